@@ -1,0 +1,78 @@
+"""Counter-based randomness: every random number is a pure function of a key and a counter.
+
+There is no generator state, so nothing depends on the order of calls or on how many environments
+run side by side. The mixing function is the finalizer of SplitMix64 (Steele, Lea and Flood 2014,
+"Fast splittable pseudorandom number generators"). ``etude_gym.kernels`` holds the same functions for
+numba; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Keys = NDArray[np.uint64]
+
+GOLDEN = 0x9E3779B97F4A7C15
+FIRST = 0xBF58476D1CE4E5B9
+SECOND = 0x94D049BB133111EB
+MASK64 = 0xFFFFFFFFFFFFFFFF
+
+
+def as_words(values: ArrayLike) -> Keys:
+    """Integers of any sign as 64-bit words, at least one-dimensional (numpy scalars warn on overflow)."""
+    array = np.asarray(values)
+    if array.dtype == object or array.dtype.kind == "f":
+        array = np.array([int(v) & MASK64 for v in np.atleast_1d(array).ravel()], dtype=np.uint64)
+    return np.atleast_1d(array).astype(np.uint64)
+
+
+def finalize(words: Keys) -> Keys:
+    """SplitMix64's finalizer, a bijection of 64-bit words."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(FIRST)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(SECOND)
+    return words ^ (words >> np.uint64(31))
+
+
+def mix(*words: ArrayLike) -> Keys:
+    """Hash any number of (arrays of) integers into 64-bit keys, broadcasting.
+
+    No sums of its arguments: keys of adjacent seeds or indices share nothing.
+
+    Args:
+        words: integers or integer arrays of shapes that broadcast.
+
+    Returns:
+        uint64 array, at least one-dimensional.
+    """
+    state = np.zeros(1, dtype=np.uint64)
+    for word in words:
+        state = finalize((state ^ as_words(word)) + np.uint64(GOLDEN))
+    return state
+
+
+def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1), one for each pair of key and counter.
+
+    Args:
+        keys: uint64 array.
+        counter: integer or array that broadcasts against ``keys``.
+
+    Returns:
+        float64 array of the broadcast shape.
+    """
+    bits: Keys = finalize((keys ^ as_words(counter)) + np.uint64(GOLDEN))
+    return (bits >> np.uint64(11)) * 2.0**-53
+
+
+def name_key(name: str) -> int:
+    """A stable 64-bit key for a name (Python's own hash changes from process to process)."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+def fresh_seed() -> int:
+    """A seed from the operating system, for those who give none."""
+    return secrets.randbits(63)
