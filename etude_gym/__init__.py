@@ -1,4 +1,4 @@
-"""etude-gym: environments that practise an agent at its frontier and measure how fast it learns."""
+"""etude-gym: environments that practice an agent at its frontier and measure how fast it learns."""
 
 from pathlib import Path
 
@@ -8,3 +8,25 @@ _root = Path(__file__).resolve().parent.parent
 if not (Path(__file__).resolve().parent / "envs").is_dir() and (_root / "pyproject.toml").is_file():
     __path__.append(str(_root))
 del _root
+
+from etude_gym.difficulty import Axis, DifficultySpace  # noqa: E402
+from etude_gym.domain import Domain, Episode, EpisodeDomain  # noqa: E402
+from etude_gym.environment import EtudeEnv, EtudeVectorEnv  # noqa: E402
+from etude_gym.registration import make_domain, register_domain, registered_ids  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Axis",
+    "DifficultySpace",
+    "Domain",
+    "Episode",
+    "EpisodeDomain",
+    "EtudeEnv",
+    "EtudeVectorEnv",
+    "make_domain",
+    "register_domain",
+    "registered_ids",
+]
+
+register_domain("EtudePlan-v0", "etude_gym.envs.plan.domain:PlanDomain")

@@ -50,8 +50,13 @@ def mix(*words: ArrayLike) -> Keys:
     """
     state = np.zeros(1, dtype=np.uint64)
     for word in words:
-        state = finalize((state ^ as_words(word)) + np.uint64(GOLDEN))
+        state = absorb(state, as_words(word))
     return state
+
+
+def absorb(state: Keys, words: Keys) -> Keys:
+    """One step of ``mix``: ``mix(a, b)`` equals ``absorb(mix(a), as_words(b))``."""
+    return finalize((state ^ words) + np.uint64(GOLDEN))
 
 
 def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,179 @@
+"""EtudePlan-v0: gather, craft, carry and deliver before time and energy run out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty import Axis, DifficultySpace
+from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
+from etude_gym.envs.plan import generator, kernel, oracle
+from etude_gym.errors import check_name
+from etude_gym.kernels import prepare_kernels
+from etude_gym.tasks import TaskBatch
+
+AXES = (
+    Axis(
+        "horizon",
+        "how long the plan is: items to gather and craft, places to visit",
+        "2 gather and craft actions, 3 places",
+        "16 gather and craft actions, 8 places",
+    ),
+    Axis(
+        "resources",
+        "how tight time, energy and carrying capacity are",
+        "time limit 1.6 times the reference plan, room for 8 items more than needed, fuel in 3 places",
+        "time limit 1.1 times the reference plan, no item more than needed, fuel at the depot only",
+    ),
+    Axis(
+        "contingency",
+        "how many chance events strike: sources run dry, items break, energy leaks",
+        "none",
+        "4 events",
+    ),
+    Axis(
+        "decomposition",
+        "how deep the goals are: recipes whose ingredients have recipes of their own",
+        "raw items",
+        "items of recipe depth 3",
+    ),
+)
+
+RAW_TABLES = ("distance", "road", "fuel", "station", "ingredient", "amount", "goal", "source", "stock", "delivered")
+"""Columns of the world that the "raw" observation variant shows as they are."""
+
+
+class PlanDomain(Domain):
+    """Sequential planning: deliver crafted goods on a random map.
+
+    The agent starts at the depot of a random connected map of 3 to 8 places. Goals are items to be
+    delivered there. Raw items are gathered where they occur; crafted items consume ingredients, some only
+    at their station. Carrying capacity and energy are limited, energy is refilled at places with fuel,
+    time runs out. Sources may run dry, carried items may break, energy may leak.
+
+    Actions (Discrete 19): 0-7 travel to a place along the shortest path, 8-11 gather a raw item, 12-15
+    craft an item, 16 deliver everything wanted, 17 refuel, 18 discard one item. A travel takes as much
+    time and energy as its distance, everything else takes one unit of time.
+
+    Score: delivered work / total work, where the work of an item is the number of gather and craft
+    actions that make it. The reward is the increase of the score, so an episode's return is its score.
+    The episode ends when everything is delivered, time is up, or nothing is legal any more.
+
+    The domain card, ``envs/plan/README.md``, documents the observation field by field.
+
+    Args:
+        observation: "compact" (a vector of relational features) or "raw" (a Dict that adds the map, the
+            recipes and the goals as tables).
+
+    Example:
+        >>> import gymnasium as gym, etude_gym
+        >>> env = gym.make("EtudePlan-v0", difficulty={"horizon": 0.0, "decomposition": 0.0})
+        >>> observation, info = env.reset(seed=0)
+        >>> observation.shape, info["family"]
+        ((108,), 'delivery')
+    """
+
+    name: ClassVar[str] = "plan-v0"
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
+
+    def __init__(self, observation: str = "compact") -> None:
+        check_name("observation variant", observation, ("compact", "raw"))
+        self.raw = observation == "raw"
+        compact = gymnasium.spaces.Box(0.0, 20.0, (kernel.NUM_FEATURES,), np.float32)
+        self.observation_space = compact
+        if self.raw:
+            tables = {
+                name: gymnasium.spaces.Box(-1, 127, kernel.WORLD[name].shape, np.int8) for name in RAW_TABLES
+            }
+            self.observation_space = gymnasium.spaces.Dict({"features": compact, **tables})
+        self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
+        prepare_kernels(
+            "EtudePlan-v0",
+            Path(__file__).parent,
+            (generator.generate_batch, kernel.step_batch, kernel.observe_batch),
+        )
+
+    def allocate(self, num_envs: int) -> Worlds:
+        return np.zeros(num_envs, dtype=kernel.WORLD)
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        generator.generate_batch(worlds, rows, tasks.keys, tasks.difficulty)
+
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        kernel.observe_batch(worlds, rows, observations["features"] if self.raw else observations, masks)
+        if self.raw:
+            for name in RAW_TABLES:
+                observations[name][rows] = worlds[name][rows]
+
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        features = observations["features"] if self.raw else observations
+        kernel.step_batch(worlds, actions, active, features, masks, rewards, ends)
+        if self.raw:
+            for name in RAW_TABLES:
+                observations[name][...] = worlds[name]
+
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        finished = worlds[rows]
+        return {
+            "score": finished["delivered_work"] / finished["total_work"],
+            "solved": finished["delivered_work"] == finished["total_work"],
+            "illegal_actions": finished["illegal_actions"],
+            "events": np.bitwise_count(finished["struck"]),
+            "time_used": finished["time"] / finished["time_limit"],
+        }
+
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        tasks = worlds[rows]
+        return {
+            "work": tasks["total_work"],
+            "depth": np.where(tasks["goal"] > 0, tasks["tier"], 0).max(axis=1),
+            "places": tasks["num_places"],
+            "events": tasks["num_events"],
+            "reference_actions": tasks["reference_actions"],
+            "slack": tasks["time_limit"] / tasks["reference_time"],
+        }
+
+    def solvers(self) -> Mapping[str, Solver]:
+        return {"oracle": lambda worlds: _act(worlds, False), "greedy": lambda worlds: _act(worlds, True)}
+
+    def interrupts(self, worlds: Worlds, row: int) -> bool:
+        return bool(worlds[row]["last_event"] >= 0)
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> Any:
+        if mode == "ansi":
+            from etude_gym.envs.plan.text import describe_state
+
+            return describe_state(worlds[row])
+        from etude_gym.envs.plan.picture import draw
+
+        return draw(worlds[row])
+
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.plan.text import write_prompt
+
+        return write_prompt(worlds[row])
+
+    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+        from etude_gym.envs.plan.text import parse_reply
+
+        return parse_reply(worlds[row], reply)
+
+
+def _act(worlds: Worlds, greedy: bool) -> Actions:
+    actions = np.empty(len(worlds), dtype=np.int64)
+    oracle.oracle_batch(worlds, actions, greedy)
+    return actions

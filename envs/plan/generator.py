@@ -1,0 +1,262 @@
+"""Makes crafting and delivery tasks: map, recipes, goals, events, then limits from the oracle's own run.
+
+Every task is solvable by construction: the reference plan is carried out in the finished world,
+chance events included, and the time limit is what it needed plus slack.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.plan.kernel import (
+    ANYWHERE,
+    BREAKAGE,
+    DEPLETION,
+    DEPOT,
+    LEAK,
+    MAX_EVENTS,
+    MAX_PLACES,
+    NUM_CRAFTED,
+    NUM_ITEMS,
+    NUM_RAW,
+    SCRATCH,
+    apply_action,
+)
+from etude_gym.envs.plan.oracle import plan_action
+from etude_gym.kernels import below, kernel, stochastic_round, uniform
+
+HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
+
+UNLIMITED_TIME = 2000
+
+# Counters of a task's random numbers; every stage has its own range.
+_MAP, _RECIPES, _GOALS, _LIMITS, _EVENTS = 0, 100, 200, 300, 400
+
+
+@kernel
+def clear(world: Any) -> None:
+    """Start of an episode: nothing carried, nothing delivered, at the depot."""
+    for item in range(NUM_ITEMS):
+        world.stock[item] = 0
+        world.delivered[item] = 0
+    world.place = DEPOT
+    world.energy = world.energy_capacity
+    world.time = 0
+    world.load = 0
+    world.gathered = 0
+    world.delivered_work = 0
+    world.struck = 0
+    world.last_event = -1
+    world.actions = 0
+    world.illegal_actions = 0
+    world.over = 0
+
+
+@kernel
+def make_map(world: Any, horizon: Any) -> None:
+    """A random connected graph of 3 to 8 places: a random tree, then a few more roads."""
+    key = world.key
+    places = 3 + stochastic_round(key, _MAP, (MAX_PLACES - 3) * horizon)
+    world.num_places = places
+    for a in range(MAX_PLACES):
+        for b in range(MAX_PLACES):
+            world.road[a, b] = 0
+            world.distance[a, b] = 0
+    for place in range(1, places):
+        link = below(key, _MAP + 10 + place, place)
+        length = 1 + below(key, _MAP + 20 + place, 3)
+        world.road[place, link] = length
+        world.road[link, place] = length
+        for other in range(place):
+            world.distance[place, other] = world.distance[link, other] + length
+            world.distance[other, place] = world.distance[place, other]
+    for extra in range(places // 3):
+        add_road(
+            world,
+            below(key, _MAP + 30 + extra, places),
+            below(key, _MAP + 40 + extra, places),
+            1 + below(key, _MAP + 50 + extra, 3),
+        )
+
+
+@kernel
+def add_road(world: Any, a: Any, b: Any, length: Any) -> None:
+    """Add a road, unless there is one or it is no shortcut, and shorten the paths that use it."""
+    if length >= world.distance[a, b]:
+        return
+    world.road[a, b] = length
+    world.road[b, a] = length
+    for p in range(world.num_places):
+        for q in range(world.num_places):
+            way = min(
+                world.distance[p, a] + length + world.distance[b, q],
+                world.distance[p, b] + length + world.distance[a, q],
+            )
+            world.distance[p, q] = min(way, world.distance[p, q])
+
+
+@kernel
+def place_fuel(world: Any, resources: Any) -> None:
+    """Fuel at the depot and, where resources are ample, at more places."""
+    key = world.key
+    for place in range(MAX_PLACES):
+        world.fuel[place] = place == DEPOT
+    for extra in range(stochastic_round(key, _MAP + 60, (1 - resources) * 2)):
+        world.fuel[below(key, _MAP + 61 + extra, world.num_places)] = 1
+    for place in range(world.num_places):
+        nearest = world.distance[place, DEPOT]
+        for other in range(world.num_places):
+            if world.fuel[other] == 1:
+                nearest = min(nearest, world.distance[place, other])
+        world.fuel_distance[place] = nearest
+
+
+@kernel
+def make_recipes(world: Any) -> None:
+    """Four raw items with two sources each; crafted items of tiers 1, 1, 2, 3 from lower ones."""
+    key = world.key
+    others = world.num_places - 1
+    for raw in range(NUM_RAW):
+        world.tier[raw] = 0
+        world.raw_units[raw] = 1
+        world.work[raw] = 1
+        for place in range(MAX_PLACES):
+            world.source[place, raw] = 0
+        first = below(key, _RECIPES + raw, others)
+        second = (first + 1 + below(key, _RECIPES + 10 + raw, others - 1)) % others
+        world.source[1 + first, raw] = 1
+        world.source[1 + second, raw] = 1
+    for recipe in range(NUM_CRAFTED):
+        item = NUM_RAW + recipe
+        tier = max(1, recipe)
+        world.tier[item] = tier
+        at = _RECIPES + 20 + 10 * recipe
+        if tier == 1:
+            main = below(key, at, NUM_RAW)
+        elif tier == 2:
+            main = NUM_RAW + below(key, at, 2)
+        else:
+            main = NUM_RAW + 2
+        extra = below(key, at + 1, NUM_RAW)
+        world.ingredient[recipe, 0] = main
+        world.amount[recipe, 0] = 2 if tier == 1 and uniform(key, at + 2) < 0.3 else 1
+        world.ingredient[recipe, 1] = extra if extra != main and uniform(key, at + 3) < 0.6 else -1
+        world.amount[recipe, 1] = 1
+        raws = 0
+        work = 1
+        for slot in range(2):
+            ingredient = world.ingredient[recipe, slot]
+            if ingredient >= 0:
+                raws += world.amount[recipe, slot] * world.raw_units[ingredient]
+                work += world.amount[recipe, slot] * world.work[ingredient]
+        world.raw_units[item] = raws
+        world.work[item] = work
+        station = below(key, at + 4, world.num_places)
+        world.station[recipe] = station if uniform(key, at + 5) < 0.75 else ANYWHERE
+
+
+@kernel
+def choose_goals(world: Any, horizon: Any, decomposition: Any) -> None:
+    """Spend a budget of work on items as deep as ``decomposition`` asks for."""
+    key = world.key
+    budget = 2 + stochastic_round(key, _GOALS, 14 * horizon)
+    depth = stochastic_round(key, _GOALS + 1, 3 * decomposition)
+    for item in range(NUM_ITEMS):
+        world.goal[item] = 0
+    world.total_work = 0
+    shallowest = max(0, depth - 1)
+    for unit in range(20):
+        chosen = -1
+        while chosen < 0 and depth >= 0:
+            start = below(key, _GOALS + 10 + unit, NUM_ITEMS)
+            for offset in range(NUM_ITEMS):
+                item = (start + offset) % NUM_ITEMS
+                if world.tier[item] == depth and world.work[item] <= budget:
+                    chosen = item
+                    break
+            if chosen < 0:
+                depth -= 1
+                if depth < shallowest and world.total_work > 0:
+                    return
+        if chosen < 0:
+            return
+        world.goal[chosen] += 1
+        world.total_work += world.work[chosen]
+        budget -= world.work[chosen]
+
+
+@kernel
+def set_capacities(world: Any, resources: Any) -> None:
+    """Carrying capacity and energy: the least that suffices, plus what ``resources`` leaves free."""
+    largest = 1
+    for item in range(NUM_ITEMS):
+        if world.goal[item] > 0:
+            largest = max(largest, world.raw_units[item])
+    world.capacity = largest + stochastic_round(world.key, _LIMITS, 8 * (1 - resources))
+    # From a place with fuel, any place can be reached and then the fuel nearest to it.
+    least = 1
+    for place in range(world.num_places):
+        if world.fuel[place] == 1:
+            for target in range(world.num_places):
+                least = max(least, world.distance[place, target] + world.fuel_distance[target])
+    world.energy_capacity = least + stochastic_round(world.key, _LIMITS + 1, 2 * least * (1 - resources))
+
+
+@kernel
+def schedule_events(world: Any, contingency: Any) -> None:
+    """Up to four chance events, each armed once some number of raw items has been gathered."""
+    key = world.key
+    raws = 0
+    for item in range(NUM_ITEMS):
+        raws += world.goal[item] * world.raw_units[item]
+    world.num_events = stochastic_round(key, _EVENTS, MAX_EVENTS * contingency)
+    for event in range(MAX_EVENTS):
+        kind = uniform(key, _EVENTS + 10 + event)
+        world.event_kind[event] = BREAKAGE if kind < 0.4 else (DEPLETION if kind < 0.7 else LEAK)
+        world.event_after[event] = below(key, _EVENTS + 20 + event, raws + 1)
+
+
+@kernel
+def run_oracle(world: Any, scratch: Any) -> None:
+    """Carry out the reference plan to its end."""
+    while not world.over:
+        apply_action(world, plan_action(world, scratch), scratch)
+
+
+@kernel
+def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
+    """Time limit = what the reference plan needs in this very world, plus slack."""
+    world.time_limit = UNLIMITED_TIME
+    sources = world.source.copy()
+    clear(world)
+    run_oracle(world, scratch)
+    world.reference_time = world.time
+    world.reference_actions = world.actions
+    world.time_limit = np.int64(np.ceil(world.time * (1.6 - 0.5 * resources))) + 1
+    for place in range(MAX_PLACES):
+        for raw in range(NUM_RAW):
+            world.source[place, raw] = sources[place, raw]
+    clear(world)
+
+
+@kernel
+def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
+    """Make one task in place: a pure function of key and difficulty."""
+    world.key = key
+    make_map(world, difficulty[HORIZON])
+    place_fuel(world, difficulty[RESOURCES])
+    make_recipes(world)
+    choose_goals(world, difficulty[HORIZON], difficulty[DECOMPOSITION])
+    set_capacities(world, difficulty[RESOURCES])
+    schedule_events(world, difficulty[CONTINGENCY])
+    set_time_limit(world, difficulty[RESOURCES], scratch)
+
+
+@kernel
+def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any) -> None:
+    """Make tasks in the given rows; ``keys`` and ``difficulty`` have one entry for each of them."""
+    scratch = np.empty(SCRATCH, np.int64)
+    for task in range(len(rows)):
+        generate_world(worlds[rows[task]], keys[task], difficulty[task], scratch)

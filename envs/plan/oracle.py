@@ -1,0 +1,177 @@
+"""Reference solvers of the crafting and delivery world.
+
+``plan_action`` regresses the goals through the recipes, packs them into trips that fit the carrying
+capacity, orders the visits of a trip by distance and refuels before it is too late. It is a function
+of the current state alone, so it reacts to chance events by planning again. ``greedy_action`` is the
+same without foresight: no trips, no thought of energy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.plan.kernel import (
+    ANYWHERE,
+    CRAFT,
+    DELIVER,
+    DEPOT,
+    DISCARD,
+    GATHER,
+    NUM_CRAFTED,
+    NUM_ITEMS,
+    NUM_RAW,
+    REFUEL,
+    SCRATCH,
+    TRAVEL,
+    can_craft,
+    can_deliver,
+    has_ingredients,
+    net_all_goals,
+    net_requirements,
+)
+from etude_gym.kernels import kernel
+
+FAR = 1000
+
+
+@kernel
+def net_trip(world: Any, scratch: Any) -> Any:
+    """Net requirements of the next trip; returns the number of items still to be made.
+
+    A trip is a set of goal units whose raw items fit into the carrying capacity all at once, chosen
+    first-fit with the deepest items first. It depends on what is delivered only, so it stays the same
+    until the trip's goods are handed over.
+    """
+    room = world.capacity
+    for item in range(NUM_ITEMS - 1, -1, -1):
+        units = min(world.goal[item] - world.delivered[item], room // world.raw_units[item])
+        scratch[item] = units
+        room -= units * world.raw_units[item]
+    net_requirements(world, scratch)
+    missing = 0
+    for item in range(NUM_ITEMS):
+        missing += scratch[item]
+    return missing
+
+
+@kernel
+def work_here(world: Any, scratch: Any) -> Any:
+    """A needed craft or gather action that is possible here, or -1."""
+    for recipe in range(NUM_CRAFTED):
+        if scratch[NUM_RAW + recipe] > 0 and can_craft(world, recipe):
+            return CRAFT + recipe
+    if world.load < world.capacity:
+        for raw in range(NUM_RAW):
+            if scratch[raw] > 0 and world.source[world.place, raw] == 1:
+                return GATHER + raw
+    return -1
+
+
+@kernel
+def is_clogged(world: Any, scratch: Any) -> Any:
+    """Whether the load is full and nothing needed can be crafted from it."""
+    if world.load < world.capacity:
+        return False
+    for recipe in range(NUM_CRAFTED):
+        if scratch[NUM_RAW + recipe] > 0 and has_ingredients(world, recipe):
+            return False
+    return True
+
+
+@kernel
+def nearest_work(world: Any, scratch: Any) -> Any:
+    """The nearest place where something needed can be gathered or crafted; the depot if none."""
+    best = DEPOT
+    best_distance = FAR
+    for raw in range(NUM_RAW):
+        if scratch[raw] > 0 and world.load < world.capacity:
+            for place in range(world.num_places):
+                if world.source[place, raw] == 1 and world.distance[world.place, place] < best_distance:
+                    best = place
+                    best_distance = world.distance[world.place, place]
+    for recipe in range(NUM_CRAFTED):
+        station = world.station[recipe]
+        if (
+            scratch[NUM_RAW + recipe] > 0
+            and station != ANYWHERE
+            and world.distance[world.place, station] < best_distance
+            and has_ingredients(world, recipe)
+        ):
+            best = station
+            best_distance = world.distance[world.place, station]
+    return best
+
+
+@kernel
+def travel_safely(world: Any, target: Any) -> Any:
+    """Travel to a place, or refuel first where the energy would not reach fuel afterwards."""
+    here = world.place
+    if world.energy - world.distance[here, target] >= world.fuel_distance[target]:
+        return TRAVEL + target
+    if world.fuel[here] == 1 and world.energy < world.energy_capacity:
+        return REFUEL
+    best = -1
+    best_distance = FAR
+    for place in range(world.num_places):
+        detour = world.distance[here, place] + world.distance[place, target]
+        if (
+            world.fuel[place] == 1
+            and place != here
+            and world.distance[here, place] <= world.energy
+            and detour < best_distance
+        ):
+            best = place
+            best_distance = detour
+    return TRAVEL + best if best >= 0 else TRAVEL + target
+
+
+@kernel
+def plan_action(world: Any, scratch: Any) -> Any:
+    """The next action of the reference plan from the current state."""
+    missing = net_trip(world, scratch)
+    if missing == 0 and can_deliver(world):
+        return DELIVER
+    action = work_here(world, scratch)
+    if action >= 0:
+        return action
+    if missing > 0 and is_clogged(world, scratch):
+        return DISCARD
+    return travel_safely(world, nearest_work(world, scratch))
+
+
+@kernel
+def greedy_action(world: Any, scratch: Any) -> Any:
+    """Do what is needed here, else go to the nearest place with something to do; think no further."""
+    net_all_goals(world, scratch)
+    if can_deliver(world):
+        return DELIVER
+    action = work_here(world, scratch)
+    if action >= 0:
+        return action
+    if is_clogged(world, scratch):
+        target = DEPOT
+        wanted = False
+        for item in range(NUM_ITEMS):
+            wanted = wanted or (world.stock[item] > 0 and world.delivered[item] < world.goal[item])
+        if not wanted:
+            return DISCARD
+    else:
+        target = nearest_work(world, scratch)
+    if target == world.place or world.distance[world.place, target] > world.energy:
+        if world.fuel[world.place] == 1 and world.energy < world.energy_capacity:
+            return REFUEL
+        return DISCARD
+    return TRAVEL + target
+
+
+@kernel
+def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
+    """Write the action of the oracle (or of the greedy agent) for every world."""
+    scratch = np.empty(SCRATCH, np.int64)
+    for row in range(len(worlds)):
+        if greedy:
+            actions[row] = greedy_action(worlds[row], scratch)
+        else:
+            actions[row] = plan_action(worlds[row], scratch)

@@ -1,0 +1,268 @@
+"""The domain contract: what a world has to offer to become Gymnasium environments and a measure.
+
+A domain is written once, batch first. ``Domain`` is the contract itself, for kernels over struct of
+arrays; ``EpisodeDomain`` fulfills it for a domain written as a plain Python object per episode. The
+fronts in ``etude_gym.environment`` turn any domain into a single and a vector environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty import DifficultySpace
+from etude_gym.tasks import TaskBatch
+
+Worlds = NDArray[Any]
+"""The states of a batch of episodes, one row each: a structured array, or an array of objects."""
+
+Rows = NDArray[np.int64]
+Actions = NDArray[np.int64]
+Masks = NDArray[np.int8]
+Observations = Any
+"""An array of shape (n, ...) for a Box space, or a dictionary of such arrays for a Dict space."""
+
+Solver = Callable[[Worlds], Actions]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a text reply means.
+
+    Attributes:
+        status: "ok", "malformed" or "truncated".
+        actions: the actions it stands for, to be played in order.
+        problem: what was wrong, in words that help to do better; empty when ok.
+    """
+
+    status: str
+    actions: list[int] = field(default_factory=list)
+    problem: str = ""
+
+
+class Domain(ABC):
+    """A difficulty space, a task generator, rules, a grader and a reference solver.
+
+    Every method works on a batch. ``rows`` are indices into the worlds; arrays named ``observations``,
+    ``masks``, ``rewards`` and ``ends`` have one row for each world and are written in place.
+
+    Attributes:
+        name: stable name with version; part of every task key.
+        space: the axes and families.
+        observation_space: a Box or a Dict of Boxes, for one environment.
+        action_space: Discrete; the mask says which actions are legal.
+    """
+
+    name: ClassVar[str]
+    space: ClassVar[DifficultySpace]
+    observation_space: gymnasium.spaces.Space[Any]
+    action_space: gymnasium.spaces.Discrete
+
+    @abstractmethod
+    def allocate(self, num_envs: int) -> Worlds:
+        """Worlds for ``num_envs`` episodes, to be filled by ``generate``."""
+
+    @abstractmethod
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        """Start new episodes in ``rows``, one for each task: a pure function of the task. Never fails."""
+
+    @abstractmethod
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        """Write what is seen and what is legal (1) in ``rows``."""
+
+    @abstractmethod
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        """Let every active row take its action; write all rows of the outputs.
+
+        An illegal action costs the step, changes nothing else and is counted. A running episode always
+        has a legal action. The reward is the increase of the score.
+        """
+
+    @abstractmethod
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components."""
+
+    @abstractmethod
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        """Realized properties of the tasks (lengths, counts), for diagnosis."""
+
+    @abstractmethod
+    def solvers(self) -> Mapping[str, Solver]:
+        """Scripted agents that see the worlds; "oracle", the reference solver, is one of them."""
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> Any:
+        """One row as text ("ansi") or as an image ("rgb_array", uint8 (height, width, 3))."""
+        raise NotImplementedError(f"{self.name} has no render mode {mode!r}.")
+
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        """One row as a prompt for a reader of text: rules, task and present state."""
+        raise NotImplementedError(f"{self.name} has no text front.")
+
+    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+        """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
+        raise NotImplementedError(f"{self.name} has no text front.")
+
+    def interrupts(self, worlds: Worlds, row: int) -> bool:
+        """Whether the last action brought news that a reader of text has to be told at once."""
+        return False
+
+
+class Episode(ABC):
+    """One running episode of a plain-Python domain."""
+
+    score: float = 0.0
+    """Graded, in [0, 1]; ``act`` raises it."""
+    over: bool = False
+    illegal_actions: int = 0
+
+    @abstractmethod
+    def observe(self) -> Any:
+        """The observation now, an element of the observation space."""
+
+    @abstractmethod
+    def action_mask(self) -> NDArray[np.int8]:
+        """Legal actions (1) now."""
+
+    @abstractmethod
+    def act(self, action: int) -> None:
+        """Take a legal action: update the episode, its ``score`` and ``over``."""
+
+    @abstractmethod
+    def waste(self) -> None:
+        """Spend a step on an illegal action; nothing else changes (``over`` may, if time runs out)."""
+
+    @abstractmethod
+    def oracle_action(self) -> int:
+        """What the reference solver does now."""
+
+    @property
+    def solved(self) -> bool:
+        """Whether the task is achieved in full."""
+        return self.score >= 1.0
+
+    def components(self) -> dict[str, float]:
+        """Parts of the score, by name; the same names in every episode."""
+        return {}
+
+    def metrics(self) -> dict[str, float]:
+        """Realized properties of the task; the same names in every episode."""
+        return {}
+
+
+class EpisodeDomain(Domain):
+    """A domain written as one Python object per episode; implement ``start`` and the class attributes."""
+
+    @abstractmethod
+    def start(self, key: int, difficulty: dict[str, float], family: str) -> Episode:
+        """Make a task and start its episode: a pure function of the arguments."""
+
+    def allocate(self, num_envs: int) -> Worlds:
+        return np.empty(num_envs, dtype=object)
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        for i, row in enumerate(rows):
+            worlds[row] = self.start(
+                int(tasks.keys[i]),
+                self.space.named(tasks.difficulty[i]),
+                self.space.families[int(tasks.family[i])],
+            )
+
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        for row in rows:
+            seen = worlds[row].observe()
+            if isinstance(observations, dict):
+                for name, array in observations.items():
+                    array[row] = seen[name]
+            else:
+                observations[row] = seen
+            masks[row] = worlds[row].action_mask()
+
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        rewards[:] = 0.0
+        ends[:] = False
+        for row in np.flatnonzero(active):
+            episode: Episode = worlds[row]
+            before = episode.score
+            action = int(actions[row])
+            if 0 <= action < self.action_space.n and episode.action_mask()[action]:
+                episode.act(action)
+            else:
+                episode.illegal_actions += 1
+                episode.waste()
+            rewards[row] = episode.score - before
+            ends[row] = episode.over
+        self.observe(worlds, np.arange(len(worlds)), observations, masks)
+
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        episodes: list[Episode] = list(worlds[rows])
+        graded: dict[str, NDArray[Any]] = {
+            "score": np.array([e.score for e in episodes], dtype=np.float64),
+            "solved": np.array([e.solved for e in episodes], dtype=np.bool_),
+            "illegal_actions": np.array([e.illegal_actions for e in episodes], dtype=np.int64),
+        }
+        return graded | _columns([e.components() for e in episodes])
+
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        return _columns([e.metrics() for e in worlds[rows]])
+
+    def solvers(self) -> Mapping[str, Solver]:
+        return {"oracle": lambda worlds: np.array([e.oracle_action() for e in worlds], dtype=np.int64)}
+
+
+def _columns(records: list[dict[str, float]]) -> dict[str, NDArray[Any]]:
+    return {name: np.array([r[name] for r in records]) for name in (records[0] if records else {})}
+
+
+def load_domain(entry_point: str | Domain | type[Domain], **options: Any) -> Domain:
+    """A domain from an entry point such as ``"etude_gym.envs.plan.domain:PlanDomain"``.
+
+    Args:
+        entry_point: "module:Class", a class, or a domain, which is returned as it is.
+        options: arguments of the class (the observation variant, for example).
+
+    Raises:
+        ValueError: if there is no such class or it does not take these options.
+    """
+    if isinstance(entry_point, Domain):
+        if options:
+            raise ValueError(f"Options {sorted(options)} have no effect on a domain that is already made.")
+        return entry_point
+    if isinstance(entry_point, str):
+        module, separator, name = entry_point.partition(":")
+        if not separator:
+            raise ValueError(f"A domain's entry point reads 'module:Class', got {entry_point!r}.")
+        made = getattr(importlib.import_module(module), name)
+    else:
+        made = entry_point
+    try:
+        domain = made(**options)
+    except TypeError as error:
+        raise ValueError(f"{getattr(made, '__name__', made)} does not take {sorted(options)}: {error}") from error
+    if not isinstance(domain, Domain):
+        raise ValueError(f"{entry_point!r} is no Domain but {type(domain).__name__}.")
+    return domain

@@ -1,0 +1,94 @@
+"""Counter-based randomness for numba kernels: the scalar twins of ``etude_gym.randomness``.
+
+Imported by kernel domains only, so that ``import etude_gym`` stays light.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from etude_gym.randomness import FIRST, GOLDEN, SECOND
+
+_GOLDEN = np.uint64(GOLDEN)
+_FIRST = np.uint64(FIRST)
+_SECOND = np.uint64(SECOND)
+
+kernel: Callable[..., Any] = numba.njit(cache=True, boundscheck=False, error_model="numpy")
+"""Decorator of every kernel function: compiled once, then read from the cache."""
+
+
+@kernel
+def uniform(key: Any, counter: Any) -> Any:
+    """Uniform number in [0, 1) for a uint64 key and a non-negative counter."""
+    word = (key ^ np.uint64(counter)) + _GOLDEN
+    word = (word ^ (word >> np.uint64(30))) * _FIRST
+    word = (word ^ (word >> np.uint64(27))) * _SECOND
+    word = word ^ (word >> np.uint64(31))
+    return (word >> np.uint64(11)) * 2.0**-53
+
+
+@kernel
+def below(key: Any, counter: Any, bound: Any) -> Any:
+    """Uniform integer in [0, bound)."""
+    return np.int64(uniform(key, counter) * bound)
+
+
+@kernel
+def stochastic_round(key: Any, counter: Any, value: Any) -> Any:
+    """Round a non-negative number up or down at random, so that its expectation is exact."""
+    return np.int64(value + uniform(key, counter))
+
+
+@kernel
+def sample_masked(masks: Any, keys: Any, counter: Any, actions: Any) -> None:
+    """Draw one legal action uniformly in each row (0 where a row has none).
+
+    Args:
+        masks: int8 (n, actions), 1 where legal.
+        keys: uint64 (n,), one for each row.
+        counter: which draw of the key this is.
+        actions: int64 (n,), written.
+    """
+    for row in range(masks.shape[0]):
+        legal = 0
+        for action in range(masks.shape[1]):
+            legal += masks[row, action]
+        skip = below(keys[row], counter, legal)
+        actions[row] = 0
+        for action in range(masks.shape[1]):
+            if masks[row, action]:
+                if skip == 0:
+                    actions[row] = action
+                    break
+                skip -= 1
+
+
+def prepare_kernels(name: str, folder: Path, entry_points: tuple[Any, ...]) -> None:
+    """Drop stale caches of a domain's kernels and say when they are about to be compiled.
+
+    Numba notices that a cached function's own file changed, but not the file of a function it calls;
+    caches older than any source of the domain are therefore removed.
+
+    Args:
+        name: the domain, for the message.
+        folder: where the domain's source files are.
+        entry_points: the kernels that are called from Python.
+    """
+    newest = max(source.stat().st_mtime for source in [*folder.glob("*.py"), Path(__file__)])
+    compiled = 0
+    for entry_point in entry_points:
+        cache = Path(entry_point.stats.cache_path)
+        indices = list(cache.glob(f"*.{entry_point.py_func.__name__}-*.nbi"))
+        for index in indices:
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)
+            else:
+                compiled += 1
+    if compiled < len(entry_points):
+        print(f"etude-gym: compiling the kernels of {name}, once (about 10 seconds) ...", file=sys.stderr)
