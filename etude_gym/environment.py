@@ -7,7 +7,7 @@ environment i of a vector reset with seed s equals a single environment reset wi
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -130,6 +130,14 @@ def take(observations: Observations, rows: Any) -> Observations:
     if isinstance(observations, dict):
         return {name: array[rows] for name, array in observations.items()}
     return observations[rows]
+
+
+def each(observations: Observations) -> Iterable[Any]:
+    """Observations of a batch one by one."""
+    if isinstance(observations, dict):
+        return ({name: array[i] for name, array in observations.items()} for i in range(len(next(iter(observations.values())))))
+    rows: Iterable[Any] = observations
+    return rows
 
 
 class EtudeEnv(gymnasium.Env[Any, Any]):
@@ -425,8 +433,8 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             return
         final = np.full(self.num_envs, None, dtype=object)
         kept = take(observations, ended)
-        for i, row in enumerate(ended):
-            final[row] = take(kept, i)
+        for row, shown in zip(ended.tolist(), each(kept), strict=True):
+            final[row] = shown
         infos.update(final_obs=final, _final_obs=where, final_info=results, _final_info=where)
 
     def action_masks(self) -> Masks:

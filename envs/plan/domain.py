@@ -22,13 +22,13 @@ AXES = (
         "horizon",
         "how long the plan is: items to gather and craft, places to visit",
         "2 gather and craft actions, 3 places",
-        "16 gather and craft actions, 8 places",
+        "20 gather and craft actions, 8 places",
     ),
     Axis(
         "resources",
         "how tight time, energy and carrying capacity are",
-        "time limit 1.6 times the reference plan, room for 8 items more than needed, fuel in 3 places",
-        "time limit 1.1 times the reference plan, no item more than needed, fuel at the depot only",
+        "time limit 1.5 times the reference plan, room for 8 items more than needed, fuel in 3 places",
+        "time limit 1.05 times the reference plan, no item more than needed, fuel at the depot only",
     ),
     Axis(
         "contingency",
@@ -75,7 +75,7 @@ class PlanDomain(Domain):
         >>> env = gym.make("EtudePlan-v0", difficulty={"horizon": 0.0, "decomposition": 0.0})
         >>> observation, info = env.reset(seed=0)
         >>> observation.shape, info["family"]
-        ((108,), 'delivery')
+        ((92,), 'delivery')
     """
 
     name: ClassVar[str] = "plan-v0"
@@ -127,13 +127,13 @@ class PlanDomain(Domain):
                 observations[name][...] = worlds[name]
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        finished = worlds[rows]
+        delivered, total = worlds["delivered_work"][rows], worlds["total_work"][rows]
         return {
-            "score": finished["delivered_work"] / finished["total_work"],
-            "solved": finished["delivered_work"] == finished["total_work"],
-            "illegal_actions": finished["illegal_actions"],
-            "events": np.bitwise_count(finished["struck"]),
-            "time_used": finished["time"] / finished["time_limit"],
+            "score": delivered / total,
+            "solved": delivered == total,
+            "illegal_actions": worlds["illegal_actions"][rows],
+            "events": np.bitwise_count(worlds["struck"][rows]),
+            "time_used": worlds["time"][rows] / worlds["time_limit"][rows],
         }
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:

@@ -15,16 +15,19 @@ from etude_gym.envs.plan.kernel import (
     BREAKAGE,
     DEPLETION,
     DEPOT,
+    FAR,
     LEAK,
     MAX_EVENTS,
     MAX_PLACES,
+    NOTHING,
+    NOWHERE,
     NUM_CRAFTED,
     NUM_ITEMS,
     NUM_RAW,
+    NUM_SOURCES,
     SCRATCH,
-    apply_action,
 )
-from etude_gym.envs.plan.oracle import plan_action
+from etude_gym.envs.plan.oracle import run_oracle
 from etude_gym.kernels import below, kernel, stochastic_round, uniform
 
 HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
@@ -38,6 +41,7 @@ _MAP, _RECIPES, _GOALS, _LIMITS, _EVENTS = 0, 100, 200, 300, 400
 @kernel
 def clear(world: Any) -> None:
     """Start of an episode: nothing carried, nothing delivered, at the depot."""
+    world.stock[NOTHING] = 0
     for item in range(NUM_ITEMS):
         world.stock[item] = 0
         world.delivered[item] = 0
@@ -63,7 +67,9 @@ def make_map(world: Any, horizon: Any) -> None:
     for a in range(MAX_PLACES):
         for b in range(MAX_PLACES):
             world.road[a, b] = 0
-            world.distance[a, b] = 0
+            world.distance[a, b] = 0 if a == b else FAR
+        world.distance[a, NOWHERE] = FAR
+        world.distance[a, ANYWHERE] = 0
     for place in range(1, places):
         link = below(key, _MAP + 10 + place, place)
         length = 1 + below(key, _MAP + 20 + place, 3)
@@ -105,7 +111,7 @@ def place_fuel(world: Any, resources: Any) -> None:
         world.fuel[place] = place == DEPOT
     for extra in range(stochastic_round(key, _MAP + 60, (1 - resources) * 2)):
         world.fuel[below(key, _MAP + 61 + extra, world.num_places)] = 1
-    for place in range(world.num_places):
+    for place in range(MAX_PLACES):
         nearest = world.distance[place, DEPOT]
         for other in range(world.num_places):
             if world.fuel[other] == 1:
@@ -122,12 +128,10 @@ def make_recipes(world: Any) -> None:
         world.tier[raw] = 0
         world.raw_units[raw] = 1
         world.work[raw] = 1
-        for place in range(MAX_PLACES):
-            world.source[place, raw] = 0
         first = below(key, _RECIPES + raw, others)
         second = (first + 1 + below(key, _RECIPES + 10 + raw, others - 1)) % others
-        world.source[1 + first, raw] = 1
-        world.source[1 + second, raw] = 1
+        world.source[raw, 0] = 1 + first
+        world.source[raw, 1] = 1 + second
     for recipe in range(NUM_CRAFTED):
         item = NUM_RAW + recipe
         tier = max(1, recipe)
@@ -142,13 +146,13 @@ def make_recipes(world: Any) -> None:
         extra = below(key, at + 1, NUM_RAW)
         world.ingredient[recipe, 0] = main
         world.amount[recipe, 0] = 2 if tier == 1 and uniform(key, at + 2) < 0.3 else 1
-        world.ingredient[recipe, 1] = extra if extra != main and uniform(key, at + 3) < 0.6 else -1
-        world.amount[recipe, 1] = 1
+        world.ingredient[recipe, 1] = extra if extra != main and uniform(key, at + 3) < 0.6 else NOTHING
+        world.amount[recipe, 1] = world.ingredient[recipe, 1] != NOTHING
         raws = 0
         work = 1
         for slot in range(2):
             ingredient = world.ingredient[recipe, slot]
-            if ingredient >= 0:
+            if ingredient != NOTHING:
                 raws += world.amount[recipe, slot] * world.raw_units[ingredient]
                 work += world.amount[recipe, slot] * world.work[ingredient]
         world.raw_units[item] = raws
@@ -161,7 +165,7 @@ def make_recipes(world: Any) -> None:
 def choose_goals(world: Any, horizon: Any, decomposition: Any) -> None:
     """Spend a budget of work on items as deep as ``decomposition`` asks for."""
     key = world.key
-    budget = 2 + stochastic_round(key, _GOALS, 14 * horizon)
+    budget = 2 + stochastic_round(key, _GOALS, 18 * horizon)
     depth = stochastic_round(key, _GOALS + 1, 3 * decomposition)
     for item in range(NUM_ITEMS):
         world.goal[item] = 0
@@ -201,7 +205,8 @@ def set_capacities(world: Any, resources: Any) -> None:
         if world.fuel[place] == 1:
             for target in range(world.num_places):
                 least = max(least, world.distance[place, target] + world.fuel_distance[target])
-    world.energy_capacity = least + stochastic_round(world.key, _LIMITS + 1, 2 * least * (1 - resources))
+    spare = stochastic_round(world.key, _LIMITS + 1, 2 * least * (1 - resources))
+    world.energy_capacity = min(least + spare, FAR - 1)
 
 
 @kernel
@@ -212,32 +217,27 @@ def schedule_events(world: Any, contingency: Any) -> None:
     for item in range(NUM_ITEMS):
         raws += world.goal[item] * world.raw_units[item]
     world.num_events = stochastic_round(key, _EVENTS, MAX_EVENTS * contingency)
-    for event in range(MAX_EVENTS):
+    for event in range(world.num_events):
         kind = uniform(key, _EVENTS + 10 + event)
         world.event_kind[event] = BREAKAGE if kind < 0.4 else (DEPLETION if kind < 0.7 else LEAK)
         world.event_after[event] = below(key, _EVENTS + 20 + event, raws + 1)
 
 
 @kernel
-def run_oracle(world: Any, scratch: Any) -> None:
-    """Carry out the reference plan to its end."""
-    while not world.over:
-        apply_action(world, plan_action(world, scratch), scratch)
-
-
-@kernel
 def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
     """Time limit = what the reference plan needs in this very world, plus slack."""
     world.time_limit = UNLIMITED_TIME
-    sources = world.source.copy()
+    for raw in range(NUM_RAW):
+        for slot in range(NUM_SOURCES):
+            scratch[SCRATCH + raw * NUM_SOURCES + slot] = world.source[raw, slot]
     clear(world)
     run_oracle(world, scratch)
     world.reference_time = world.time
     world.reference_actions = world.actions
-    world.time_limit = np.int64(np.ceil(world.time * (1.6 - 0.5 * resources))) + 1
-    for place in range(MAX_PLACES):
-        for raw in range(NUM_RAW):
-            world.source[place, raw] = sources[place, raw]
+    world.time_limit = np.int64(np.ceil(world.time * (1.5 - 0.45 * resources))) + 1
+    for raw in range(NUM_RAW):
+        for slot in range(NUM_SOURCES):
+            world.source[raw, slot] = scratch[SCRATCH + raw * NUM_SOURCES + slot]
     clear(world)
 
 
@@ -257,6 +257,6 @@ def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
 @kernel
 def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any) -> None:
     """Make tasks in the given rows; ``keys`` and ``difficulty`` have one entry for each of them."""
-    scratch = np.empty(SCRATCH, np.int64)
+    scratch = np.empty(SCRATCH + NUM_RAW * NUM_SOURCES, np.int32)
     for task in range(len(rows)):
         generate_world(worlds[rows[task]], keys[task], difficulty[task], scratch)

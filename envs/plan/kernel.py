@@ -17,8 +17,14 @@ NUM_RAW = 4
 NUM_CRAFTED = 4
 NUM_ITEMS = NUM_RAW + NUM_CRAFTED
 MAX_EVENTS = 4
+NUM_SOURCES = 2
 DEPOT = 0
-ANYWHERE = -1
+# Stand-ins that keep the rules free of special cases: columns of the distance table beyond the places,
+# and an item beyond the items of which no recipe needs any.
+NOWHERE = MAX_PLACES  # where a source ran dry: FAR from everywhere
+ANYWHERE = MAX_PLACES + 1  # the station of what can be crafted in any place: always at hand
+NOTHING = NUM_ITEMS  # the ingredient of a recipe that needs but one
+FAR = 120
 
 # Actions: one travel for each place, one gather for each raw item, one craft for each crafted item.
 TRAVEL = 0
@@ -46,12 +52,12 @@ WORLD = np.dtype(
         ("num_events", np.int32),
         ("reference_time", np.int32),  # what the oracle needs, events included
         ("reference_actions", np.int32),
-        ("distance", np.int8, (MAX_PLACES, MAX_PLACES)),  # shortest paths
+        ("distance", np.int8, (MAX_PLACES, MAX_PLACES + 2)),  # shortest paths; FAR to NOWHERE, 0 to ANYWHERE
         ("road", np.int8, (MAX_PLACES, MAX_PLACES)),  # length of the direct road, 0 where there is none
         ("fuel", np.int8, (MAX_PLACES,)),  # 1 where one can refuel
         ("fuel_distance", np.int8, (MAX_PLACES,)),  # to the nearest such place
-        ("station", np.int8, (NUM_CRAFTED,)),  # place where it is crafted, or ANYWHERE
-        ("ingredient", np.int8, (NUM_CRAFTED, 2)),  # items a recipe consumes; -1 for none
+        ("station", np.uint8, (NUM_CRAFTED,)),  # place where it is crafted, or ANYWHERE
+        ("ingredient", np.uint8, (NUM_CRAFTED, 2)),  # items a recipe consumes, or NOTHING
         ("amount", np.int8, (NUM_CRAFTED, 2)),  # and how many of each
         ("tier", np.int8, (NUM_ITEMS,)),  # depth of the recipe tree, 0 for raw items
         ("raw_units", np.int8, (NUM_ITEMS,)),  # raw items in one unit
@@ -60,10 +66,10 @@ WORLD = np.dtype(
         ("event_kind", np.int8, (MAX_EVENTS,)),
         ("event_after", np.int8, (MAX_EVENTS,)),  # armed when so many items have been gathered
         # The episode: changed by actions.
-        ("source", np.int8, (MAX_PLACES, NUM_RAW)),  # 1 where a raw item is found
-        ("stock", np.int8, (NUM_ITEMS,)),  # carried
+        ("source", np.uint8, (NUM_RAW, NUM_SOURCES)),  # places where a raw item is found; NOWHERE once it ran dry
+        ("stock", np.int8, (NUM_ITEMS + 1,)),  # carried; none of NOTHING
         ("delivered", np.int8, (NUM_ITEMS,)),
-        ("place", np.int32),
+        ("place", np.uint32),
         ("energy", np.int32),
         ("time", np.int32),
         ("load", np.int32),
@@ -78,8 +84,16 @@ WORLD = np.dtype(
     align=True,
 )
 
-SCRATCH = 2 * NUM_ITEMS
-"""Length of the scratch array: units still to be made, and units in hand beyond what is needed."""
+# Places in the scratch array, which holds what is derived from a world.
+NEED = 0  # units of each item still to be gathered or crafted (and a slot for NOTHING)
+SURPLUS = NEED + NUM_ITEMS + 1  # units carried beyond every need
+READY = SURPLUS + NUM_ITEMS  # 1 for recipes whose ingredients are carried
+FOUND = READY + NUM_CRAFTED  # units found at each place that are still to be gathered
+CRAFTABLE = FOUND + MAX_PLACES + 2  # units still to be crafted that can be crafted at each place
+WANTED = CRAFTABLE + MAX_PLACES + 2  # units carried that are wanted at the depot
+EXCESS = WANTED + 1  # sum of the surplus
+TO_MAKE = EXCESS + 1  # sum of the needs
+SCRATCH = TO_MAKE + 1
 
 
 # --- What the goals still need -----------------------------------------------------------------------
@@ -89,120 +103,138 @@ SCRATCH = 2 * NUM_ITEMS
 def net_requirements(world: Any, scratch: Any) -> None:
     """Net the goals against the stock through the recipes.
 
-    On entry ``scratch[item]`` holds units wanted at the depot. On return it holds the units of each
-    item still to be gathered or crafted, and ``scratch[NUM_ITEMS + item]`` the units carried in
-    excess of every need.
+    On entry the NEED slots hold units wanted at the depot. On return they hold the units of each item
+    still to be gathered or crafted, and the SURPLUS slots the units carried beyond every need.
     """
-    for item in range(NUM_ITEMS - 1, -1, -1):
-        missing = scratch[item] - world.stock[item]
-        if missing < 0:
-            scratch[NUM_ITEMS + item] = -missing
-            missing = 0
-        else:
-            scratch[NUM_ITEMS + item] = 0
-        scratch[item] = missing
-        if missing > 0 and item >= NUM_RAW:
-            recipe = item - NUM_RAW
-            for slot in range(2):
-                ingredient = world.ingredient[recipe, slot]
-                if ingredient >= 0:
-                    scratch[ingredient] += missing * world.amount[recipe, slot]
+    scratch[NEED + NOTHING] = 0
+    for item in range(NUM_ITEMS - 1, NUM_RAW - 1, -1):
+        missing = scratch[NEED + item] - world.stock[item]
+        scratch[SURPLUS + item] = max(-missing, 0)
+        missing = max(missing, 0)
+        scratch[NEED + item] = missing
+        recipe = item - NUM_RAW
+        for slot in range(2):
+            scratch[NEED + world.ingredient[recipe, slot]] += missing * world.amount[recipe, slot]
+    for item in range(NUM_RAW):
+        missing = scratch[NEED + item] - world.stock[item]
+        scratch[SURPLUS + item] = max(-missing, 0)
+        scratch[NEED + item] = max(missing, 0)
 
 
 @kernel
 def net_all_goals(world: Any, scratch: Any) -> None:
     """Net requirements of everything that is not yet delivered."""
     for item in range(NUM_ITEMS):
-        scratch[item] = world.goal[item] - world.delivered[item]
+        scratch[NEED + item] = world.goal[item] - world.delivered[item]
     net_requirements(world, scratch)
+
+
+@kernel
+def has_ingredients(world: Any, recipe: Any) -> Any:
+    """Whether the ingredients of a recipe are carried."""
+    first = world.stock[world.ingredient[recipe, 0]] >= world.amount[recipe, 0]
+    second = world.stock[world.ingredient[recipe, 1]] >= world.amount[recipe, 1]
+    return first & second
+
+
+@kernel
+def survey(world: Any, scratch: Any) -> None:
+    """Derive everything that the mask and the observation are made of."""
+    net_all_goals(world, scratch)
+    scratch[WANTED] = 0
+    scratch[EXCESS] = 0
+    scratch[TO_MAKE] = 0
+    for item in range(NUM_ITEMS):
+        scratch[WANTED] += min(world.stock[item], world.goal[item] - world.delivered[item])
+        scratch[EXCESS] += scratch[SURPLUS + item]
+        scratch[TO_MAKE] += scratch[NEED + item]
+    for place in range(MAX_PLACES + 2):
+        scratch[FOUND + place] = 0
+        scratch[CRAFTABLE + place] = 0
+    for raw in range(NUM_RAW):
+        for slot in range(NUM_SOURCES):
+            scratch[FOUND + world.source[raw, slot]] += scratch[NEED + raw]
+    for recipe in range(NUM_CRAFTED):
+        ready = np.int64(has_ingredients(world, recipe))
+        scratch[READY + recipe] = ready
+        scratch[CRAFTABLE + world.station[recipe]] += ready * scratch[NEED + NUM_RAW + recipe]
 
 
 # --- What is legal -----------------------------------------------------------------------------------
 
 
 @kernel
-def has_ingredients(world: Any, recipe: Any) -> Any:
-    """Whether the ingredients of a recipe are carried."""
-    for slot in range(2):
-        ingredient = world.ingredient[recipe, slot]
-        if ingredient >= 0 and world.stock[ingredient] < world.amount[recipe, slot]:
-            return False
-    return True
+def can_travel(world: Any, target: Any) -> Any:
+    """Whether a place exists, is another one and within reach."""
+    return (target != world.place) & (world.distance[world.place, target] <= world.energy)
 
 
 @kernel
-def can_craft(world: Any, recipe: Any) -> Any:
-    """Whether a recipe can be carried out here and now."""
-    station = world.station[recipe]
-    return (station == ANYWHERE or station == world.place) and has_ingredients(world, recipe)
+def can_gather(world: Any, raw: Any) -> Any:
+    """Whether a raw item is found here and there is room for it."""
+    here = (world.source[raw, 0] == world.place) | (world.source[raw, 1] == world.place)
+    return here & (world.load < world.capacity)
+
+
+@kernel
+def at_station(world: Any, recipe: Any) -> Any:
+    """Whether a recipe can be carried out in this place."""
+    return (world.station[recipe] == ANYWHERE) | (world.station[recipe] == world.place)
 
 
 @kernel
 def can_deliver(world: Any) -> Any:
     """Whether something wanted is carried and this is the depot."""
-    if world.place != DEPOT:
-        return False
+    wanted = False
     for item in range(NUM_ITEMS):
-        if world.stock[item] > 0 and world.delivered[item] < world.goal[item]:
-            return True
-    return False
+        wanted |= (world.stock[item] > 0) & (world.delivered[item] < world.goal[item])
+    return wanted & (world.place == DEPOT)
+
+
+@kernel
+def can_refuel(world: Any) -> Any:
+    """Whether there is fuel here and room for it."""
+    return (world.fuel[world.place] == 1) & (world.energy < world.energy_capacity)
 
 
 @kernel
 def legal_actions(world: Any, scratch: Any, mask: Any) -> Any:
-    """Write the action mask; return the number of legal actions.
-
-    ``scratch`` holds the net requirements of all goals.
-    """
-    place = world.place
-    surplus = 0
-    for item in range(NUM_ITEMS):
-        surplus += scratch[NUM_ITEMS + item]
+    """Write the action mask from the survey in ``scratch``; return the number of legal actions."""
     for target in range(MAX_PLACES):
-        mask[TRAVEL + target] = (
-            target < world.num_places and target != place and world.distance[place, target] <= world.energy
-        )
+        mask[TRAVEL + target] = can_travel(world, target)
     for raw in range(NUM_RAW):
-        mask[GATHER + raw] = world.source[place, raw] == 1 and world.load < world.capacity
+        mask[GATHER + raw] = can_gather(world, raw)
     for recipe in range(NUM_CRAFTED):
-        mask[CRAFT + recipe] = can_craft(world, recipe)
-    mask[DELIVER] = can_deliver(world)
-    mask[REFUEL] = world.fuel[place] == 1 and world.energy < world.energy_capacity
-    mask[DISCARD] = surplus > 0 or world.load == world.capacity
+        mask[CRAFT + recipe] = at_station(world, recipe) & (scratch[READY + recipe] == 1)
+    mask[DELIVER] = (world.place == DEPOT) & (scratch[WANTED] > 0)
+    mask[REFUEL] = can_refuel(world)
+    mask[DISCARD] = (scratch[EXCESS] > 0) | (world.load == world.capacity)
     legal = 0
     for action in range(NUM_ACTIONS):
         legal += mask[action]
     return legal
 
 
-# --- What an action does -----------------------------------------------------------------------------
-
-
 @kernel
 def is_legal(world: Any, action: Any, scratch: Any) -> Any:
-    """Whether one action is legal now."""
-    place = world.place
+    """Whether one action is legal now; any integer is allowed."""
     if action < 0 or action >= NUM_ACTIONS:
         return False
     if action < GATHER:
-        return (
-            action < world.num_places and action != place and world.distance[place, action] <= world.energy
-        )
+        return can_travel(world, action)
     if action < CRAFT:
-        return world.source[place, action - GATHER] == 1 and world.load < world.capacity
+        return can_gather(world, action - GATHER)
     if action < DELIVER:
-        return can_craft(world, action - CRAFT)
+        return at_station(world, action - CRAFT) & has_ingredients(world, action - CRAFT)
     if action == DELIVER:
         return can_deliver(world)
     if action == REFUEL:
-        return world.fuel[place] == 1 and world.energy < world.energy_capacity
-    if world.load == world.capacity:
-        return True
-    net_all_goals(world, scratch)
-    for item in range(NUM_ITEMS):
-        if scratch[NUM_ITEMS + item] > 0:
-            return True
-    return False
+        return can_refuel(world)
+    survey(world, scratch)
+    return (scratch[EXCESS] > 0) | (world.load == world.capacity)
+
+
+# --- What an action does -----------------------------------------------------------------------------
 
 
 @kernel
@@ -211,7 +243,7 @@ def discard(world: Any, scratch: Any) -> None:
     net_all_goals(world, scratch)
     chosen = -1
     for item in range(NUM_ITEMS):
-        if scratch[NUM_ITEMS + item] > 0:
+        if scratch[SURPLUS + item] > 0:
             chosen = item
             break
     if chosen < 0:
@@ -252,10 +284,8 @@ def carry_out(world: Any, action: Any, scratch: Any) -> None:
     elif action < DELIVER:
         recipe = action - CRAFT
         for slot in range(2):
-            ingredient = world.ingredient[recipe, slot]
-            if ingredient >= 0:
-                world.stock[ingredient] -= world.amount[recipe, slot]
-                world.load -= world.amount[recipe, slot]
+            world.stock[world.ingredient[recipe, slot]] -= world.amount[recipe, slot]
+            world.load -= world.amount[recipe, slot]
         world.stock[NUM_RAW + recipe] += 1
         world.load += 1
     elif action == DELIVER:
@@ -267,25 +297,34 @@ def carry_out(world: Any, action: Any, scratch: Any) -> None:
 
 
 @kernel
-def apply_action(world: Any, action: Any, scratch: Any) -> None:
-    """One step of the rules: time passes, a legal action takes effect if it ends in time.
-
-    An illegal action costs one unit of time, changes nothing and is counted.
-    """
+def take_legal_action(world: Any, action: Any, scratch: Any) -> None:
+    """Time passes, and the action takes effect if it ends in time."""
     world.actions += 1
     world.last_event = -1
-    if not is_legal(world, action, scratch):
-        world.illegal_actions += 1
-        world.time += 1
-    else:
-        cost = 1
-        if action < GATHER:
-            cost = world.distance[world.place, action]
-        world.time += cost
-        if world.time <= world.time_limit:
-            carry_out(world, action, scratch)
+    cost = 1
+    if action < GATHER:
+        cost = np.int64(world.distance[world.place, action])
+    world.time += cost
+    if world.time <= world.time_limit:
+        carry_out(world, action, scratch)
+    end_if_done(world)
+
+
+@kernel
+def take_illegal_action(world: Any) -> None:
+    """One unit of time passes, nothing changes, and the action is counted."""
+    world.actions += 1
+    world.last_event = -1
+    world.illegal_actions += 1
+    world.time += 1
+    end_if_done(world)
+
+
+@kernel
+def end_if_done(world: Any) -> None:
+    """The episode is over when everything is delivered or time is up."""
     world.time = min(world.time, world.time_limit)
-    world.over = world.delivered_work == world.total_work or world.time == world.time_limit
+    world.over = (world.delivered_work == world.total_work) | (world.time == world.time_limit)
 
 
 # --- Chance events -----------------------------------------------------------------------------------
@@ -332,11 +371,8 @@ def strike_on_gathering(world: Any, raw: Any) -> Any:
     """Whether this source runs dry under the gatherer's hands; another one always remains."""
     for event in range(world.num_events):
         if world.event_kind[event] == DEPLETION and is_armed(world, event):
-            sources = 0
-            for place in range(world.num_places):
-                sources += world.source[place, raw]
-            if sources > 1:
-                world.source[world.place, raw] = 0
+            if max(world.source[raw, 0], world.source[raw, 1]) != NOWHERE:
+                world.source[raw, 0 if world.source[raw, 0] == world.place else 1] = NOWHERE
                 strike(world, event)
                 return True
     return False
@@ -363,101 +399,85 @@ ITEM_FEATURES = (
     "units still to be gathered or crafted, recipes netted against stock / 4",
     "units still wanted at the depot / 4",
     "distance to the nearest source (raw) or to the station (crafted) / 10",
-    "1 if it could be gathered here, or its ingredients are carried",
+    "1 if it can be gathered here (raw), or if its ingredients are carried (crafted)",
 )
 PLACE_FEATURES = (
-    "1 if the place exists",
-    "distance from here / 10",
-    "1 if here",
+    "distance from here / 10; 2 where there is no such place",
     "1 if there is fuel",
     "1 if the energy reaches it and then the fuel nearest to it",
     "units found there that are still to be gathered / 4",
     "units still to be crafted that can be crafted there with what is carried / 4",
 )
-NUM_FEATURES = len(GLOBAL_FEATURES) + NUM_ITEMS * len(ITEM_FEATURES) + MAX_PLACES * len(PLACE_FEATURES)
-_NUM_GLOBAL = len(GLOBAL_FEATURES)
-_NUM_ITEM = len(ITEM_FEATURES)
-_NUM_PLACE = len(PLACE_FEATURES)
+# The vector holds one block for each feature: the globals, then 8 items or 8 places for each feature.
+ITEMS_AT = len(GLOBAL_FEATURES)
+PLACES_AT = ITEMS_AT + NUM_ITEMS * len(ITEM_FEATURES)
+NUM_FEATURES = PLACES_AT + MAX_PLACES * len(PLACE_FEATURES)
+FARTHEST_SHOWN = 20
+
+_QUARTER = np.float32(1 / 4)
+_EIGHTH = np.float32(1 / 8)
+_TENTH = np.float32(1 / 10)
+_SIXTEENTH = np.float32(1 / 16)
+_TWENTIETH = np.float32(1 / 20)
+_FORTIETH = np.float32(1 / 40)
 
 
 @kernel
 def observe_globals(world: Any, scratch: Any, features: Any) -> None:
-    """Energy, time, load and goals; ``scratch`` holds the net requirements of all goals."""
-    needed = 0
-    wanted = 0
-    for item in range(NUM_ITEMS):
-        needed += scratch[item]
-        wanted += min(world.stock[item], world.goal[item] - world.delivered[item])
+    """Energy, time, load and goals, from the survey in ``scratch``."""
     left = world.time_limit - world.time
-    features[0] = world.energy / world.energy_capacity
-    features[1] = world.energy / 20
-    features[2] = world.energy_capacity / 20
-    features[3] = left / world.time_limit
-    features[4] = left / 40
-    features[5] = world.load / world.capacity
-    features[6] = (world.capacity - world.load) / 8
-    features[7] = world.distance[world.place, DEPOT] / 10
-    features[8] = world.fuel_distance[world.place] / 10
-    features[9] = 1 - world.delivered_work / world.total_work
-    features[10] = needed / 16
-    features[11] = wanted / 4
+    features[0] = np.float32(world.energy) / np.float32(world.energy_capacity)
+    features[1] = np.float32(world.energy) * _TWENTIETH
+    features[2] = np.float32(world.energy_capacity) * _TWENTIETH
+    features[3] = np.float32(left) / np.float32(world.time_limit)
+    features[4] = np.float32(left) * _FORTIETH
+    features[5] = np.float32(world.load) / np.float32(world.capacity)
+    features[6] = np.float32(world.capacity - world.load) * _EIGHTH
+    features[7] = np.float32(world.distance[world.place, DEPOT]) * _TENTH
+    features[8] = np.float32(world.fuel_distance[world.place]) * _TENTH
+    features[9] = np.float32(world.total_work - world.delivered_work) / np.float32(world.total_work)
+    features[10] = np.float32(scratch[TO_MAKE]) * _SIXTEENTH
+    features[11] = np.float32(scratch[WANTED]) * _QUARTER
 
 
 @kernel
 def observe_items(world: Any, scratch: Any, features: Any) -> None:
     """Stock, need, and where each item is obtained."""
-    place = world.place
     for item in range(NUM_ITEMS):
-        at = _NUM_GLOBAL + item * _NUM_ITEM
-        nearest = 20
-        ready = False
-        if item < NUM_RAW:
-            for other in range(world.num_places):
-                if world.source[other, item] == 1:
-                    nearest = min(nearest, world.distance[place, other])
-            ready = world.source[place, item] == 1
-        else:
-            station = world.station[item - NUM_RAW]
-            nearest = 0 if station == ANYWHERE else np.int64(world.distance[place, station])
-            ready = has_ingredients(world, item - NUM_RAW)
-        features[at] = world.stock[item] / 4
-        features[at + 1] = scratch[item] / 4
-        features[at + 2] = (world.goal[item] - world.delivered[item]) / 4
-        features[at + 3] = nearest / 10
-        features[at + 4] = ready
+        features[ITEMS_AT + item] = np.float32(world.stock[item]) * _QUARTER
+        features[ITEMS_AT + NUM_ITEMS + item] = np.float32(scratch[NEED + item]) * _QUARTER
+        left = world.goal[item] - world.delivered[item]
+        features[ITEMS_AT + 2 * NUM_ITEMS + item] = np.float32(left) * _QUARTER
+    distances = ITEMS_AT + 3 * NUM_ITEMS
+    ready = ITEMS_AT + 4 * NUM_ITEMS
+    for raw in range(NUM_RAW):
+        first = world.distance[world.place, world.source[raw, 0]]
+        second = world.distance[world.place, world.source[raw, 1]]
+        features[distances + raw] = np.float32(min(first, second)) * _TENTH
+        features[ready + raw] = can_gather(world, raw)
+    for recipe in range(NUM_CRAFTED):
+        distance = world.distance[world.place, world.station[recipe]]
+        features[distances + NUM_RAW + recipe] = np.float32(distance) * _TENTH
+        features[ready + NUM_RAW + recipe] = scratch[READY + recipe]
 
 
 @kernel
 def observe_places(world: Any, scratch: Any, features: Any) -> None:
     """Distance, fuel, and what there is to do at each place."""
-    here = world.place
     for place in range(MAX_PLACES):
-        at = _NUM_GLOBAL + NUM_ITEMS * _NUM_ITEM + place * _NUM_PLACE
-        if place >= world.num_places:
-            for feature in range(_NUM_PLACE):
-                features[at + feature] = 0
-            continue
-        to_gather = 0
-        for raw in range(NUM_RAW):
-            to_gather += world.source[place, raw] * scratch[raw]
-        to_craft = 0
-        for recipe in range(NUM_CRAFTED):
-            if scratch[NUM_RAW + recipe] > 0 and world.station[recipe] == place:
-                to_craft += scratch[NUM_RAW + recipe] * has_ingredients(world, recipe)
-        distance = world.distance[here, place]
-        features[at] = 1
-        features[at + 1] = distance / 10
-        features[at + 2] = place == here
-        features[at + 3] = world.fuel[place]
-        features[at + 4] = distance + world.fuel_distance[place] <= world.energy
-        features[at + 5] = to_gather / 4
-        features[at + 6] = to_craft / 4
+        distance = world.distance[world.place, place]
+        at = PLACES_AT + place
+        features[at] = np.float32(min(distance, FARTHEST_SHOWN)) * _TENTH
+        features[at + MAX_PLACES] = world.fuel[place]
+        features[at + 2 * MAX_PLACES] = distance + world.fuel_distance[place] <= world.energy
+        features[at + 3 * MAX_PLACES] = np.float32(scratch[FOUND + place]) * _QUARTER
+        features[at + 4 * MAX_PLACES] = np.float32(scratch[CRAFTABLE + place]) * _QUARTER
 
 
 @kernel
 def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> Any:
     """Write one row of the observation and of the mask; return the number of legal actions."""
-    net_all_goals(world, scratch)
+    survey(world, scratch)
     observe_globals(world, scratch, features)
     observe_items(world, scratch, features)
     observe_places(world, scratch, features)
@@ -470,7 +490,7 @@ def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> Any:
 @kernel
 def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
     """Write observations and masks of the given rows."""
-    scratch = np.empty(SCRATCH, np.int64)
+    scratch = np.empty(SCRATCH, np.int32)
     for row in rows:
         observe_world(worlds[row], scratch, features[row], masks[row])
 
@@ -481,14 +501,17 @@ def step_batch(worlds: Any, actions: Any, active: Any, features: Any, masks: Any
 
     A row whose episode is over keeps its world. An episode also ends where nothing is legal any more.
     """
-    scratch = np.empty(SCRATCH, np.int64)
+    scratch = np.empty(SCRATCH, np.int32)
     for row in range(len(worlds)):
         world = worlds[row]
         rewards[row] = 0.0
         ends[row] = False
         if active[row]:
             before = world.delivered_work
-            apply_action(world, actions[row], scratch)
+            if is_legal(world, actions[row], scratch):
+                take_legal_action(world, actions[row], scratch)
+            else:
+                take_illegal_action(world)
             rewards[row] = (world.delivered_work - before) / world.total_work
         legal = observe_world(world, scratch, features[row], masks[row])
         if active[row]:

@@ -18,22 +18,25 @@ from etude_gym.envs.plan.kernel import (
     DELIVER,
     DEPOT,
     DISCARD,
+    FAR,
     GATHER,
+    NEED,
     NUM_CRAFTED,
     NUM_ITEMS,
     NUM_RAW,
+    NUM_SOURCES,
     REFUEL,
     SCRATCH,
     TRAVEL,
-    can_craft,
+    at_station,
     can_deliver,
+    can_gather,
     has_ingredients,
     net_all_goals,
     net_requirements,
+    take_legal_action,
 )
 from etude_gym.kernels import kernel
-
-FAR = 1000
 
 
 @kernel
@@ -47,12 +50,12 @@ def net_trip(world: Any, scratch: Any) -> Any:
     room = world.capacity
     for item in range(NUM_ITEMS - 1, -1, -1):
         units = min(world.goal[item] - world.delivered[item], room // world.raw_units[item])
-        scratch[item] = units
+        scratch[NEED + item] = units
         room -= units * world.raw_units[item]
     net_requirements(world, scratch)
     missing = 0
     for item in range(NUM_ITEMS):
-        missing += scratch[item]
+        missing += scratch[NEED + item]
     return missing
 
 
@@ -60,12 +63,15 @@ def net_trip(world: Any, scratch: Any) -> Any:
 def work_here(world: Any, scratch: Any) -> Any:
     """A needed craft or gather action that is possible here, or -1."""
     for recipe in range(NUM_CRAFTED):
-        if scratch[NUM_RAW + recipe] > 0 and can_craft(world, recipe):
+        if (
+            scratch[NEED + NUM_RAW + recipe] > 0
+            and has_ingredients(world, recipe)
+            and at_station(world, recipe)
+        ):
             return CRAFT + recipe
-    if world.load < world.capacity:
-        for raw in range(NUM_RAW):
-            if scratch[raw] > 0 and world.source[world.place, raw] == 1:
-                return GATHER + raw
+    for raw in range(NUM_RAW):
+        if scratch[NEED + raw] > 0 and can_gather(world, raw):
+            return GATHER + raw
     return -1
 
 
@@ -75,7 +81,7 @@ def is_clogged(world: Any, scratch: Any) -> Any:
     if world.load < world.capacity:
         return False
     for recipe in range(NUM_CRAFTED):
-        if scratch[NUM_RAW + recipe] > 0 and has_ingredients(world, recipe):
+        if (scratch[NEED + NUM_RAW + recipe] > 0) & has_ingredients(world, recipe):
             return False
     return True
 
@@ -85,22 +91,26 @@ def nearest_work(world: Any, scratch: Any) -> Any:
     """The nearest place where something needed can be gathered or crafted; the depot if none."""
     best = DEPOT
     best_distance = FAR
+    room = world.load < world.capacity
     for raw in range(NUM_RAW):
-        if scratch[raw] > 0 and world.load < world.capacity:
-            for place in range(world.num_places):
-                if world.source[place, raw] == 1 and world.distance[world.place, place] < best_distance:
+        if (scratch[NEED + raw] > 0) & room:
+            for slot in range(NUM_SOURCES):
+                place = np.int64(world.source[raw, slot])
+                distance = np.int64(world.distance[world.place, place])
+                if distance < best_distance:
                     best = place
-                    best_distance = world.distance[world.place, place]
+                    best_distance = distance
     for recipe in range(NUM_CRAFTED):
-        station = world.station[recipe]
+        station = np.int64(world.station[recipe])
+        distance = np.int64(world.distance[world.place, station])
         if (
-            scratch[NUM_RAW + recipe] > 0
+            scratch[NEED + NUM_RAW + recipe] > 0
+            and distance < best_distance
             and station != ANYWHERE
-            and world.distance[world.place, station] < best_distance
             and has_ingredients(world, recipe)
         ):
             best = station
-            best_distance = world.distance[world.place, station]
+            best_distance = distance
     return best
 
 
@@ -128,17 +138,41 @@ def travel_safely(world: Any, target: Any) -> Any:
 
 
 @kernel
-def plan_action(world: Any, scratch: Any) -> Any:
-    """The next action of the reference plan from the current state."""
-    missing = net_trip(world, scratch)
-    if missing == 0 and can_deliver(world):
-        return DELIVER
+def follow_trip(world: Any, scratch: Any, missing: Any) -> Any:
+    """The next action of a trip, given its net requirements."""
+    if missing == 0:
+        return DELIVER if world.place == DEPOT else travel_safely(world, DEPOT)
     action = work_here(world, scratch)
     if action >= 0:
         return action
-    if missing > 0 and is_clogged(world, scratch):
+    if is_clogged(world, scratch):
         return DISCARD
     return travel_safely(world, nearest_work(world, scratch))
+
+
+@kernel
+def plan_action(world: Any, scratch: Any) -> Any:
+    """The next action of the reference plan from the current state."""
+    missing = net_trip(world, scratch)
+    return follow_trip(world, scratch, missing)
+
+
+@kernel
+def run_oracle(world: Any, scratch: Any) -> None:
+    """Carry out the reference plan to its end.
+
+    The same as taking ``plan_action`` at every step: a gather or craft action lowers one need by one, so
+    the net requirements are computed anew after deliveries and chance events only.
+    """
+    missing = net_trip(world, scratch)
+    while not world.over:
+        action = follow_trip(world, scratch, missing)
+        take_legal_action(world, action, scratch)
+        if world.last_event >= 0 or action >= DELIVER:
+            missing = net_trip(world, scratch)
+        elif action >= GATHER:
+            scratch[NEED + action - GATHER] -= 1
+            missing -= 1
 
 
 @kernel
@@ -169,7 +203,7 @@ def greedy_action(world: Any, scratch: Any) -> Any:
 @kernel
 def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
     """Write the action of the oracle (or of the greedy agent) for every world."""
-    scratch = np.empty(SCRATCH, np.int64)
+    scratch = np.empty(SCRATCH, np.int32)
     for row in range(len(worlds)):
         if greedy:
             actions[row] = greedy_action(worlds[row], scratch)
