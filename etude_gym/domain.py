@@ -94,6 +94,18 @@ class Domain(ABC):
         has a legal action. The reward is the increase of the score.
         """
 
+    def step_one(
+        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
+    ) -> tuple[float, bool]:
+        """``step`` for a batch of one without its batch dimension; returns the reward and the end.
+
+        A kernel domain may override it to spare a single environment the cost of many arrays.
+        """
+        reward, end = np.empty(1), np.empty(1, dtype=np.bool_)
+        actions, active = np.array([action], dtype=np.int64), np.ones(1, dtype=np.bool_)
+        self.step(worlds, actions, active, add_row(observation), mask[None], reward, end)
+        return reward.item(), end.item()
+
     @abstractmethod
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components."""
@@ -121,6 +133,13 @@ class Domain(ABC):
     def interrupts(self, worlds: Worlds, row: int) -> bool:
         """Whether the last action brought news that a reader of text has to be told at once."""
         return False
+
+
+def add_row(observation: Observations) -> Observations:
+    """Views of one observation with a batch dimension of one in front."""
+    if isinstance(observation, dict):
+        return {name: array[None] for name, array in observation.items()}
+    return observation[None]
 
 
 class Episode(ABC):

@@ -6,8 +6,8 @@ environment i of a vector reset with seed s equals a single environment reset wi
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import index
 from typing import Any
 
 import gymnasium
@@ -17,12 +17,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from etude_gym.difficulty import Difficulty
-from etude_gym.domain import Domain, Masks, Observations, Rows, load_domain
+from etude_gym.domain import Domain, Masks, Observations, Rows, add_row, load_domain
 from etude_gym.errors import check_name
 from etude_gym.randomness import Keys, absorb, as_words, fresh_seed, mix, name_key
-from etude_gym.samplers import REASONS, Results, TaskSampler, make_sampler
+from etude_gym.samplers import REASONS, Draw, Results, TaskSampler, make_sampler
 from etude_gym.tasks import SPLITS, SUITE_VERSION, TaskBatch
 
+DRAWS_AHEAD = 64
 OPTIONS = ("difficulty", "family", "reset_mask")
 
 
@@ -64,17 +65,35 @@ class TaskStream:
         self.difficulty: Difficulty = np.zeros((num_envs, len(self.space)))
         self.family: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         self.reason: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
+        self._ahead: Draw | None = None
         self.seed(np.arange(num_envs), [fresh_seed() for _ in range(num_envs)])
 
     def seed(self, rows: Rows, seeds: Sequence[int]) -> None:
         """Start the streams of the given rows anew."""
         self.streams[rows] = absorb(self._prefix, as_words(np.array(seeds, dtype=object)))
         self.episodes[rows] = 0
+        self._ahead = None
+
+    def _draw_unpinned(self, rows: Rows) -> Draw:
+        """What the sampler gives each row next.
+
+        Where results do not matter to the sampler, a single environment draws many tasks ahead: the
+        draws are the same, at a fraction of the cost.
+        """
+        if len(self.episodes) > 1 or not self.sampler.blind:
+            drawn = self.sampler.draw(absorb(self.streams[rows], self.episodes[rows]))
+        else:
+            ahead = int(self.episodes[0]) % DRAWS_AHEAD
+            if ahead == 0 or self._ahead is None:
+                block = self.episodes - np.uint64(ahead) + np.arange(DRAWS_AHEAD, dtype=np.uint64)
+                self._ahead = self.sampler.draw(absorb(self.streams, block))
+            drawn = self._ahead[ahead : ahead + 1]
+        self.episodes[rows] += np.uint64(1)
+        return drawn
 
     def draw(self, rows: Rows, difficulty: Difficulty, family: int) -> TaskBatch:
         """The next task of each row; ``difficulty`` (NaN: free) and ``family`` (-1: free) pin it."""
-        drawn = self.sampler.draw(absorb(self.streams[rows], self.episodes[rows]))
-        self.episodes[rows] += np.uint64(1)
+        drawn = self._draw_unpinned(rows)
         self.keys[rows] = drawn.task_keys
         free = np.isnan(difficulty)
         self.difficulty[rows] = drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty)
@@ -84,6 +103,8 @@ class TaskStream:
 
     def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
         """Tell the sampler how finished episodes ended."""
+        if self.sampler.blind:
+            return
         self.sampler.update(Results(self.difficulty[rows], self.family[rows], scores))
 
     def parse_options(self, options: Mapping[str, Any] | None) -> tuple[Difficulty, int]:
@@ -110,6 +131,7 @@ class TaskStream:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
+        self._ahead = None
         for name, value in state.items():
             if name == "sampler":
                 self.sampler.load_state_dict(value)
@@ -117,12 +139,13 @@ class TaskStream:
                 getattr(self, name)[...] = value
 
 
-def empty_observations(space: gymnasium.Space[Any], num_envs: int) -> Observations:
-    """Uninitialized observations of a batch."""
+def observation_allocator(space: gymnasium.Space[Any], *batch: int) -> Callable[[], Observations]:
+    """A function that makes uninitialized observations, with the batch's dimension in front, if any."""
     if isinstance(space, gymnasium.spaces.Dict):
-        return {name: empty_observations(inner, num_envs) for name, inner in space.items()}
-    assert isinstance(space, gymnasium.spaces.Box)
-    return np.empty((num_envs, *space.shape), dtype=space.dtype)
+        inner = {name: observation_allocator(part, *batch) for name, part in space.items()}
+        return lambda: {name: allocate() for name, allocate in inner.items()}
+    shape, dtype = (*batch, *(space.shape or ())), space.dtype
+    return lambda: np.empty(shape, dtype)
 
 
 def take(observations: Observations, rows: Any) -> Observations:
@@ -184,25 +207,15 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self.render_mode = render_mode
         self.stream = TaskStream(self.domain, 1, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(1)
+        self._allocate = observation_allocator(self.observation_space)
         self._row = np.zeros(1, dtype=np.int64)
-        self._active = np.ones(1, dtype=np.bool_)
-        self._action = np.zeros(1, dtype=np.int64)
-        self._reward = np.zeros(1, dtype=np.float64)
-        self._end = np.ones(1, dtype=np.bool_)
-        self._masks: Masks = np.zeros((1, int(self.domain.action_space.n)), dtype=np.int8)
+        self._mask: Masks = np.zeros(int(self.domain.action_space.n), dtype=np.int8)
         self._over = True
-        self._plain = isinstance(self.observation_space, gymnasium.spaces.Box)
-        if self._plain:
-            self._shape = (1, *(self.observation_space.shape or ()))
-            self._dtype = self.observation_space.dtype
 
     @property
     def sampler(self) -> TaskSampler:
         """The attached task sampler."""
         return self.stream.sampler
-
-    def _empty(self) -> Observations:
-        return np.empty(self._shape, self._dtype) if self._plain else empty_observations(self.observation_space, 1)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -213,41 +226,37 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             self.stream.seed(self._row, [seed])
         tasks = self.stream.draw(self._row, *self.stream.parse_options(options))
         self.domain.generate(self.worlds, self._row, tasks)
-        observations = self._empty()
-        self.domain.observe(self.worlds, self._row, observations, self._masks)
+        observation = self._allocate()
+        self._mask = np.empty_like(self._mask)
+        self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
         self._over = False
         info = {
-            "action_mask": self._masks[0].copy(),
+            "action_mask": self._mask,
             "difficulty": self.domain.space.named(tasks.difficulty[0]),
             "family": self.domain.space.families[int(tasks.family[0])],
             "task_key": int(tasks.keys[0]),
             "reason": REASONS[int(self.stream.reason[0])],
         }
-        return take(observations, 0), info
+        return observation, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one action. An illegal one costs the step, changes nothing and is counted."""
         if self._over:
             raise RuntimeError("The episode is over: call reset() before step().")
-        self._action[0] = operator.index(action)
-        observations = self._empty()
-        masks = np.empty_like(self._masks)
-        self.domain.step(
-            self.worlds, self._action, self._active, observations, masks, self._reward, self._end
-        )
-        self._masks = masks
-        info: dict[str, Any] = {"action_mask": masks[0]}
-        over = bool(self._end[0])
+        observation = self._allocate()
+        self._mask = mask = np.empty(self._mask.shape, np.int8)
+        reward, over = self.domain.step_one(self.worlds, index(action), observation, mask)
+        info: dict[str, Any] = {"action_mask": mask}
         if over:
             self._over = True
             outcome = self.domain.outcome(self.worlds, self._row)
             self.stream.report(self._row, outcome["score"])
             info.update((name, value[0].item()) for name, value in outcome.items())
-        return take(observations, 0), float(self._reward[0]), over, False, info
+        return observation, reward, over, False, info
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""
-        return self._masks[0].copy()
+        return self._mask.copy()
 
     def task_metrics(self) -> dict[str, Any]:
         """Realized properties of the present task."""
@@ -304,6 +313,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.stream = TaskStream(self.domain, self.num_envs, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(self.num_envs)
+        self._allocate = observation_allocator(self.single_observation_space, self.num_envs)
         self._all = np.arange(self.num_envs)
         self._everywhere = np.ones(self.num_envs, dtype=np.bool_)
         self._over = np.ones(self.num_envs, dtype=np.bool_)
@@ -346,7 +356,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         rows = self._rows_to_reset(options)
         self._seed(seed, rows)
         pinned = self.stream.parse_options(options)
-        observations = empty_observations(self.single_observation_space, self.num_envs)
+        observations = self._allocate()
         self._begin(rows, pinned, observations, self._masks)
         if len(rows) < self.num_envs:
             self.domain.observe(self.worlds, self._all, observations, self._masks)
@@ -383,7 +393,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Step every environment; those that are over are reset as the autoreset mode says."""
         actions = self._check_actions(actions)
-        observations = empty_observations(self.single_observation_space, self.num_envs)
+        observations = self._allocate()
         masks = np.empty_like(self._masks)
         rewards = np.empty(self.num_envs, dtype=np.float64)
         ends = np.empty(self.num_envs, dtype=np.bool_)

@@ -47,6 +47,9 @@ class Draw:
     family: Families
     reason: NDArray[np.int64]
 
+    def __getitem__(self, rows: slice) -> Draw:
+        return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -81,9 +84,11 @@ class TaskSampler(ABC):
 
     Attributes:
         name: what ``practice=`` calls it.
+        blind: whether its draws never change, whatever ``update`` is told.
     """
 
     name: ClassVar[str]
+    blind: ClassVar[bool] = False
 
     def __init__(self, space: DifficultySpace) -> None:
         self.space = space
@@ -126,6 +131,7 @@ class UniformSampler(TaskSampler):
     """Fresh tasks, uniform over the whole difficulty space: domain randomization."""
 
     name = "uniform"
+    blind = True
 
     def draw(self, keys: Keys) -> Draw:
         return Draw(keys, *self._uniform(keys), _reason(keys, UNIFORM))
@@ -141,6 +147,7 @@ class StaticSampler(TaskSampler):
     """
 
     name = "static"
+    blind = True
 
     def __init__(self, space: DifficultySpace, *, set_size: int = 1000, set_seed: int = 0) -> None:
         super().__init__(space)
@@ -163,6 +170,7 @@ class EasySampler(TaskSampler):
     """
 
     name = "easy"
+    blind = True
 
     def __init__(self, space: DifficultySpace, *, limit: float = 0.4) -> None:
         super().__init__(space)

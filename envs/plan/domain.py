@@ -95,7 +95,7 @@ class PlanDomain(Domain):
         prepare_kernels(
             "EtudePlan-v0",
             Path(__file__).parent,
-            (generator.generate_batch, kernel.step_batch, kernel.observe_batch),
+            (generator.generate_batch, kernel.step_batch, kernel.step_one, kernel.observe_batch),
         )
 
     def allocate(self, num_envs: int) -> Worlds:
@@ -120,11 +120,19 @@ class PlanDomain(Domain):
         rewards: NDArray[np.float64],
         ends: NDArray[np.bool_],
     ) -> None:
-        features = observations["features"] if self.raw else observations
-        kernel.step_batch(worlds, actions, active, features, masks, rewards, ends)
-        if self.raw:
-            for name in RAW_TABLES:
-                observations[name][...] = worlds[name]
+        if not self.raw:
+            kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends)
+            return
+        kernel.step_batch(worlds, actions, active, observations["features"], masks, rewards, ends)
+        for name in RAW_TABLES:
+            observations[name][...] = worlds[name]
+
+    def step_one(
+        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
+    ) -> tuple[float, bool]:
+        if not self.raw:
+            return kernel.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
+        return super().step_one(worlds, action, observation, mask)
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         delivered, total = worlds["delivered_work"][rows], worlds["total_work"][rows]

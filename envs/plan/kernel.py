@@ -321,6 +321,17 @@ def take_illegal_action(world: Any) -> None:
 
 
 @kernel
+def take_action(world: Any, action: Any, scratch: Any) -> Any:
+    """Take any action, legal or not; return the reward."""
+    before = world.delivered_work
+    if is_legal(world, action, scratch):
+        take_legal_action(world, action, scratch)
+    else:
+        take_illegal_action(world)
+    return (world.delivered_work - before) / world.total_work
+
+
+@kernel
 def end_if_done(world: Any) -> None:
     """The episode is over when everything is delivered or time is up."""
     world.time = min(world.time, world.time_limit)
@@ -496,25 +507,28 @@ def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
 
 
 @kernel
+def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
+    """Step a batch of one; return the reward and whether the episode is over."""
+    scratch = np.empty(SCRATCH, np.int32)
+    world = worlds[0]
+    reward = take_action(world, action, scratch)
+    legal = observe_world(world, scratch, features, mask)
+    world.over |= legal == 0
+    return reward, world.over == 1
+
+
+@kernel
 def step_batch(worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any) -> None:
     """Step every active row, and write what is seen, legal, earned and ended in each row.
 
-    A row whose episode is over keeps its world. An episode also ends where nothing is legal any more.
+    An episode also ends where nothing is legal any more.
     """
     scratch = np.empty(SCRATCH, np.int32)
     for row in range(len(worlds)):
         world = worlds[row]
         rewards[row] = 0.0
-        ends[row] = False
         if active[row]:
-            before = world.delivered_work
-            if is_legal(world, actions[row], scratch):
-                take_legal_action(world, actions[row], scratch)
-            else:
-                take_illegal_action(world)
-            rewards[row] = (world.delivered_work - before) / world.total_work
+            rewards[row] = take_action(world, actions[row], scratch)
         legal = observe_world(world, scratch, features[row], masks[row])
-        if active[row]:
-            if legal == 0:
-                world.over = 1
-            ends[row] = world.over == 1
+        world.over |= legal == 0
+        ends[row] = active[row] & (world.over == 1)
