@@ -7,7 +7,7 @@ fronts in ``etude_gym.environment`` turn any domain into a single and a vector e
 
 from __future__ import annotations
 
-import importlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty import DifficultySpace
+from etude_gym.entry_points import load_entry_point
+from etude_gym.errors import check_name
 from etude_gym.tasks import TaskBatch
 
 Worlds = NDArray[Any]
@@ -30,6 +32,9 @@ Observations = Any
 """An array of shape (n, ...) for a Box space, or a dictionary of such arrays for a Dict space."""
 
 Solver = Callable[[Worlds], Actions]
+
+ENVIRONMENT_ARGUMENTS = ("practice", "split", "difficulty", "family", "salt", "render_mode")
+"""What ``gym.make`` takes beside a domain's own options; named here for errors about misspelled ones."""
 
 
 @dataclass(frozen=True)
@@ -271,17 +276,13 @@ def load_domain(entry_point: str | Domain | type[Domain], **options: Any) -> Dom
         if options:
             raise ValueError(f"Options {sorted(options)} have no effect on a domain that is already made.")
         return entry_point
-    if isinstance(entry_point, str):
-        module, separator, name = entry_point.partition(":")
-        if not separator:
-            raise ValueError(f"A domain's entry point reads 'module:Class', got {entry_point!r}.")
-        made = getattr(importlib.import_module(module), name)
-    else:
-        made = entry_point
-    try:
-        domain = made(**options)
-    except TypeError as error:
-        raise ValueError(f"{getattr(made, '__name__', made)} does not take {sorted(options)}: {error}") from error
+    made = load_entry_point(entry_point) if isinstance(entry_point, str) else entry_point
+    parameters = inspect.signature(made).parameters.values()
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        known = (*(parameter.name for parameter in parameters), *ENVIRONMENT_ARGUMENTS)
+        for option in options:
+            check_name(f"argument of {made.__name__}", option, known)
+    domain = made(**options)
     if not isinstance(domain, Domain):
         raise ValueError(f"{entry_point!r} is no Domain but {type(domain).__name__}.")
     return domain

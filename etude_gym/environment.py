@@ -7,6 +7,8 @@ environment i of a vector reset with seed s equals a single environment reset wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from functools import partial
 from operator import index
 from typing import Any
 
@@ -39,6 +41,10 @@ class TaskStream:
         difficulty: axes pinned for good, by name; the sampler chooses the others.
         family: family pinned for good.
         salt: secret of the anchor split.
+
+    Attributes:
+        listener: called with the difficulty, the index of the reason and the score of every finished
+            episode, in arrays; for those who keep a log of practice.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class TaskStream:
         self.family: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         self.reason: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         self._ahead: Draw | None = None
+        self.listener: Callable[[Difficulty, NDArray[np.int64], NDArray[np.float64]], None] | None = None
         self.seed(np.arange(num_envs), [fresh_seed() for _ in range(num_envs)])
 
     def seed(self, rows: Rows, seeds: Sequence[int]) -> None:
@@ -103,6 +110,8 @@ class TaskStream:
 
     def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
         """Tell the sampler how finished episodes ended."""
+        if self.listener is not None:
+            self.listener(self.difficulty[rows], self.reason[rows], scores)
         if self.sampler.blind:
             return
         self.sampler.update(Results(self.difficulty[rows], self.family[rows], scores))
@@ -140,12 +149,18 @@ class TaskStream:
 
 
 def observation_allocator(space: gymnasium.Space[Any], *batch: int) -> Callable[[], Observations]:
-    """A function that makes uninitialized observations, with the batch's dimension in front, if any."""
+    """A function that makes uninitialized observations, with the batch's dimension in front, if any.
+
+    It can be pickled, as environments have to be that travel to another process.
+    """
     if isinstance(space, gymnasium.spaces.Dict):
         inner = {name: observation_allocator(part, *batch) for name, part in space.items()}
-        return lambda: {name: allocate() for name, allocate in inner.items()}
-    shape, dtype = (*batch, *(space.shape or ())), space.dtype
-    return lambda: np.empty(shape, dtype)
+        return partial(_allocate_each, inner)
+    return partial(np.empty, (*batch, *(space.shape or ())), space.dtype)
+
+
+def _allocate_each(allocators: Mapping[str, Callable[[], Observations]]) -> Observations:
+    return {name: allocate() for name, allocate in allocators.items()}
 
 
 def take(observations: Observations, rows: Any) -> Observations:
@@ -234,7 +249,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             "action_mask": self._mask,
             "difficulty": self.domain.space.named(tasks.difficulty[0]),
             "family": self.domain.space.families[int(tasks.family[0])],
-            "task_key": int(tasks.keys[0]),
+            "task_key": tasks.keys[0],
             "reason": REASONS[int(self.stream.reason[0])],
         }
         return observation, info
@@ -243,9 +258,10 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         """Take one action. An illegal one costs the step, changes nothing and is counted."""
         if self._over:
             raise RuntimeError("The episode is over: call reset() before step().")
+        action = index(action)
         observation = self._allocate()
         self._mask = mask = np.empty(self._mask.shape, np.int8)
-        reward, over = self.domain.step_one(self.worlds, index(action), observation, mask)
+        reward, over = self.domain.step_one(self.worlds, action, observation, mask)
         info: dict[str, Any] = {"action_mask": mask}
         if over:
             self._over = True
@@ -357,11 +373,12 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._seed(seed, rows)
         pinned = self.stream.parse_options(options)
         observations = self._allocate()
+        self._masks = np.empty_like(self._masks)  # the present one is in the caller's hands
         self._begin(rows, pinned, observations, self._masks)
         if len(rows) < self.num_envs:
             self.domain.observe(self.worlds, self._all, observations, self._masks)
         self._started = True
-        infos: dict[str, Any] = {"action_mask": self._masks.copy(), "_action_mask": self._everywhere}
+        infos: dict[str, Any] = {"action_mask": self._masks, "_action_mask": self._everywhere}
         self._describe(infos, rows)
         return observations, infos
 
@@ -460,7 +477,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def state_dict(self) -> dict[str, Any]:
         """The whole state, to go on exactly here: worlds, tasks, sampler."""
         return {
-            "worlds": self.worlds.copy(),
+            "worlds": deepcopy(self.worlds),  # an array of objects has to be copied in depth
             "over": self._over.copy(),
             "masks": self._masks.copy(),
             "started": self._started,
@@ -471,7 +488,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         """Restore what ``state_dict`` returned."""
         if len(state["worlds"]) != self.num_envs:
             raise ValueError(f"The state is of {len(state['worlds'])} environments, not of {self.num_envs}.")
-        self.worlds[...] = state["worlds"]
+        self.worlds[...] = deepcopy(state["worlds"])
         self._over[...] = state["over"]
         self._masks = state["masks"].copy()
         self._started = state["started"]

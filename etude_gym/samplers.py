@@ -101,6 +101,10 @@ class TaskSampler(ABC):
     def update(self, results: Results) -> None:  # noqa: B027 (blind samplers have nothing to do)
         """Learn from finished episodes. A sampler that is blind to results ignores them."""
 
+    def describe(self) -> dict[str, float]:
+        """What the sampler believes now, for the logs ("ability")."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """What the sampler learned from results, as plain numbers and lists that JSON can hold."""
         return {}
@@ -210,6 +214,9 @@ class ScheduleSampler(TaskSampler):
     def update(self, results: Results) -> None:
         self._num_results += len(results.scores)
 
+    def describe(self) -> dict[str, float]:
+        return {"limit": self.limit}
+
     def state_dict(self) -> dict[str, Any]:
         return {"num_results": self._num_results}
 
@@ -289,6 +296,13 @@ class LearnerModelSampler(TaskSampler):
         while len(self._waiting) >= self.batch_size:
             batch, self._waiting = np.split(self._waiting, [self.batch_size])
             self.learner_model.update(batch[:, :-2], batch[:, -2].astype(np.int64), batch[:, -1])
+
+    def describe(self) -> dict[str, float]:
+        model = self.learner_model
+        return {
+            "ability": float(model.ability.mean()),
+            "ability_standard_error": float(model.ability_standard_error.mean()),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {"learner_model": self.learner_model.state_dict(), "waiting": self._waiting.tolist()}

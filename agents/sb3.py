@@ -1,0 +1,187 @@
+"""MaskablePPO of Stable-Baselines3 (contrib) as a learner whose compute is counted.
+
+The environment is the native vector environment behind ``BatchedVecEnv``. Global random state is
+swapped in and out around every use, so that learners in one process do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.logger import Logger
+
+from etude_gym.agent import Recipe
+from etude_gym.agents.flops import PolicyFlops
+from etude_gym.agents.recipes import find_recipe
+from etude_gym.agents.vec_env import BatchedVecEnv
+from etude_gym.domain import Actions, Domain, Masks, Observations
+
+
+class MaskablePPOLearner:
+    """Proximal policy optimization with action masks (Schulman et al. 2017; Huang and Ontañón 2022).
+
+    Args:
+        domain: the domain; gives the spaces.
+        seed: seeds weights, actions and minibatches.
+        horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
+            ``final_learning_rate``, linearly; 0 keeps it constant.
+        num_envs: environments of the practice vector.
+        network: widths of the hidden layers, for the policy and for the value function.
+        n_steps: steps of each environment between updates.
+        batch_size: size of a minibatch.
+        n_epochs: passes over the collected steps in an update.
+        learning_rate: of Adam, at the start.
+        final_learning_rate: at the horizon and beyond.
+        entropy_coefficient: weight of the entropy bonus.
+        gamma: discount factor.
+        gae_lambda: bias-variance trade-off of the advantage estimate.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        seed: int = 0,
+        horizon: float = 0.0,
+        num_envs: int = 64,
+        network: tuple[int, ...] = (128, 128),
+        n_steps: int = 64,
+        batch_size: int = 1024,
+        n_epochs: int = 6,
+        learning_rate: float = 1e-3,
+        final_learning_rate: float = 1e-4,
+        entropy_coefficient: float = 0.01,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+    ) -> None:
+        self._horizon = horizon
+        self._rates = (learning_rate, final_learning_rate)
+        self._evaluation_flops = 0
+        self._random_state: Any = None
+        dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)
+        self.model = MaskablePPO(
+            "MultiInputPolicy" if dictionary else "MlpPolicy",
+            env=None,  # type: ignore[arg-type]
+            learning_rate=lambda _: self._learning_rate(),
+            n_steps=n_steps,
+            batch_size=batch_size,
+            n_epochs=n_epochs,
+            ent_coef=entropy_coefficient,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            policy_kwargs={"net_arch": list(network)},
+            seed=seed,
+            device="cpu",
+            _init_setup_model=False,
+        )
+        self.model.observation_space = domain.observation_space
+        self.model.action_space = domain.action_space
+        self.model.n_envs = num_envs
+        self._policy_flops: PolicyFlops | None = None
+        with self._own_randomness():
+            self.model._setup_model()
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+        self._policy_flops = PolicyFlops(self.model.policy)
+
+    @staticmethod
+    def recipe(env_id: str) -> Recipe:
+        """The shipped recipe for a domain."""
+        return find_recipe("sb3", env_id)
+
+    @property
+    def flops(self) -> Mapping[str, float]:
+        """FLOPs so far by line of the ledger."""
+        lines = self._policy_flops.lines if self._policy_flops else {}
+        return {**lines, "evaluation": self._evaluation_flops}
+
+    def _training_flops(self) -> int:
+        return sum(self._policy_flops.lines.values()) if self._policy_flops else 0
+
+    def _learning_rate(self) -> float:
+        share = min(1.0, self._training_flops() / self._horizon) if self._horizon else 0.0
+        return self._rates[0] + (self._rates[1] - self._rates[0]) * share
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Run with this learner's own global random state, and put back the one that was there."""
+        outer = _random_states()
+        if self._random_state is not None:
+            _set_random_states(self._random_state)
+        try:
+            yield
+        finally:
+            self._random_state = _random_states()
+            _set_random_states(outer)
+
+    def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
+        """Collect and update until training compute reaches ``until`` FLOPs."""
+        with self._own_randomness():
+            if self.model.env is None:
+                self._attach(env)
+            while self._training_flops() < until:
+                self.model.learn(self.model.n_steps * self.model.n_envs, reset_num_timesteps=False)
+
+    def _attach(self, env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> None:
+        adapted = BatchedVecEnv(env)
+        if self.model._last_obs is not None:  # resumed: the environment stands where it stood
+            adapted.resume(env.unwrapped.action_masks())  # type: ignore[attr-defined]
+        self.model.env = adapted
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """The most probable legal action in each row."""
+        policy = self.model.policy
+        assert self._policy_flops is not None
+        policy.set_training_mode(False)
+        with torch.no_grad():
+            tensors, _ = policy.obs_to_tensor(observations)
+            (distribution), flops = self._policy_flops.call(
+                ("act", len(masks)), lambda: policy.get_distribution(tensors, action_masks=masks)
+            )
+            actions = distribution.get_actions(deterministic=True)
+        self._evaluation_flops += flops
+        return np.asarray(actions.cpu().numpy(), dtype=np.int64)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimizer, counters, random state and the last observations."""
+        assert self._policy_flops is not None
+        return {
+            "policy": self.model.policy.state_dict(),
+            "optimizer": self.model.policy.optimizer.state_dict(),
+            "num_timesteps": self.model.num_timesteps,
+            "num_updates": self.model._n_updates,
+            "last_observations": self.model._last_obs,
+            "last_episode_starts": self.model._last_episode_starts,
+            "random_state": self._random_state,
+            "flops": dict(self._policy_flops.lines),
+            "evaluation_flops": self._evaluation_flops,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned; the environment's state is restored by its owner."""
+        assert self._policy_flops is not None
+        self.model.policy.load_state_dict(state["policy"])
+        self.model.policy.optimizer.load_state_dict(state["optimizer"])
+        self.model.num_timesteps = state["num_timesteps"]
+        self.model._n_updates = state["num_updates"]
+        self.model._last_obs = state["last_observations"]
+        self.model._last_episode_starts = state["last_episode_starts"]
+        self._random_state = state["random_state"]
+        self._policy_flops.lines.update(state["flops"])
+        self._evaluation_flops = state["evaluation_flops"]
+
+
+def _random_states() -> tuple[Any, Any, Any]:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+
+
+def _set_random_states(states: tuple[Any, Any, Any]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.set_rng_state(states[2])

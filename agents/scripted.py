@@ -1,0 +1,68 @@
+"""Agents that do not learn: random, and the scripted solvers that a domain brings along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.domain import Actions, Domain, Masks, Observations, Worlds
+from etude_gym.errors import check_name
+from etude_gym.randomness import mix, uniform
+
+
+class RandomAgent:
+    """Chooses uniformly among the legal actions.
+
+    Args:
+        domain: the domain to play.
+        seed: seeds its choices.
+    """
+
+    def __init__(self, domain: Domain, *, seed: int = 0, horizon: float = 0.0) -> None:
+        self._seed = seed
+        self._turn = 0
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """One legal action for each row."""
+        keys = mix(self._seed, self._turn, np.arange(len(masks)))
+        self._turn += 1
+        legal = np.cumsum(masks, axis=1)
+        choice = np.floor(uniform(keys, 0) * legal[:, -1])
+        return np.argmax(legal > choice[:, None], axis=1).astype(np.int64)
+
+
+class ScriptedAgent:
+    """One of the domain's own solvers, which sees the worlds behind the observations.
+
+    Args:
+        domain: the domain to play.
+        solver: name of the solver.
+    """
+
+    def __init__(self, domain: Domain, *, solver: str, seed: int = 0, horizon: float = 0.0) -> None:
+        solvers = domain.solvers()
+        self._solver = solvers[check_name(f"solver of {domain.name}", solver, solvers)]
+        self._worlds: Any = None
+
+    def attend(self, worlds: Worlds) -> None:
+        """Look at the worlds that the next ``act`` is about."""
+        self._worlds = worlds
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """The solver's action for each world."""
+        return self._solver(self._worlds)
+
+
+class OracleAgent(ScriptedAgent):
+    """The domain's reference solver."""
+
+    def __init__(self, domain: Domain, **arguments: Any) -> None:
+        super().__init__(domain, solver="oracle", **arguments)
+
+
+class GreedyAgent(ScriptedAgent):
+    """The domain's myopic solver, if it has one."""
+
+    def __init__(self, domain: Domain, **arguments: Any) -> None:
+        super().__init__(domain, solver="greedy", **arguments)

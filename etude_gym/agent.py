@@ -1,0 +1,123 @@
+"""What an agent has to offer: ``act`` to be scored, ``learn`` to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import gymnasium
+
+from etude_gym.domain import Actions, Domain, Masks, Observations, Worlds
+from etude_gym.entry_points import load_entry_point
+from etude_gym.errors import MissingExtra, check_name
+
+AGENTS = {
+    "sb3": "etude_gym.agents.sb3:MaskablePPOLearner",
+    "random": "etude_gym.agents.scripted:RandomAgent",
+    "greedy": "etude_gym.agents.scripted:GreedyAgent",
+    "oracle": "etude_gym.agents.scripted:OracleAgent",
+}
+"""Agents by name; "module:Class" names somebody else's."""
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Anything that chooses actions.
+
+    An agent that is allowed to look behind the observations has a method ``attend(worlds)`` as well,
+    called before every ``act`` with the worlds that the observations are of.
+    """
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """Actions for a batch.
+
+        Args:
+            observations: array (n, ...), or a dictionary of such arrays.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
+
+
+@runtime_checkable
+class Learner(Agent, Protocol):
+    """An agent that learns from practice, by whatever means.
+
+    Made as ``YourLearner(domain, seed=..., horizon=..., **options)``: the domain gives the spaces, the
+    horizon is the compute that practice will last, in FLOPs, for those who anneal a learning rate.
+
+    Attributes:
+        flops: training compute so far by line of the ledger ("rollout", "update", "value"); "evaluation"
+            may be among them.
+    """
+
+    flops: Mapping[str, float]
+
+    def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
+        """Practice until training compute has reached ``until`` FLOPs.
+
+        Called again and again with the same environment, in SAME_STEP autoreset mode, and a growing
+        ``until``: call ``env.reset()`` the first time, later go on where the last call stopped.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here; pickled into checkpoints."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an agent is set up for a domain, declared as data.
+
+    Attributes:
+        horizon: FLOPs of practice at which arms are compared; None where no pilot was run.
+        num_envs: environments practiced side by side.
+        options: arguments of the agent.
+        samplers: arguments of task samplers, by their name.
+        source: how the horizon was found, by which command.
+    """
+
+    horizon: float | None = None
+    num_envs: int = 64
+    options: dict[str, Any] = field(default_factory=dict)
+    samplers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: str = ""
+
+
+def load_agent_class(name: str) -> Any:
+    """The class of an agent, by name or by "module:Class".
+
+    Raises:
+        ValueError: for an unknown name.
+        MissingExtra: if a library that the agent needs is not installed.
+    """
+    entry_point = name if ":" in name else AGENTS[check_name("agent", name, AGENTS)]
+    try:
+        return load_entry_point(entry_point)
+    except ModuleNotFoundError as error:
+        if name in AGENTS and (error.name or "").split(".")[0] != "etude_gym":
+            raise MissingExtra(f"The agent {name!r}", name) from error
+        raise
+
+
+def load_recipe(name: str, env_id: str) -> Recipe:
+    """The recipe of an agent for a domain; an empty one if it declares none."""
+    find = getattr(load_agent_class(name), "recipe", None)
+    return find(env_id) if find else Recipe()
+
+
+def make_agent(name: str, domain: Domain, *, seed: int = 0, horizon: float = 0.0, **options: Any) -> Any:
+    """Make an agent by name for a domain."""
+    return load_agent_class(name)(domain, seed=seed, horizon=horizon, **options)
+
+
+def choose(agent: Agent, worlds: Worlds, observations: Observations, masks: Masks) -> Actions:
+    """Let an agent act, showing it the worlds if it is allowed to see them."""
+    attend = getattr(agent, "attend", None)
+    if attend is not None:
+        attend(worlds)
+    return agent.act(observations, masks)

@@ -1,0 +1,85 @@
+"""The compute meter: one ledger of what training cost, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etude_gym.errors import check_name
+
+LINES = {
+    "rollout": "forward passes that choose practice actions",
+    "update": "forward and backward passes that change the learner",
+    "value": "value and bootstrap passes outside the updates",
+    "curriculum": "the task sampler's own models",
+    "repeated": "work done again after an interruption or a failure",
+    "evaluation": "scoring on anchor tasks; never part of training",
+}
+UNITS = ("flops", "env_steps", "tokens", "cpu_seconds", "wall_seconds")
+TRAINING_LINES = ("rollout", "update", "value", "curriculum")
+
+
+class ComputeMeter:
+    """The ledger of one run.
+
+    A multiply-add counts as two FLOPs. ``training`` is the axis of learning curves; ``spent`` adds the
+    work that an interruption made the run do again. Evaluation is kept apart from both.
+    """
+
+    def __init__(self) -> None:
+        self._amounts = {line: dict.fromkeys(UNITS, 0.0) for line in LINES}
+
+    def add(self, line: str, **amounts: float) -> None:
+        """Add amounts to a line.
+
+        Args:
+            line: one of ``LINES``.
+            amounts: by unit, one of ``UNITS``; not negative.
+
+        Raises:
+            ValueError: for a line or unit that does not exist, or a negative or non-finite amount.
+        """
+        check_name("line of the compute ledger", line, LINES)
+        for unit, amount in amounts.items():
+            check_name("unit of compute", unit, UNITS)
+            if not 0 <= amount < float("inf"):
+                raise ValueError(f"An amount of compute must be finite and not negative, got {unit}={amount!r}.")
+            self._amounts[line][unit] += amount
+
+    def set_totals(self, unit: str, totals: Mapping[str, float]) -> None:
+        """Take over running totals that a learner keeps itself, by line."""
+        check_name("unit of compute", unit, UNITS)
+        for line, total in totals.items():
+            check_name("line of the compute ledger", line, LINES)
+            self._amounts[line][unit] = total
+
+    def amount(self, line: str, unit: str) -> float:
+        """What one line holds of one unit."""
+        return self._amounts[check_name("line of the compute ledger", line, LINES)][
+            check_name("unit of compute", unit, UNITS)
+        ]
+
+    def training(self, unit: str = "flops") -> float:
+        """Compute that trained the learner: rollouts, updates, value passes and the curriculum."""
+        return sum(self.amount(line, unit) for line in TRAINING_LINES)
+
+    def spent(self, unit: str = "flops") -> float:
+        """Training compute, and what was done again."""
+        return self.training(unit) + self.amount("repeated", unit)
+
+    def state_dict(self) -> dict[str, dict[str, float]]:
+        """The whole ledger: amounts by line and unit."""
+        return {line: dict(amounts) for line, amounts in self._amounts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Restore what ``state_dict`` returned."""
+        for line, amounts in state.items():
+            for unit, amount in amounts.items():
+                self.set_totals(unit, {line: float(amount)})
+
+    def add_repeated(self, before: Mapping[str, Mapping[str, float]]) -> None:
+        """Book as repeated whatever a ledger ``before`` an interruption holds in training beyond this one."""
+        for unit in UNITS:
+            lost = sum(before[line][unit] for line in TRAINING_LINES) - self.training(unit)
+            done_again_before = before["repeated"][unit] - self.amount("repeated", unit)
+            self.add("repeated", **{unit: max(lost, 0.0) + max(done_again_before, 0.0)})

@@ -1,0 +1,240 @@
+"""An experiment: arms (task samplers) x seeds of practice runs, side by side in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etude_gym.agent import load_agent_class, load_recipe
+from etude_gym.errors import check_name
+from etude_gym.evaluation import chance_levels
+from etude_gym.practice import RunConfig, compute_share, practice_run
+from etude_gym.randomness import fresh_seed, mix
+from etude_gym.registration import make_domain
+from etude_gym.run import CONFIG, IncompleteRun, Run, read_json, versions, write_json
+from etude_gym.samplers import SAMPLERS
+
+REFERENCE_ARM = "static"
+"""The arm that Practice Efficiency is relative to."""
+
+SALT = ".anchor_salt"
+STOP = ".stop"
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """What to compare.
+
+    Attributes:
+        env_id: id of the environment.
+        agent: name of the learner, or "module:Class".
+        arms: task samplers to compare; "static" is the reference.
+        seeds: how many seeds each arm gets.
+        first_seed: the first of them.
+        horizon: training compute in FLOPs; None for the recipe's.
+        items: anchor tasks per cell and checkpoint.
+    """
+
+    env_id: str = "EtudePlan-v0"
+    agent: str = "sb3"
+    arms: tuple[str, ...] = ("static", "uniform", "easy", "schedule", "adaptive")
+    seeds: int = 5
+    first_seed: int = 0
+    horizon: float | None = None
+    items: int = 100
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for arm in self.arms:
+            check_name("task sampler", arm, SAMPLERS)
+        if not self.arms or len(set(self.arms)) < len(self.arms):
+            raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
+        for name in ("seeds", "items"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.horizon is not None and not 0 < self.horizon < float("inf"):
+            raise ValueError(f"horizon must be a positive number of FLOPs, got {self.horizon}.")
+
+
+class Experiment:
+    """A folder that holds one run for each arm and seed.
+
+    Args:
+        folder: where it is, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def create(cls, folder: Path, config: ExperimentConfig) -> Experiment:
+        """Lay out a new experiment.
+
+        Raises:
+            FileExistsError: if the folder already holds one.
+            ValueError: if the agent does not learn or no horizon is known.
+        """
+        experiment = cls(folder)
+        if (experiment.folder / CONFIG).exists():
+            raise FileExistsError(
+                f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
+            )
+        recipe = load_recipe(config.agent, config.env_id)
+        horizon = config.horizon or recipe.horizon
+        if horizon is None:
+            raise ValueError(
+                f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
+            )
+        if not hasattr(load_agent_class(config.agent), "learn"):
+            raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
+        chance = tuple(chance_levels(make_domain(config.env_id)).round(6).tolist())
+        experiment.folder.mkdir(parents=True, exist_ok=True)
+        salt = fresh_seed()
+        (experiment.folder / SALT).write_text(f"{salt}\n")
+        runs = []
+        for seed in range(config.first_seed, config.first_seed + config.seeds):
+            for arm in config.arms:
+                name = f"{arm}/seed_{seed}"
+                runs.append(name)
+                RunConfig(
+                    env_id=config.env_id,
+                    arm=arm,
+                    agent=config.agent,
+                    seed=seed,
+                    horizon=horizon,
+                    num_envs=recipe.num_envs,
+                    items=config.items,
+                    chance=chance,
+                    options={**recipe.options, **config.options},
+                    sampler_options=recipe.samplers.get(arm, {}),
+                    versions=versions(),
+                ).write(experiment.folder / name)
+        write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
+        return experiment
+
+    def run_folders(self) -> list[Path]:
+        """Folders of all runs, seed by seed.
+
+        Raises:
+            IncompleteRun: if the folder holds no experiment.
+        """
+        return [self.folder / name for name in read_json(self.folder / CONFIG)["runs"]]
+
+    def salt(self, folder: Path) -> int:
+        """The secret of a run's anchors: another for each seed, the same for all arms."""
+        secret = self.folder / SALT
+        if not secret.exists():
+            raise IncompleteRun(f"{secret} is missing: the experiment's anchor tasks cannot be drawn again.")
+        return int(mix(int(secret.read_text()), RunConfig.read(folder).seed)[0])
+
+    def practice(
+        self, workers: int | None = None, on_progress: Callable[[Progress], None] = lambda _: None
+    ) -> bool:
+        """Carry out all runs that are not finished; on Ctrl-C, let every run save itself first.
+
+        Args:
+            workers: runs side by side; one for each core by default.
+            on_progress: called about twice a second.
+
+        Returns:
+            Whether all runs are finished.
+
+        Raises:
+            RuntimeError: if runs failed, naming them and what they said; the others are finished.
+        """
+        stop = self.folder / STOP
+        stop.unlink(missing_ok=True)
+        waiting = [folder for folder in self.run_folders() if not Run(folder).finished]
+        workers = min(workers or os.cpu_count() or 1, max(1, len(waiting)))
+        failures: list[str] = []
+        with _one_thread_each(), ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        ) as pool:
+            futures = {
+                pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
+                for folder in waiting
+            }
+            for future in _as_they_finish(futures, stop, lambda: on_progress(Progress.of(self))):
+                if future.exception() is not None:
+                    failures.append(f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}")
+        stop.unlink(missing_ok=True)
+        on_progress(Progress.of(self))
+        if failures:
+            raise RuntimeError("Some runs failed; --resume tries them again.\n" + "\n".join(failures))
+        return all(Run(folder).finished for folder in self.run_folders())
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an experiment is.
+
+    Attributes:
+        shares: training compute of every run as a share of its horizon, by name.
+        finished: names of the runs that are finished.
+    """
+
+    shares: dict[str, float]
+    finished: tuple[str, ...]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Progress:
+        """Read it from the folders."""
+        folders = {f.relative_to(experiment.folder).as_posix(): f for f in experiment.run_folders()}
+        finished = tuple(name for name, folder in folders.items() if Run(folder).finished)
+        return cls({n: 1.0 if n in finished else compute_share(f) for n, f in folders.items()}, finished)
+
+
+def _as_they_finish(
+    futures: Mapping[Future[bool], Path], stop: Path, tick: Callable[[], None]
+) -> Iterator[Future[bool]]:
+    """Futures in the order in which they end; an interrupt asks the workers to stop."""
+    pending = set(futures)
+    while pending:
+        try:
+            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            tick()
+        except KeyboardInterrupt:
+            stop.touch()
+            continue
+        yield from done
+
+
+def _work(folder: str, salt: int, stop: str, parent: int) -> bool:
+    """In a worker: one run, until it is finished, the stop file appears or the parent is gone."""
+    if os.path.exists(stop):
+        return False
+    return practice_run(Path(folder), salt, lambda: os.path.exists(stop) or os.getppid() != parent)
+
+
+def _ignore_interrupts() -> None:
+    """Workers leave Ctrl-C to the parent, which asks them to save first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _one_thread_each:
+    """Worker processes use one thread of the linear algebra libraries each."""
+
+    NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+    def __enter__(self) -> None:
+        self.before = {name: os.environ.get(name) for name in self.NAMES}
+        os.environ.update(dict.fromkeys(self.NAMES, "1"))
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self.before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def timestamp() -> str:
+    """Local time as part of a folder's name."""
+    return time.strftime("%Y%m%d-%H%M%S")

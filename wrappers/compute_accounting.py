@@ -1,0 +1,76 @@
+"""Compute accounting: environment steps and seconds of practice go into a ``ComputeMeter``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from etude_gym.compute import ComputeMeter
+
+
+class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Counts the steps and seconds of one environment.
+
+    Args:
+        env: the environment.
+        meter: the ledger to write into; a new one if none is given.
+        line: line of the ledger ("rollout", or "evaluation").
+
+    Attributes:
+        meter: the ledger; an agent reports what else it spends with ``meter.add("update", flops=...)``.
+    """
+
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], meter: ComputeMeter | None = None, line: str = "rollout"
+    ) -> None:
+        super().__init__(env)
+        self.meter = meter if meter is not None else ComputeMeter()
+        self.line = line
+
+    def step(self, action: Any) -> Any:
+        with _Clock(self.meter, self.line, 1):
+            return self.env.step(action)
+
+    def reset(self, **arguments: Any) -> Any:
+        with _Clock(self.meter, self.line, 0):
+            return self.env.reset(**arguments)
+
+
+class VectorComputeAccounting(VectorWrapper):
+    """Counts the steps and seconds of a vector environment; see ``ComputeAccounting``."""
+
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], meter: ComputeMeter | None = None, line: str = "rollout"
+    ) -> None:
+        super().__init__(env)
+        self.meter = meter if meter is not None else ComputeMeter()
+        self.line = line
+
+    def step(self, actions: Any) -> Any:
+        with _Clock(self.meter, self.line, self.env.num_envs):
+            return self.env.step(actions)
+
+    def reset(self, **arguments: Any) -> Any:
+        with _Clock(self.meter, self.line, 0):
+            return self.env.reset(**arguments)
+
+
+class _Clock:
+    """Books the steps and the seconds of a ``with`` block."""
+
+    def __init__(self, meter: ComputeMeter, line: str, env_steps: int) -> None:
+        self.meter, self.line, self.env_steps = meter, line, env_steps
+
+    def __enter__(self) -> None:
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.meter.add(
+            self.line,
+            env_steps=self.env_steps,
+            wall_seconds=time.perf_counter() - self.wall,
+            cpu_seconds=time.process_time() - self.cpu,
+        )
