@@ -1,0 +1,363 @@
+"""Both fronts of a domain, shown on one that counts presses: every array that has to come is written out.
+
+Pinned to its easiest tasks, an episode asks for four presses of the marked button and allows seven steps;
+an observation reads (marked button, presses left, steps left) and each press is worth 0.25.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from copy import deepcopy
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from counting import CountingDomain
+from gymnasium.vector import AutoresetMode
+from numpy.testing import assert_array_equal
+
+from etude_gym.domain import ENVIRONMENT_ARGUMENTS, load_domain
+from etude_gym.environment import DRAWS_AHEAD, EtudeEnv, EtudeVectorEnv
+from etude_gym.tasks import task_keys
+
+EASY = {"presses": 0.0, "buttons": 0.0}
+FRESH = [4.0, 7.0]
+"""Presses left and steps left at the beginning of an easy episode."""
+
+
+def make_vector(num_envs=2, mode="NextStep", **options):
+    return EtudeVectorEnv(CountingDomain(), num_envs, autoreset_mode=mode, **{"difficulty": EASY} | options)
+
+
+def right(observations):
+    return observations[..., 0].astype(np.int64)
+
+
+def wrong(observations):
+    return (right(observations) + 1) % 4
+
+
+def press(env, observations, *rows_wrong):
+    """Press the right button in every environment but those in ``rows_wrong``."""
+    actions = right(observations)
+    for row in rows_wrong:
+        actions[row] = wrong(observations)[row]
+    return env.step(actions)
+
+
+def assert_step(result, rewards, ends, left):
+    """Compare a step with what was expected; ``left`` has (presses left, steps left) of each row."""
+    observations, got, terminations, truncations, _ = result
+    assert_array_equal(got, rewards)
+    assert_array_equal(terminations, ends)
+    assert not truncations.any()
+    assert_array_equal(observations[:, 1:], left)
+
+
+# --- Autoreset -----------------------------------------------------------------------------------------
+
+
+def test_next_step_mode_shows_the_end_and_resets_at_the_following_step():
+    env = make_vector(mode="NextStep")
+    observations, _ = env.reset(seed=5)
+    result = press(env, observations)
+    assert_step(result, [0.25, 0.25], [False, False], [[3, 6], [3, 6]])
+    result = press(env, result[0], 1)
+    assert_step(result, [0.25, 0.0], [False, True], [[2, 5], [3, 5]])
+    assert_array_equal(result[4]["score"], [0.0, 0.25])
+    assert_array_equal(result[4]["_score"], [False, True])
+    assert "task_key" not in result[4]
+    result = press(env, result[0])
+    assert_step(result, [0.25, 0.0], [False, False], [[1, 4], FRESH])
+    assert_array_equal(result[4]["_task_key"], [False, True])
+    assert result[4]["task_key"][1] == task_keys("counting-v0", "practice", 6, 1)[0]
+    assert "score" not in result[4]
+    result = press(env, result[0])
+    assert_step(result, [0.25, 0.25], [True, False], [[0, 3], [3, 6]])
+    assert_array_equal(result[4]["score"], [1.0, 0.0])
+    assert_array_equal(result[4]["solved"], [True, False])
+    assert_step(press(env, result[0]), [0.0, 0.25], [False, False], [FRESH, [2, 5]])
+
+
+def test_same_step_mode_resets_at_once_and_keeps_the_last_observation_in_the_info():
+    env = make_vector(mode="SameStep")
+    observations, _ = env.reset(seed=5)
+    result = press(env, observations)
+    assert "final_obs" not in result[4]
+    marked = result[0][1, 0]
+    result = press(env, result[0], 1)
+    assert_step(result, [0.25, 0.0], [False, True], [[2, 5], FRESH])
+    info = result[4]
+    assert info["final_obs"][0] is None
+    assert_array_equal(info["final_obs"][1], [marked, 3, 5])
+    assert_array_equal(info["_final_obs"], [False, True])
+    assert_array_equal(info["final_info"]["score"], [0.0, 0.25])
+    assert_array_equal(info["final_info"]["_score"], [False, True])
+    assert_array_equal(info["_final_info"], [False, True])
+    assert_array_equal(info["_task_key"], [False, True])
+    assert info["task_key"][1] == task_keys("counting-v0", "practice", 6, 1)[0]
+    result = press(env, result[0])
+    assert_step(result, [0.25, 0.25], [False, False], [[1, 4], [3, 6]])
+    assert_step(press(env, result[0]), [0.25, 0.25], [True, False], [FRESH, [2, 5]])
+
+
+def test_disabled_mode_waits_for_a_reset_of_exactly_what_is_over():
+    env = make_vector(mode="Disabled")
+    observations, _ = env.reset(seed=5)
+    result = press(env, observations, 1)
+    assert_step(result, [0.25, 0.0], [False, True], [[3, 6], [4, 6]])
+    with pytest.raises(RuntimeError, match=r"\[1\] are over and autoreset is disabled.*reset_mask"):
+        press(env, result[0])
+    observations, info = env.reset(options={"reset_mask": result[2]})
+    assert_array_equal(observations[:, 1:], [[3, 6], FRESH])
+    assert_array_equal(info["_task_key"], [False, True])
+    assert_array_equal(info["task_key"], [task_keys("counting-v0", "practice", 5, 0)[0],
+                                          task_keys("counting-v0", "practice", 6, 1)[0]])  # fmt: skip
+    assert_step(press(env, observations), [0.25, 0.25], [False, False], [[2, 5], [3, 6]])
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_the_mode_is_told_to_those_who_wrap_the_environment(mode):
+    assert make_vector(mode=mode).metadata["autoreset_mode"] is mode
+
+
+def test_illegal_actions_cost_the_step_and_are_counted():
+    env = make_vector(3)
+    _, info = env.reset(seed=0)
+    assert_array_equal(info["action_mask"], [[1, 1, 1, 1, 0, 0, 0, 0]] * 3)
+    for step in range(6):
+        result = env.step(np.array([-1, 7, 8]))
+        assert_step(result, [0, 0, 0], [False] * 3, [[4, 6 - step]] * 3)
+    result = env.step(np.array([-1, 7, 8]))
+    assert_step(result, [0, 0, 0], [True] * 3, [[4, 0]] * 3)
+    assert_array_equal(result[4]["illegal_actions"], [7, 7, 7])
+    assert_array_equal(result[4]["score"], [0, 0, 0])
+
+
+# --- Resets --------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_seeds_seeds_each_and_none_goes_on():
+    env = make_vector(3)
+    env.reset(seed=0)
+    _, info = env.reset(seed=[40, None, 7])
+    expected = [
+        task_keys("counting-v0", "practice", seed, episode)[0] for seed, episode in ((40, 0), (1, 1), (7, 0))
+    ]
+    assert_array_equal(info["task_key"], expected)
+
+
+def test_a_list_of_seeds_has_to_have_one_for_each():
+    with pytest.raises(ValueError, match="one for each of 2 environments, got 3"):
+        make_vector(2).reset(seed=[1, 2, 3])
+
+
+def test_a_reset_mask_applies_the_seeds_of_the_marked_environments_only():
+    env = make_vector(3)
+    env.reset(seed=0)
+    _, info = env.reset(seed=10, options={"reset_mask": np.array([False, True, True])})
+    expected = [task_keys("counting-v0", "practice", seed, 0)[0] for seed in (0, 11, 12)]
+    assert_array_equal(info["task_key"], expected)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [[True, False], np.array([1, 0]), np.array([True]), np.array([[True, False]]), np.array([False, False])],
+)
+def test_a_reset_mask_of_another_kind_is_refused(mask):
+    env = make_vector()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="reset_mask"):
+        env.reset(options={"reset_mask": mask})
+
+
+def test_the_first_reset_has_to_reset_every_environment():
+    with pytest.raises(ValueError, match="first reset has to reset every environment"):
+        make_vector().reset(options={"reset_mask": np.array([True, False])})
+
+
+def test_an_unknown_reset_option_names_the_nearest():
+    with pytest.raises(ValueError, match=r"Unknown reset option 'reset_masks'.*Did you mean 'reset_mask'"):
+        make_vector().reset(options={"reset_masks": None})
+
+
+def test_what_was_returned_does_not_change_afterwards():
+    env = make_vector(2, difficulty=None)
+    observations, info = env.reset(seed=0)
+    step = env.step(right(observations))
+    kept = deepcopy((observations, info, step))
+    for seed in range(5):
+        env.step(right(env.reset(seed=seed)[0]))
+    for before, after in zip((kept[0], kept[2][0]), (observations, step[0]), strict=True):
+        assert_array_equal(before, after)
+    assert_array_equal(kept[1]["action_mask"], info["action_mask"])
+    assert_array_equal(kept[2][4]["action_mask"], step[4]["action_mask"])
+
+
+# --- Pinned tasks --------------------------------------------------------------------------------------
+
+
+def test_axes_that_are_not_pinned_come_from_the_sampler():
+    free = EtudeEnv(CountingDomain(), practice="uniform")
+    pinned = EtudeEnv(CountingDomain(), practice="uniform", difficulty={"presses": 0.25})
+    for seed in range(20):
+        given = pinned.reset(seed=seed)[1]["difficulty"]
+        assert given == {"presses": 0.25, "buttons": free.reset(seed=seed)[1]["difficulty"]["buttons"]}
+
+
+def test_a_reset_option_pins_one_episode_on_top_of_what_is_pinned_for_good():
+    env = make_vector(2, mode="SameStep", difficulty={"presses": 0.0}, practice="uniform")
+    observations, info = env.reset(seed=0, options={"difficulty": {"buttons": 1.0}})
+    assert_array_equal(info["difficulty"], [[0, 1], [0, 1]])
+    _, _, ends, _, info = env.step((right(observations) + 1) % 8)
+    assert ends.all()
+    assert_array_equal(info["difficulty"][:, 0], [0, 0])
+    assert (info["difficulty"][:, 1] < 1).all()
+
+
+@pytest.mark.parametrize("practice", ["uniform", "static", "easy"])
+def test_drawing_ahead_gives_a_single_environment_the_tasks_of_the_vector(practice):
+    single = EtudeEnv(CountingDomain(), practice=practice)
+    vector = EtudeVectorEnv(CountingDomain(), 2, practice=practice)
+    for episode in range(2 * DRAWS_AHEAD + 3):
+        seeds = {} if episode else {"seed": 3}
+        info, infos = single.reset(**seeds)[1], vector.reset(**seeds)[1]
+        assert info["task_key"] == infos["task_key"][0]
+        assert list(info["difficulty"].values()) == infos["difficulty"][0].tolist()
+
+
+# --- Wrong arguments -----------------------------------------------------------------------------------
+
+WRONG = [
+    ({"practice": "adaptve"}, "Unknown task sampler 'adaptve'.*Did you mean 'adaptive'"),
+    ({"split": "ankor"}, "Unknown split 'ankor'.*Did you mean 'anchor'"),
+    ({"family": "pres"}, "Unknown family 'pres'.*Did you mean 'press'"),
+    ({"difficulty": {"press": 0.5}}, "Unknown difficulty axis 'press'.*Did you mean 'presses'"),
+    ({"difficulty": {"presses": 1.5}}, r"difficulty\['presses'\] must be a number in \[0, 1\], got 1.5"),
+    ({"difficulty": {"presses": float("nan")}}, r"must be a number in \[0, 1\], got nan"),
+    ({"difficulty": 0.5}, "difficulty must be a mapping such as {'presses': 0.5}, got 0.5"),
+    ({"dificulty": EASY}, "Unknown argument of CountingDomain 'dificulty'.*Did you mean 'difficulty'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_a_wrong_argument_is_refused_at_once_naming_the_nearest(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        gym.make("counting:Counting-v0", **arguments)
+    with pytest.raises(ValueError, match=message):
+        gym.make_vec("counting:Counting-v0", num_envs=2, **arguments)
+
+
+@pytest.mark.filterwarnings("ignore:.*render_mode:UserWarning")
+def test_a_wrong_render_mode_is_refused():
+    with pytest.raises(ValueError, match=r"Unknown render mode 'ansy'.*Did you mean 'ansi'"):
+        EtudeEnv(CountingDomain(), render_mode="ansy")
+
+
+def test_errors_about_misspelled_arguments_know_the_arguments_of_both_environments():
+    for front in (EtudeEnv, EtudeVectorEnv):
+        arguments = set(inspect.signature(front).parameters)
+        assert arguments >= set(ENVIRONMENT_ARGUMENTS)
+        assert arguments - set(ENVIRONMENT_ARGUMENTS) <= {
+            "domain",
+            "domain_options",
+            "num_envs",
+            "autoreset_mode",
+        }
+
+
+def test_options_of_a_domain_that_is_already_made_are_refused():
+    with pytest.raises(ValueError, match="no effect on a domain that is already made"):
+        load_domain(CountingDomain(), presses=3)
+
+
+@pytest.mark.parametrize("num_envs", [0, -1, 2.0, "2"])
+def test_a_wrong_number_of_environments_is_refused(num_envs):
+    with pytest.raises(ValueError, match="num_envs must be a positive integer"):
+        EtudeVectorEnv(CountingDomain(), num_envs)
+
+
+# --- Actions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", [1.0, None, "press", [1], np.array([1])])
+def test_an_action_that_is_no_integer_is_refused_and_changes_nothing(action):
+    env = EtudeEnv(CountingDomain(), difficulty=EASY)
+    observation, _ = env.reset(seed=0)
+    with pytest.raises(TypeError):
+        env.step(action)
+    assert_array_equal(env.action_masks(), [1, 1, 1, 1, 0, 0, 0, 0])
+    assert_array_equal(env.step(right(observation))[0][1:], [3, 6])
+
+
+@pytest.mark.parametrize("actions", [[0], [0, 1, 2], 0, [[0, 1]], [0.0, 1.0], None])
+def test_a_batch_of_actions_of_another_shape_or_type_is_refused(actions):
+    env = make_vector()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="actions must be 2 integers"):
+        env.step(actions)
+
+
+def test_stepping_before_the_first_reset_says_what_to_do():
+    with pytest.raises(RuntimeError, match=r"call reset\(\) before step\(\)"):
+        EtudeEnv(CountingDomain()).step(0)
+    with pytest.raises(RuntimeError, match=r"Call reset\(\) before step\(\)"):
+        make_vector().step(np.zeros(2, dtype=np.int64))
+
+
+# --- Gymnasium's own ways to make, copy and run environments -------------------------------------------
+
+
+def test_make_vec_gives_the_native_vector_environment():
+    env = gym.make_vec("counting:Counting-v0", num_envs=3, difficulty=EASY, autoreset_mode="SameStep")
+    assert isinstance(env, EtudeVectorEnv)
+    assert env.autoreset_mode is AutoresetMode.SAME_STEP
+    assert_array_equal(env.reset(seed=1)[0][:, 1:], [FRESH] * 3)
+    asked = gym.make_vec("counting:Counting-v0", num_envs=3, vectorization_mode="vector_entry_point")
+    assert isinstance(asked, EtudeVectorEnv)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_gymnasium_vectors_of_single_environments_see_the_same(mode):
+    ours = gym.make_vec("counting:Counting-v0", num_envs=2, practice="uniform")
+    theirs = gym.make_vec("counting:Counting-v0", num_envs=2, practice="uniform", vectorization_mode=mode)
+    observations, infos = theirs.reset(seed=9)
+    mine, my_infos = ours.reset(seed=9)
+    assert_array_equal(observations, mine)
+    assert_array_equal(infos["task_key"], my_infos["task_key"])
+    for _ in range(30):
+        actions = right(mine)
+        observations, rewards, ends, _, infos = theirs.step(actions)
+        mine, my_rewards, my_ends, _, my_infos = ours.step(actions)
+        assert_array_equal(observations, mine)
+        assert_array_equal(rewards, my_rewards)
+        assert_array_equal(ends, my_ends)
+        assert_array_equal(infos["action_mask"], my_infos["action_mask"])
+    theirs.close()
+
+
+@pytest.mark.parametrize("copy", [deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_of_an_environment_goes_on_by_itself(copy):
+    env = make_vector()
+    observations, _ = env.reset(seed=0)
+    observations = press(env, observations)[0]
+    twin = copy(env)
+    assert_step(press(env, observations), [0.25, 0.25], [False, False], [[2, 5], [2, 5]])
+    assert_step(press(twin, observations), [0.25, 0.25], [False, False], [[2, 5], [2, 5]])
+
+
+def test_a_saved_state_stays_as_it_was_when_the_environment_goes_on():
+    env = make_vector()
+    observations, _ = env.reset(seed=0)
+    state = env.state_dict()
+    for _ in range(2):
+        press(env, observations)
+        env.load_state_dict(state)
+        assert_step(press(env, observations), [0.25, 0.25], [False, False], [[3, 6], [3, 6]])
+
+
+def test_a_state_of_another_number_of_environments_is_refused():
+    state = make_vector(3).state_dict()
+    with pytest.raises(ValueError, match="of 3 environments, not of 2"):
+        make_vector(2).load_state_dict(state)
