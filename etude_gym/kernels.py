@@ -80,15 +80,14 @@ def prepare_kernels(name: str, folder: Path, entry_points: tuple[Any, ...]) -> N
         folder: where the domain's source files are.
         entry_points: the kernels that are called from Python.
     """
-    newest = max(source.stat().st_mtime for source in [*folder.glob("*.py"), Path(__file__)])
-    compiled = 0
-    for entry_point in entry_points:
-        cache = Path(entry_point.stats.cache_path)
-        indices = list(cache.glob(f"*.{entry_point.py_func.__name__}-*.nbi"))
-        for index in indices:
+    sources = list(folder.glob("*.py"))
+    newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
+    compiled: set[str] = set()
+    for cache in {Path(entry_point.stats.cache_path) for entry_point in entry_points}:
+        for index in (index for source in sources for index in cache.glob(f"{source.stem}.*.nbi")):
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)
             else:
-                compiled += 1
-    if compiled < len(entry_points):
+                compiled.add(index.name.split(".")[1].rpartition("-")[0])
+    if not compiled.issuperset(entry_point.py_func.__name__ for entry_point in entry_points):
         print(f"etude-gym: compiling the kernels of {name}, once (about 10 seconds) ...", file=sys.stderr)

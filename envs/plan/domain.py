@@ -27,8 +27,8 @@ AXES = (
     Axis(
         "resources",
         "how tight time, energy and carrying capacity are",
-        "time limit 1.5 times the reference plan, room for 8 items more than needed, fuel in 3 places",
-        "time limit 1.05 times the reference plan, no item more than needed, fuel at the depot only",
+        "much slack in time, room for 8 items more than the goals need, fuel in 3 places",
+        "next to no slack in time, no room to spare, fuel at the depot only",
     ),
     Axis(
         "contingency",

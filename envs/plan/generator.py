@@ -32,6 +32,8 @@ from etude_gym.kernels import below, kernel, stochastic_round, uniform
 
 HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
 
+MIN_WORK, MAX_WORK = 2, 20
+MAX_TIER = 3
 UNLIMITED_TIME = 2000
 
 # Counters of a task's random numbers; every stage has its own range.
@@ -120,75 +122,86 @@ def place_fuel(world: Any, resources: Any) -> None:
 
 
 @kernel
-def make_recipes(world: Any) -> None:
-    """Four raw items with two sources each; crafted items of tiers 1, 1, 2, 3 from lower ones."""
-    key = world.key
+def place_sources(world: Any) -> None:
+    """Two places where each raw item is found, never at the depot."""
     others = world.num_places - 1
     for raw in range(NUM_RAW):
         world.tier[raw] = 0
         world.raw_units[raw] = 1
         world.work[raw] = 1
-        first = below(key, _RECIPES + raw, others)
-        second = (first + 1 + below(key, _RECIPES + 10 + raw, others - 1)) % others
+        first = below(world.key, _RECIPES + raw, others)
+        second = (first + 1 + below(world.key, _RECIPES + 10 + raw, others - 1)) % others
         world.source[raw, 0] = 1 + first
         world.source[raw, 1] = 1 + second
+
+
+@kernel
+def main_ingredient(world: Any, tier: Any, counter: Any) -> Any:
+    """An item of the tier below: any raw item, one of two of tier 1, or the one of tier 2."""
+    if tier == 1:
+        return below(world.key, counter, NUM_RAW)
+    if tier == 2:
+        return NUM_RAW + below(world.key, counter, 2)
+    return NUM_RAW + 2
+
+
+@kernel
+def make_recipes(world: Any, budget: Any) -> None:
+    """Crafted items of tiers 1, 1, 2, 3, each from one of the tier below and perhaps a raw item more.
+
+    Recipes are kept light enough that a budget of work of 4 or more pays for an item of tier 3.
+    """
+    key = world.key
     for recipe in range(NUM_CRAFTED):
         item = NUM_RAW + recipe
-        tier = max(1, recipe)
-        world.tier[item] = tier
         at = _RECIPES + 20 + 10 * recipe
-        if tier == 1:
-            main = below(key, at, NUM_RAW)
-        elif tier == 2:
-            main = NUM_RAW + below(key, at, 2)
-        else:
-            main = NUM_RAW + 2
+        tier = max(1, recipe)
+        main = main_ingredient(world, tier, at)
         extra = below(key, at + 1, NUM_RAW)
+        room = budget - (MAX_TIER - tier) - 1 - world.work[main]
+        twice = tier == 1 and room > 0 and uniform(key, at + 2) < 0.3
+        more = room > twice and extra != main and uniform(key, at + 3) < 0.6
+        world.tier[item] = tier
         world.ingredient[recipe, 0] = main
-        world.amount[recipe, 0] = 2 if tier == 1 and uniform(key, at + 2) < 0.3 else 1
-        world.ingredient[recipe, 1] = extra if extra != main and uniform(key, at + 3) < 0.6 else NOTHING
-        world.amount[recipe, 1] = world.ingredient[recipe, 1] != NOTHING
-        raws = 0
-        work = 1
-        for slot in range(2):
-            ingredient = world.ingredient[recipe, slot]
-            if ingredient != NOTHING:
-                raws += world.amount[recipe, slot] * world.raw_units[ingredient]
-                work += world.amount[recipe, slot] * world.work[ingredient]
-        world.raw_units[item] = raws
-        world.work[item] = work
+        world.amount[recipe, 0] = 1 + twice
+        world.ingredient[recipe, 1] = extra if more else NOTHING
+        world.amount[recipe, 1] = more
+        world.raw_units[item] = (1 + twice) * world.raw_units[main] + more
+        world.work[item] = 1 + (1 + twice) * world.work[main] + more
         station = below(key, at + 4, world.num_places)
         world.station[recipe] = station if uniform(key, at + 5) < 0.75 else ANYWHERE
 
 
 @kernel
-def choose_goals(world: Any, horizon: Any, decomposition: Any) -> None:
-    """Spend a budget of work on items as deep as ``decomposition`` asks for."""
+def choose_goals(world: Any, budget: Any, decomposition: Any) -> None:
+    """Spend a budget of work on items as deep as ``decomposition`` asks for, then one tier less."""
     key = world.key
-    budget = 2 + stochastic_round(key, _GOALS, 18 * horizon)
-    depth = stochastic_round(key, _GOALS + 1, 3 * decomposition)
+    depth = stochastic_round(key, _GOALS + 1, MAX_TIER * decomposition)
     for item in range(NUM_ITEMS):
         world.goal[item] = 0
     world.total_work = 0
     shallowest = max(0, depth - 1)
-    for unit in range(20):
+    for unit in range(MAX_WORK):
         chosen = -1
-        while chosen < 0 and depth >= 0:
-            start = below(key, _GOALS + 10 + unit, NUM_ITEMS)
-            for offset in range(NUM_ITEMS):
-                item = (start + offset) % NUM_ITEMS
-                if world.tier[item] == depth and world.work[item] <= budget:
-                    chosen = item
-                    break
+        while chosen < 0:
+            chosen = affordable_item(world, depth, budget, below(key, _GOALS + 10 + unit, NUM_ITEMS))
             if chosen < 0:
                 depth -= 1
-                if depth < shallowest and world.total_work > 0:
+                if depth < 0 or (depth < shallowest and world.total_work > 0):
                     return
-        if chosen < 0:
-            return
         world.goal[chosen] += 1
         world.total_work += world.work[chosen]
         budget -= world.work[chosen]
+
+
+@kernel
+def affordable_item(world: Any, tier: Any, budget: Any, start: Any) -> Any:
+    """An item of a tier that the budget pays for, the first from ``start`` on; -1 if there is none."""
+    for offset in range(NUM_ITEMS):
+        item = (start + offset) % NUM_ITEMS
+        if world.tier[item] == tier and world.work[item] <= budget:
+            return item
+    return -1
 
 
 @kernel
@@ -234,7 +247,9 @@ def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
     run_oracle(world, scratch)
     world.reference_time = world.time
     world.reference_actions = world.actions
-    world.time_limit = np.int64(np.ceil(world.time * (1.5 - 0.45 * resources))) + 1
+    # Slack hardly grows with the length of the plan: the longer it is, the less waste it forgives.
+    slack = (1.15 - resources) * (6 + 0.1 * world.time)
+    world.time_limit = world.time + 1 + np.int64(np.ceil(slack))
     for raw in range(NUM_RAW):
         for slot in range(NUM_SOURCES):
             world.source[raw, slot] = scratch[SCRATCH + raw * NUM_SOURCES + slot]
@@ -247,8 +262,10 @@ def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
     world.key = key
     make_map(world, difficulty[HORIZON])
     place_fuel(world, difficulty[RESOURCES])
-    make_recipes(world)
-    choose_goals(world, difficulty[HORIZON], difficulty[DECOMPOSITION])
+    budget = MIN_WORK + stochastic_round(key, _GOALS, (MAX_WORK - MIN_WORK) * difficulty[HORIZON])
+    place_sources(world)
+    make_recipes(world, budget)
+    choose_goals(world, budget, difficulty[DECOMPOSITION])
     set_capacities(world, difficulty[RESOURCES])
     schedule_events(world, difficulty[CONTINGENCY])
     set_time_limit(world, difficulty[RESOURCES], scratch)

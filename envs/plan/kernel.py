@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.kernels import below, kernel
+from etude_gym.kernels import kernel
 
 MAX_PLACES = 8
 NUM_RAW = 4
@@ -355,6 +355,17 @@ def strike(world: Any, event: Any) -> None:
 
 
 @kernel
+def break_most_valuable(world: Any) -> None:
+    """Lose one of the items carried: the one that took the most work."""
+    chosen = 0
+    for item in range(NUM_ITEMS):
+        if world.stock[item] > 0 and (world.stock[chosen] == 0 or world.work[item] > world.work[chosen]):
+            chosen = item
+    world.stock[chosen] -= 1
+    world.load -= 1
+
+
+@kernel
 def strike_on_arrival(world: Any) -> None:
     """At most one event upon arrival: a carried item breaks, or energy leaks."""
     reserve = world.fuel_distance[world.place]
@@ -362,13 +373,7 @@ def strike_on_arrival(world: Any) -> None:
         if not is_armed(world, event):
             continue
         if world.event_kind[event] == BREAKAGE and world.load > 0:
-            pick = below(world.key, 500 + event, world.load)
-            for item in range(NUM_ITEMS):
-                pick -= world.stock[item]
-                if pick < 0:
-                    world.stock[item] -= 1
-                    world.load -= 1
-                    break
+            break_most_valuable(world)
             strike(world, event)
             return
         if world.event_kind[event] == LEAK and world.energy > reserve and reserve > 0:

@@ -1,0 +1,242 @@
+"""What the checks share: sizes, failures that teach, and batches of episodes to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.domain import Actions, Domain, Masks, Observations, Worlds
+from etude_gym.environment import EtudeEnv, EtudeVectorEnv, observation_allocator, take
+from etude_gym.randomness import Keys, name_key, uniform
+from etude_gym.registration import find_spec
+from etude_gym.samplers import make_sampler
+from etude_gym.tasks import TaskBatch, task_keys
+
+MAX_STEPS = 10_000
+"""No episode may last longer; one that does counts as one that never ends."""
+
+_FIRST_COUNTER = name_key("conformance") >> 2
+"""Random actions take the numbers of a task key from here on, apart from those of tasks and samplers."""
+
+Chooser = Callable[[Worlds, Masks, Keys, int], Actions]
+"""Chooses actions for running episodes: (worlds, masks, task keys, step) -> int64 (n,)."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How thorough the checks are.
+
+    Attributes:
+        tasks: episodes to play and tasks to generate where a check counts or averages.
+        num_envs: environments in the largest vector.
+        steps: length of comparisons between environments.
+    """
+
+    tasks: int = 20_000
+    num_envs: int = 1024
+    steps: int = 200
+
+
+class Skipped(Exception):
+    """A check does not apply here; says why."""
+
+
+class Failure(AssertionError):
+    """A domain does not keep a promise; says what was expected, what came and how to see it again."""
+
+
+def expect(condition: Any, message: str) -> None:
+    """Raise a ``Failure`` unless the condition holds."""
+    if not condition:
+        raise Failure(message)
+
+
+def make(env_id: str, **arguments: Any) -> EtudeEnv:
+    """The single environment of an id, without wrappers."""
+    env = gymnasium.make(env_id, **arguments).unwrapped
+    assert isinstance(env, EtudeEnv)
+    return env
+
+
+def make_vector(env_id: str, num_envs: int, **arguments: Any) -> EtudeVectorEnv:
+    """The vector environment of an id."""
+    find_spec(env_id)
+    env = gymnasium.make_vec(env_id, num_envs, vectorization_mode="vector_entry_point", **arguments)
+    vector = env.unwrapped
+    assert isinstance(vector, EtudeVectorEnv)
+    return vector
+
+
+def random_tasks(domain: Domain, count: int, seed: int = 0) -> TaskBatch:
+    """Tasks drawn uniformly from the whole difficulty space and all families."""
+    keys = task_keys(domain.name, "practice", seed, np.arange(count))
+    drawn = make_sampler("uniform", domain.space).draw(keys)
+    return TaskBatch(keys, drawn.difficulty, drawn.family)
+
+
+def describe(domain: Domain, tasks: TaskBatch, i: int) -> str:
+    """One task in words, enough to generate it again."""
+    difficulty = {name: round(value, 6) for name, value in domain.space.named(tasks.difficulty[i]).items()}
+    family = domain.space.families[int(tasks.family[i])]
+    return f"task key {tasks.keys[i]}, difficulty {difficulty}, family {family!r}"
+
+
+def same(first: Observations, second: Observations) -> bool:
+    """Whether two observations (arrays or dictionaries of arrays) are equal bit for bit."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    first, second = np.asarray(first), np.asarray(second)
+    return first.dtype == second.dtype and first.shape == second.shape and bool(np.all(first == second))
+
+
+def differing_rows(first: Observations, second: Observations) -> NDArray[np.int64]:
+    """Rows in which two batches of observations differ."""
+    if isinstance(first, dict):
+        rows = [differing_rows(first[name], second[name]) for name in first]
+        return np.unique(np.concatenate(rows))
+    different = np.asarray(first) != np.asarray(second)
+    return np.flatnonzero(different.reshape(len(different), -1).any(axis=1))
+
+
+def problem_with(space: gymnasium.Space[Any], observations: Observations) -> str:
+    """What makes a batch of observations no elements of a space; empty if they are."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        problems = ((name, problem_with(part, observations[name])) for name, part in space.items())
+        return next((f"{name!r}: {problem}" for name, problem in problems if problem), "")
+    assert isinstance(space, gymnasium.spaces.Box)
+    if observations.dtype != space.dtype or observations.shape[1:] != space.shape:
+        return f"{observations.dtype} {observations.shape[1:]} instead of {space.dtype} {space.shape}"
+    outside = ~((observations >= space.low) & (observations <= space.high))
+    if not outside.any():
+        return ""
+    where = tuple(int(i) for i in np.argwhere(outside)[0])
+    low, high = space.low[where[1:]], space.high[where[1:]]
+    return f"{observations[where]} at {where[1:]} is outside [{low}, {high}] (row {where[0]})"
+
+
+def random_actions(masks: Masks, keys: Keys, step: int, wild_share: float = 0.0) -> Actions:
+    """Random actions, a function of key and step.
+
+    Args:
+        masks: int8 (n, actions).
+        keys: uint64 (n,).
+        step: which action of the episode this is.
+        wild_share: share of the actions drawn from -1 to n, legal or not; the others are legal.
+
+    Returns:
+        int64 array of shape (n,).
+    """
+    actions = masks.shape[1]
+    counters = np.uint64(_FIRST_COUNTER + step * (actions + 2)) + np.arange(actions + 2, dtype=np.uint64)
+    numbers = uniform(keys[:, None], counters)
+    legal = ((numbers[:, :actions] + 1.0) * (masks != 0)).argmax(axis=1)
+    wild = (numbers[:, actions] * (actions + 2)).astype(np.int64) - 1
+    chosen: Actions = np.where(numbers[:, actions + 1] < wild_share, wild, legal).astype(np.int64)
+    return chosen
+
+
+def choose_randomly(worlds: Worlds, masks: Masks, keys: Keys, step: int) -> Actions:
+    """The random agent: legal actions, drawn uniformly."""
+    return random_actions(masks, keys, step)
+
+
+def choose_wildly(worlds: Worlds, masks: Masks, keys: Keys, step: int) -> Actions:
+    """A random agent that ignores the mask every fifth time."""
+    return random_actions(masks, keys, step, wild_share=0.2)
+
+
+def ask(domain: Domain, solver: str = "oracle") -> Chooser:
+    """A scripted solver of a domain as a chooser."""
+    solve = domain.solvers()[solver]
+    return lambda worlds, masks, keys, step: solve(worlds)
+
+
+@dataclass
+class Moment:
+    """A batch of running episodes, before an action.
+
+    Attributes:
+        step: actions taken so far.
+        running: int64 (m,), indices into the tasks.
+        worlds, observations, masks: of the running episodes, m rows each.
+    """
+
+    step: int
+    running: NDArray[np.int64]
+    worlds: Worlds
+    observations: Observations
+    masks: Masks
+
+
+@dataclass
+class Played:
+    """Episodes played to their end.
+
+    Attributes:
+        returns: float64 (n,), sum of the rewards.
+        lengths: int64 (n,), number of actions.
+        outcome: what the domain's grader says, arrays of shape (n,).
+    """
+
+    returns: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    outcome: dict[str, NDArray[Any]]
+
+
+def begin(domain: Domain, tasks: TaskBatch) -> Moment:
+    """The beginning of an episode for each task."""
+    rows = np.arange(len(tasks))
+    worlds = domain.allocate(len(tasks))
+    domain.generate(worlds, rows, tasks)
+    observations = observation_allocator(domain.observation_space, len(tasks))()
+    masks = np.zeros((len(tasks), int(domain.action_space.n)), dtype=np.int8)
+    domain.observe(worlds, rows, observations, masks)
+    return Moment(0, rows, worlds, observations, masks)
+
+
+def walk(domain: Domain, tasks: TaskBatch, choose: Chooser, played: Played) -> Iterator[Moment]:
+    """Play every task once, side by side; yields before every action and fills in ``played``.
+
+    Raises:
+        Failure: if an episode lasts more than ``MAX_STEPS``.
+    """
+    moment = begin(domain, tasks)
+    while len(running := moment.running):
+        expect(
+            moment.step < MAX_STEPS,
+            f"An episode did not end within {MAX_STEPS} steps: {describe(domain, tasks, int(running[0]))}.",
+        )
+        yield moment
+        actions = np.asarray(
+            choose(moment.worlds, moment.masks, tasks.keys[running], moment.step), dtype=np.int64
+        )
+        rewards, ends = np.empty(len(running)), np.empty(len(running), dtype=np.bool_)
+        active = np.ones(len(running), dtype=np.bool_)
+        domain.step(moment.worlds, actions, active, moment.observations, moment.masks, rewards, ends)
+        played.returns[running] += rewards
+        played.lengths[running] += 1
+        moment.step += 1
+        if ends.any():
+            for name, values in domain.outcome(moment.worlds, np.flatnonzero(ends)).items():
+                column = played.outcome.setdefault(name, np.zeros(len(tasks), dtype=values.dtype))
+                column[running[ends]] = values
+            moment.running, moment.worlds = running[~ends], moment.worlds[~ends]
+            moment.observations, moment.masks = take(moment.observations, ~ends), moment.masks[~ends]
+
+
+def not_yet_played(count: int) -> Played:
+    """Room for the results of ``count`` episodes."""
+    return Played(np.zeros(count), np.zeros(count, dtype=np.int64), {})
+
+
+def play(domain: Domain, tasks: TaskBatch, choose: Chooser) -> Played:
+    """Play every task once."""
+    played = not_yet_played(len(tasks))
+    for _ in walk(domain, tasks, choose, played):
+        pass
+    return played
