@@ -27,7 +27,7 @@ AXES = (
     Axis(
         "resources",
         "how tight time, energy and carrying capacity are",
-        "much slack in time, room for 8 items more than the goals need, fuel in 3 places",
+        "much slack in time, room for an item or two more than the goals need, fuel in 3 places",
         "next to no slack in time, no room to spare, fuel at the depot only",
     ),
     Axis(
@@ -60,8 +60,8 @@ class PlanDomain(Domain):
     craft an item, 16 deliver everything wanted, 17 refuel, 18 discard one item. A travel takes as much
     time and energy as its distance, everything else takes one unit of time.
 
-    Score: delivered work / total work, where the work of an item is the number of gather and craft
-    actions that make it. The reward is the increase of the score, so an episode's return is its score.
+    Score: half the share of the work that is delivered, where the work of an item is the number of gather
+    and craft actions that make it, and half for delivering everything. The reward is the increase of the score, so an episode's return is its score.
     The episode ends when everything is delivered, time is up, or nothing is legal any more.
 
     The domain card, ``envs/plan/README.md``, documents the observation field by field.
@@ -135,10 +135,12 @@ class PlanDomain(Domain):
         return super().step_one(worlds, action, observation, mask)
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        delivered, total = worlds["delivered_work"][rows], worlds["total_work"][rows]
+        share = worlds["delivered_work"][rows] / worlds["total_work"][rows]
+        solved = share == 1.0
         return {
-            "score": delivered / total,
-            "solved": delivered == total,
+            "score": (1 - kernel.COMPLETION) * share + kernel.COMPLETION * solved,
+            "solved": solved,
+            "delivered": share,
             "illegal_actions": worlds["illegal_actions"][rows],
             "events": np.bitwise_count(worlds["struck"][rows]),
             "time_used": worlds["time"][rows] / worlds["time_limit"][rows],

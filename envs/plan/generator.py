@@ -211,7 +211,7 @@ def set_capacities(world: Any, resources: Any) -> None:
     for item in range(NUM_ITEMS):
         if world.goal[item] > 0:
             largest = max(largest, world.raw_units[item])
-    world.capacity = largest + stochastic_round(world.key, _LIMITS, 8 * (1 - resources))
+    world.capacity = largest + stochastic_round(world.key, _LIMITS, 1.5 * (1 - resources))
     # From a place with fuel, any place can be reached and then the fuel nearest to it.
     least = 1
     for place in range(world.num_places):
@@ -247,8 +247,8 @@ def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
     run_oracle(world, scratch)
     world.reference_time = world.time
     world.reference_actions = world.actions
-    # Slack hardly grows with the length of the plan: the longer it is, the less waste it forgives.
-    slack = (1.15 - resources) * (6 + 0.1 * world.time)
+    # Slack does not grow with the plan: the longer it is, the less waste it forgives.
+    slack = 8 * (1.1 - resources)
     world.time_limit = world.time + 1 + np.int64(np.ceil(slack))
     for raw in range(NUM_RAW):
         for slot in range(NUM_SOURCES):

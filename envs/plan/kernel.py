@@ -26,6 +26,9 @@ ANYWHERE = MAX_PLACES + 1  # the station of what can be crafted in any place: al
 NOTHING = NUM_ITEMS  # the ingredient of a recipe that needs but one
 FAR = 120
 
+COMPLETION = 0.5
+"""Part of the score that is paid when everything is delivered."""
+
 # Actions: one travel for each place, one gather for each raw item, one craft for each crafted item.
 TRAVEL = 0
 GATHER = TRAVEL + MAX_PLACES
@@ -321,14 +324,21 @@ def take_illegal_action(world: Any) -> None:
 
 
 @kernel
+def score(world: Any) -> Any:
+    """Half for the share of the work that is delivered, half for delivering everything."""
+    share = world.delivered_work / world.total_work
+    return (1 - COMPLETION) * share + COMPLETION * (share == 1.0)
+
+
+@kernel
 def take_action(world: Any, action: Any, scratch: Any) -> Any:
     """Take any action, legal or not; return the reward."""
-    before = world.delivered_work
+    before = score(world)
     if is_legal(world, action, scratch):
         take_legal_action(world, action, scratch)
     else:
         take_illegal_action(world)
-    return (world.delivered_work - before) / world.total_work
+    return score(world) - before
 
 
 @kernel
