@@ -73,7 +73,10 @@ def make_vector(env_id: str, num_envs: int, **arguments: Any) -> EtudeVectorEnv:
 
 
 def random_tasks(domain: Domain, count: int, seed: int = 0) -> TaskBatch:
-    """Tasks drawn uniformly from the whole difficulty space and all families."""
+    """Tasks drawn uniformly from the whole difficulty space and all families.
+
+    They are the episodes of an environment with ``practice="uniform"`` that is reset with this seed.
+    """
     keys = task_keys(domain.name, "practice", seed, np.arange(count))
     drawn = make_sampler("uniform", domain.space).draw(keys)
     return TaskBatch(keys, drawn.difficulty, drawn.family)
@@ -83,7 +86,7 @@ def describe(domain: Domain, tasks: TaskBatch, i: int) -> str:
     """One task in words, enough to generate it again."""
     difficulty = {name: round(value, 6) for name, value in domain.space.named(tasks.difficulty[i]).items()}
     family = domain.space.families[int(tasks.family[i])]
-    return f"task key {tasks.keys[i]}, difficulty {difficulty}, family {family!r}"
+    return f"task {i} (key {tasks.keys[i]}, difficulty {difficulty}, family {family!r})"
 
 
 def same(first: Observations, second: Observations) -> bool:

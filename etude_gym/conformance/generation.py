@@ -17,13 +17,12 @@ from etude_gym.conformance.common import (
     differing_rows,
     expect,
     make,
-    not_yet_played,
     play,
     problem_with,
     random_tasks,
-    walk,
 )
 from etude_gym.domain import Domain, Observations
+from etude_gym.randomness import mix
 from etude_gym.registration import make_domain
 from etude_gym.tasks import SPLITS, TaskBatch, task_keys
 
@@ -33,6 +32,7 @@ CHANGED_SHARE = 0.1
 """Least share of the tasks that have to change when an axis goes from 0 to 1, or the family changes."""
 MAX_DEVIATIONS = 4.0
 EPISODES_PER_SEED = 50
+MIN_SEEDS = 20
 
 
 def generation_is_total(env_id: str, size: Size) -> str:
@@ -108,7 +108,9 @@ def axes_change_tasks(env_id: str, size: Size) -> str:
         shares[name] = _changed(domain, TaskBatch(keys, low, family), TaskBatch(keys, high, family))
     middle = np.full((count, len(domain.space)), 0.5)
     for other, name in list(enumerate(domain.space.families))[1:]:
-        shares[name] = _changed(domain, TaskBatch(keys, middle, family), TaskBatch(keys, middle, family + other))
+        shares[name] = _changed(
+            domain, TaskBatch(keys, middle, family), TaskBatch(keys, middle, family + other)
+        )
     for name, share in shares.items():
         expect(
             share >= CHANGED_SHARE,
@@ -135,7 +137,8 @@ def task_keys_are_distinct(env_id: str, size: Size) -> str:
     domain = make_domain(env_id)
     seeds = np.arange(max(size.tasks // EPISODES_PER_SEED, 4))
     keys = [
-        task_keys(domain.name, split, seeds[:, None], np.arange(EPISODES_PER_SEED)).ravel() for split in SPLITS
+        task_keys(domain.name, split, seeds[:, None], np.arange(EPISODES_PER_SEED)).ravel()
+        for split in SPLITS
     ]
     everything = np.concatenate(keys)
     expect(len(np.unique(everything)) == len(everything), "Some task keys occur twice.")
@@ -155,13 +158,13 @@ def task_keys_are_distinct(env_id: str, size: Size) -> str:
 def splits_share_nothing(env_id: str, size: Size) -> str:
     """Tasks of two splits are alike no more often than unrelated tasks of the same difficulty."""
     domain = make_domain(env_id)
-    prints = {split: _fingerprints(domain, split, size) for split in SPLITS}
-    half = len(prints["practice"]) // 2
+    seeds = _unrelated_seeds(size)
+    prints = {split: _fingerprints(domain, split, seeds) for split in SPLITS}
     details = []
     for first, second in (("practice", "probe"), ("practice", "anchor"), ("probe", "anchor")):
         across = _matches(prints[first], prints[second])
         # The same two splits at unrelated seeds: what chance alone does.
-        unrelated = _matches(prints[first], np.roll(prints[second], half, axis=0))
+        unrelated = _matches(prints[first], np.roll(prints[second], 1, axis=0))
         details.append(_expect_no_excess(f"Splits {first!r} and {second!r}", across, unrelated))
     return "; ".join(details)
 
@@ -169,21 +172,26 @@ def splits_share_nothing(env_id: str, size: Size) -> str:
 def adjacent_seeds_share_nothing(env_id: str, size: Size) -> str:
     """Tasks of seeds s and s + 1 are alike no more often than those of unrelated seeds."""
     domain = make_domain(env_id)
-    prints = _fingerprints(domain, "practice", size)
-    half = len(prints) // 2
-    adjacent = _matches(prints, np.roll(prints, 1, axis=0))
-    unrelated = _matches(prints, np.roll(prints, half, axis=0))
+    seeds = _unrelated_seeds(size)
+    prints = _fingerprints(domain, "practice", seeds)
+    adjacent = _matches(prints, _fingerprints(domain, "practice", seeds + 1))
+    unrelated = _matches(prints, np.roll(prints, 1, axis=0))
     return _expect_no_excess("Adjacent seeds", adjacent, unrelated)
 
 
-def _fingerprints(domain: Domain, split: str, size: Size) -> NDArray[np.int64]:
+def _unrelated_seeds(size: Size) -> NDArray[np.int64]:
+    """Seeds far from each other, so many that every episode of each is one of ``size.tasks`` tasks."""
+    number = max(size.tasks // EPISODES_PER_SEED, MIN_SEEDS)
+    return (mix(7, np.arange(number)) >> np.uint64(2)).astype(np.int64)
+
+
+def _fingerprints(domain: Domain, split: str, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
     """What tasks of middling difficulty look like at first sight, as numbers: (seeds, episodes)."""
-    seeds = max(size.tasks // EPISODES_PER_SEED, 8)
-    keys = task_keys(domain.name, split, np.arange(seeds)[:, None], np.arange(EPISODES_PER_SEED)).ravel()
+    keys = task_keys(domain.name, split, seeds[:, None], np.arange(EPISODES_PER_SEED)).ravel()
     middle = np.full((len(keys), len(domain.space)), 0.5)
     moment = begin(domain, TaskBatch(keys, middle, np.zeros(len(keys), dtype=np.int64)))
     seen = _rows_as_bytes([moment.masks, *_arrays(moment.observations)])
-    return np.array([hash(row) for row in seen], dtype=np.int64).reshape(seeds, EPISODES_PER_SEED)
+    return np.array([hash(row) for row in seen], dtype=np.int64).reshape(len(seeds), EPISODES_PER_SEED)
 
 
 def _arrays(observations: Observations) -> list[NDArray[np.generic]]:
@@ -191,7 +199,10 @@ def _arrays(observations: Observations) -> list[NDArray[np.generic]]:
 
 
 def _rows_as_bytes(arrays: Sequence[NDArray[np.generic]]) -> list[bytes]:
-    return [b"".join(np.ascontiguousarray(array[row]).tobytes() for array in arrays) for row in range(len(arrays[0]))]
+    return [
+        b"".join(np.ascontiguousarray(array[row]).tobytes() for array in arrays)
+        for row in range(len(arrays[0]))
+    ]
 
 
 def _matches(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -203,7 +214,7 @@ def _expect_no_excess(what: str, matches: NDArray[np.float64], unrelated: NDArra
     """Compare shares of equal pairs by a t statistic over seeds."""
     excess = matches - unrelated
     spread = excess.std(ddof=1) / np.sqrt(len(excess))
-    deviations = excess.mean() / spread if spread > 0 else np.inf * np.sign(excess.mean())
+    deviations = float(excess.mean() / max(spread, 1e-300))
     rates = f"{matches.mean():.2e} of the pairs alike against {unrelated.mean():.2e} by chance"
     expect(
         not deviations > MAX_DEVIATIONS,

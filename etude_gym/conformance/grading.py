@@ -54,7 +54,9 @@ def masks_are_sound(env_id: str, size: Size) -> str:
     played = not_yet_played(len(tasks))
     legal = 0
     for moment in walk(domain, tasks, choose_randomly, played):
-        expect(((moment.masks == 0) | (moment.masks == 1)).all(), "A mask holds something other than 0 and 1.")
+        expect(
+            ((moment.masks == 0) | (moment.masks == 1)).all(), "A mask holds something other than 0 and 1."
+        )
         stuck = np.flatnonzero(~moment.masks.any(axis=1))
         if len(stuck):
             task = describe(domain, tasks, int(moment.running[stuck[0]]))
@@ -63,7 +65,9 @@ def masks_are_sound(env_id: str, size: Size) -> str:
     counted = np.flatnonzero(played.outcome["illegal_actions"])
     if len(counted):
         task = describe(domain, tasks, int(counted[0]))
-        expect(False, f"Actions that the mask allows were counted illegal in {len(counted)} episodes: {task}.")
+        expect(
+            False, f"Actions that the mask allows were counted illegal in {len(counted)} episodes: {task}."
+        )
     return f"{legal / played.lengths.sum():.1f} of {domain.action_space.n} actions legal on average"
 
 
@@ -91,7 +95,7 @@ def masks_agree(env_id: str, size: Size) -> str:
 
 
 def illegal_actions(env_id: str, size: Size) -> str:
-    """Every illegal action, -1 and n too, is counted and costs a step; it earns, changes and raises nothing."""
+    """Every illegal action, -1 and n too, is counted and costs a step; it earns and raises nothing."""
     domain = make_domain(env_id)
     tasks = random_tasks(domain, max(size.tasks // 20, 16))
     tried = 0
@@ -133,7 +137,8 @@ def episodes_end(env_id: str, size: Size) -> str:
     tasks = random_tasks(domain, max(size.tasks // 20, 16))
     illegal = play(domain, tasks, _choose_nothing)
     expect(
-        (illegal.outcome["illegal_actions"] == illegal.lengths).all() and (illegal.outcome["score"] <= 0.0).all(),
+        (illegal.outcome["illegal_actions"] == illegal.lengths).all()
+        and (illegal.outcome["score"] <= 0.0).all(),
         "Episodes of illegal actions only have to count each of them and to score 0.",
     )
     longest = int(play(domain, tasks, choose_randomly).lengths.max())
@@ -179,14 +184,13 @@ def oracle_solves(env_id: str, size: Size) -> str:
     domain = make_domain(env_id)
     tasks = random_tasks(domain, size.tasks)
     outcome = play(domain, tasks, ask(domain)).outcome
+    mean = outcome["score"].mean()
     for name, wanted in (("score", outcome["score"] >= 1.0 - TOLERANCE), ("solved", outcome["solved"])):
         failed = np.flatnonzero(~wanted)
         if len(failed):
-            expect(
-                False,
-                f"The oracle's {name} is {outcome[name][failed[0]]} on the task of {describe(domain, tasks, int(failed[0]))}; "
-                f"it fails on {len(failed)} of {len(tasks)} tasks and scores {outcome['score'].mean():.3f} on average.",
-            )
+            task, value = describe(domain, tasks, int(failed[0])), outcome[name][failed[0]]
+            rate = f"{len(failed)} of {len(tasks)} tasks; its mean score is {mean:.3f}"
+            expect(False, f"The oracle's {name} is {value} on {task}. It fails on {rate}.")
     expect(not outcome["illegal_actions"].any(), "The oracle takes illegal actions.")
     return f"score 1 on all of {len(tasks):,} tasks"
 
@@ -200,6 +204,6 @@ def chance_is_worth_nothing(env_id: str, size: Size) -> str:
     expect(
         abs(score.mean()) <= CHANCE_TOLERANCE,
         f"The random agent scores {score.mean():.3f} (standard error {error:.3f}) on {len(tasks)} tasks, "
-        f"expected within {CHANCE_TOLERANCE} of 0: correct the score for chance, so that guessing earns nothing.",
+        f"expected within {CHANCE_TOLERANCE} of 0: correct the score, so that guessing earns nothing.",
     )
     return f"random agent {score.mean():.4f} +- {error:.4f}"

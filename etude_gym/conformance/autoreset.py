@@ -1,0 +1,118 @@
+"""Checks of vectors: what happens when an episode ends, in each of Gymnasium's autoreset modes."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+from etude_gym.conformance.common import Size, expect, make_vector, random_actions, same
+from etude_gym.domain import Actions
+from etude_gym.environment import EtudeVectorEnv, take
+from etude_gym.randomness import mix
+
+
+def autoreset_next_step(env_id: str, size: Size) -> str:
+    """NEXT_STEP: the step after an end resets, earns nothing, and is announced; results come with the end."""
+    env = make_vector(env_id, min(64, size.num_envs), autoreset_mode="NextStep")
+    env.reset(seed=0)
+    over, ended = np.zeros(env.num_envs, dtype=np.bool_), 0
+    for step in range(size.steps):
+        _, rewards, ends, truncations, infos = env.step(_some_actions(env, step))
+        nowhere = np.zeros(env.num_envs, dtype=np.bool_)
+        expect(
+            not rewards[over].any() and not ends[over].any(), f"A resetting step earns or ends (step {step})."
+        )
+        expect(
+            (infos.get("_task_key", nowhere) == over).all(), f"info does not tell of resets (step {step})."
+        )
+        expect((infos.get("_score", nowhere) == ends).all(), f"info does not tell of ends (step {step}).")
+        expect(not truncations.any(), "Time limits belong to the rules: an end is a termination.")
+        over = ends
+        ended += int(ends.sum())
+    return f"{ended:,} ends in {size.steps} steps of {env.num_envs}"
+
+
+def autoreset_same_step(env_id: str, size: Size) -> str:
+    """SAME_STEP: an end resets at once; ``final_obs`` and ``final_info`` hold how it ended."""
+    env = make_vector(env_id, min(64, size.num_envs), autoreset_mode="SameStep")
+    env.reset(seed=0)
+    returns, ended = np.zeros(env.num_envs), 0
+    for step in range(size.steps):
+        _, rewards, ends, _, infos = env.step(_some_actions(env, step))
+        returns += rewards
+        nowhere = np.zeros(env.num_envs, dtype=np.bool_)
+        for name in ("_final_obs", "_final_info", "_task_key"):
+            expect(
+                (infos.get(name, nowhere) == ends).all(),
+                f"info[{name!r}] does not mark the ends (step {step}).",
+            )
+        for row in np.flatnonzero(ends):
+            final, score = infos["final_obs"][row], infos["final_info"]["score"][row]
+            expect(
+                final in env.single_observation_space, f"final_obs[{row}] is not in its space (step {step})."
+            )
+            expect(
+                abs(returns[row] - score) < 1e-9,
+                f"Return {returns[row]} but final score {score} (step {step}).",
+            )
+            expect(
+                infos["action_mask"][row].any(), f"The mask of row {row} is the old episode's (step {step})."
+            )
+        returns[ends] = 0.0
+        ended += int(ends.sum())
+    return f"{ended:,} ends in {size.steps} steps of {env.num_envs}"
+
+
+def autoreset_disabled(env_id: str, size: Size) -> str:
+    """DISABLED: stepping over an end raises; ``reset_mask`` resets exactly the marked environments."""
+    env = make_vector(env_id, min(16, size.num_envs), autoreset_mode="Disabled")
+    _, infos = env.reset(seed=0)
+    keys, resets = infos["task_key"], 0
+    for step in range(size.steps):
+        observations, _, ends, _, _ = env.step(_some_actions(env, step))
+        if not ends.any():
+            continue
+        try:
+            env.step(_some_actions(env, step))
+        except RuntimeError as error:
+            expect("reset_mask" in str(error), f"The error {str(error)!r} should tell of reset_mask.")
+        else:
+            expect(False, f"Stepping over a finished episode has to raise RuntimeError (step {step}).")
+        after, infos = env.reset(options={"reset_mask": ends})
+        expect(
+            same(take(after, ~ends), take(observations, ~ends)),
+            f"Unmarked environments changed (step {step}).",
+        )
+        changed = infos["task_key"] != keys
+        expect(
+            (infos["_task_key"] == ends).all() and (changed <= ends).all(),
+            f"Wrong ones were reset (step {step}).",
+        )
+        keys, resets = infos["task_key"], resets + int(ends.sum())
+    return f"{resets:,} resets in {size.steps} steps of {env.num_envs}"
+
+
+def _some_actions(env: EtudeVectorEnv, step: int) -> Actions:
+    return random_actions(env.action_masks(), mix(step, np.arange(env.num_envs)), 0, wild_share=0.05)
+
+
+def worker_processes(env_id: str, size: Size) -> str:
+    """Gymnasium's ``AsyncVectorEnv`` runs it in worker processes, as the vector environment does."""
+    theirs = gymnasium.make_vec(env_id, 2, vectorization_mode="async", practice="uniform")
+    ours = make_vector(env_id, 2, practice="uniform")
+    try:
+        observations, _ = theirs.reset(seed=3)
+        expected, _ = ours.reset(seed=3)
+        for step in range(min(size.steps, 50)):
+            expect(same(observations, expected), f"Observations differ after {step} steps (seed 3).")
+            actions = _some_actions(ours, step)
+            observations, rewards, ends, _, infos = theirs.step(actions)
+            expected, own_rewards, own_ends, _, own_infos = ours.step(actions)
+            expect(
+                (rewards == own_rewards).all() and (ends == own_ends).all(),
+                f"Rewards or ends differ at {step}.",
+            )
+            expect((infos["action_mask"] == own_infos["action_mask"]).all(), f"Masks differ at step {step}.")
+    finally:
+        theirs.close(terminate=True)
+    return "2 workers"

@@ -1,0 +1,250 @@
+"""The conformance suite on every registered domain, and on broken ones, which it has to catch."""
+
+from __future__ import annotations
+
+import random
+
+import gymnasium
+import numpy as np
+import pytest
+from counting import CountingDomain, CountingEpisode
+
+from etude_gym import conformance, register_domain, registered_ids
+from etude_gym.conformance import CHECKS, FULL_TASKS, description, generation, run_check, run_checks, size_for
+from etude_gym.domain import Reply
+from etude_gym.randomness import mix
+
+register_domain("EtudePlanRaw-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
+
+QUICK = size_for(400)
+
+
+every_promise_of_every_domain = pytest.mark.parametrize(
+    ("env_id", "name"),
+    [pytest.param(env_id, name, id=f"{env_id}-{name}") for env_id in registered_ids() for name in CHECKS],
+)
+
+
+@every_promise_of_every_domain
+def test_every_domain_keeps_every_promise(env_id, name):
+    result = run_check(env_id, name, QUICK)
+    assert result.passed, result.detail
+
+
+@pytest.mark.slow
+@every_promise_of_every_domain
+def test_every_domain_keeps_every_promise_on_many_tasks(env_id, name):
+    result = run_check(env_id, name, size_for(FULL_TASKS))
+    assert result.passed, result.detail
+
+
+def test_the_checks_that_apply_to_the_plan_domain_are_not_skipped():
+    for name in ("rendering", "text_front", "sb3_checker"):
+        assert not run_check("EtudePlan-v0", name, QUICK).skipped
+
+
+# --- Broken domains --------------------------------------------------------------------------------------
+
+
+def broken(**methods):
+    """A counting domain whose episodes have other methods."""
+    episode = type("BrokenEpisode", (CountingEpisode,), methods)
+    return type("BrokenDomain", (CountingDomain,), {"episode": episode})
+
+
+class PaysTwice(CountingDomain):
+    def step(self, worlds, actions, active, observations, masks, rewards, ends):
+        super().step(worlds, actions, active, observations, masks, rewards, ends)
+        rewards *= 2
+
+
+class UsesGlobalNumpyState(CountingDomain):
+    def start(self, key, difficulty, family):
+        return self.episode(4 + np.random.randint(8), 4, 0)  # noqa: NPY002
+
+
+class UsesGlobalPythonState(CountingDomain):
+    def start(self, key, difficulty, family):
+        return self.episode(4 + random.randrange(8), 4, 0)
+
+
+class CountsItsTasks(CountingDomain):
+    started = 0
+
+    def start(self, key, difficulty, family):
+        CountsItsTasks.started += 1
+        return self.episode(4 + CountsItsTasks.started % 8, 4, 0)
+
+
+class FailsWhereItIsHard(CountingDomain):
+    def start(self, key, difficulty, family):
+        if min(difficulty.values()) == 1.0:
+            raise RuntimeError("no task found")
+        return super().start(key, difficulty, family)
+
+
+class IgnoresAnAxis(CountingDomain):
+    def start(self, key, difficulty, family):
+        return super().start(key, difficulty | {"buttons": 0.5}, family)
+
+
+class HasNoBounds(CountingDomain):
+    def __init__(self):
+        super().__init__()
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (3,), np.float32)
+
+
+class ReadsOnlyNumbers(CountingDomain):
+    def prompt(self, worlds, row):
+        return "Press which button?"
+
+    def parse(self, worlds, row, reply):
+        return Reply("ok", [int(reply)])
+
+
+class DrawsNothing(CountingDomain):
+    def render(self, worlds, row, mode):
+        return None
+
+
+def raise_on_illegal_action(self):
+    raise ValueError("illegal action")
+
+
+def earn_by_illegal_action(self):
+    CountingEpisode.waste(self)
+    self.score = min(1.0, self.score + 0.01)
+
+
+def press_anything(self, action):
+    self.pressed += 1
+    self.score = self.pressed / self.presses
+    self.waste()
+    self.over |= self.solved
+
+
+def keep_a_function(self):
+    self.kept = lambda: None
+    return CountingEpisode.observe(self)
+
+
+BROKEN = {
+    "oracle_solves": broken(oracle_action=lambda self: (self.marked + 1) % 4),
+    "illegal_actions": broken(waste=raise_on_illegal_action),
+    "return_is_score": PaysTwice,
+    "masks_are_sound": broken(action_mask=lambda self: np.zeros(8, dtype=np.int8)),
+    "observations_in_space": broken(observe=lambda self: np.array([0, 0, 18 + self.presses], np.float32)),
+    "same_seed_same_episodes": UsesGlobalNumpyState,
+    "global_random_state": UsesGlobalPythonState,
+    "generation_is_pure": CountsItsTasks,
+    "vector_equals_single": CountsItsTasks,
+    "generation_is_total": FailsWhereItIsHard,
+    "axes_change_tasks": IgnoresAnAxis,
+    "chance_is_worth_nothing": broken(act=press_anything),
+    "episodes_end": broken(waste=lambda self: None),
+    "plain_spaces": HasNoBounds,
+    "gymnasium_checker": HasNoBounds,
+    "text_front": ReadsOnlyNumbers,
+    "rendering": DrawsNothing,
+    "copies": broken(observe=keep_a_function),
+    "snapshots": broken(observe=keep_a_function),
+}
+
+
+def check(name, domain):
+    """Run one check on a domain class, registered meanwhile."""
+    register_domain("Broken-v0", domain)
+    try:
+        return run_check("Broken-v0", name, QUICK)
+    finally:
+        gymnasium.registry.pop("Broken-v0")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_domain_is_caught(name):
+    assert check(name, CountingDomain).passed
+    result = check(name, BROKEN[name])
+    assert not result.passed
+    assert result.detail
+
+
+def test_an_illegal_action_that_earns_is_caught():
+    result = check("illegal_actions", broken(waste=earn_by_illegal_action))
+    assert "is illegal but has a reward" in result.detail
+
+
+def test_a_failure_says_which_task_to_look_at():
+    detail = check("oracle_solves", BROKEN["oracle_solves"]).detail
+    assert "The oracle's score is 0.0 on task 0 (key " in detail
+    assert "difficulty {'presses': " in detail
+    assert "family 'press'" in detail
+    assert "fails on 400 of 400 tasks" in detail
+
+
+def test_an_error_inside_a_domain_is_a_failure_that_says_where():
+    detail = check("generation_is_total", FailsWhereItIsHard).detail
+    assert detail.startswith("RuntimeError: no task found (raised at ")
+    assert "test_conformance.py" in detail
+
+
+def sum_of_seed_and_episode(domain, split, seed, episode, salt=0):
+    return mix(split == "practice", np.asarray(seed) + np.asarray(episode))
+
+
+def without_the_split(domain, split, seed, episode, salt=0):
+    return mix(seed, episode)
+
+
+def test_seeds_that_share_tasks_are_caught(monkeypatch):
+    assert run_check("EtudePlan-v0", "adjacent_seeds_share_nothing", QUICK).passed
+    monkeypatch.setattr(generation, "task_keys", sum_of_seed_and_episode)
+    for name in ("adjacent_seeds_share_nothing", "task_keys_are_distinct"):
+        assert not run_check("EtudePlan-v0", name, QUICK).passed
+
+
+def test_splits_that_share_tasks_are_caught(monkeypatch):
+    assert run_check("EtudePlan-v0", "splits_share_nothing", QUICK).passed
+    monkeypatch.setattr(generation, "task_keys", without_the_split)
+    for name in ("splits_share_nothing", "task_keys_are_distinct"):
+        assert not run_check("EtudePlan-v0", name, QUICK).passed
+
+
+# --- The suite itself ------------------------------------------------------------------------------------
+
+
+def test_every_check_says_in_one_line_what_it_promises():
+    for name in CHECKS:
+        assert description(name).endswith(".")
+
+
+def test_run_checks_yields_a_result_for_each_check_asked_for():
+    results = list(run_checks("counting:Counting-v0", tasks=50, names=["plain_spaces", "rendering"]))
+    assert [(r.name, r.passed, r.skipped) for r in results] == [
+        ("plain_spaces", True, False),
+        ("rendering", True, True),
+    ]
+    assert results[1].detail == "the domain offers no render mode"
+
+
+def test_sizes_grow_with_the_number_of_tasks():
+    assert (size_for(1).num_envs, size_for(1000).num_envs, size_for(FULL_TASKS).num_envs) == (16, 62, 1024)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"env_id": "EtudePlam-v0"}, r"Unknown environment 'EtudePlam-v0'.*Did you mean 'EtudePlan-v0'"),
+        ({"env_id": "EtudePlan-v0", "names": ["oracle"]}, r"Unknown check 'oracle'"),
+        ({"env_id": "EtudePlan-v0", "tasks": 0}, "tasks must be at least 1, got 0"),
+    ],
+)
+def test_wrong_arguments_of_the_suite_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        list(run_checks(**arguments))
+
+
+def test_the_checker_of_an_absent_library_is_skipped(monkeypatch):
+    monkeypatch.setattr(conformance.interface.importlib.util, "find_spec", lambda name: None)
+    result = run_check("counting:Counting-v0", "sb3_checker", QUICK)
+    assert result.skipped
+    assert 'pip install "etude-gym[sb3]"' in result.detail
