@@ -135,6 +135,10 @@ class Domain(ABC):
         """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
         raise NotImplementedError(f"{self.name} has no text front.")
 
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        """An action in words, as ``parse`` understands them."""
+        return str(action)
+
     def interrupts(self, worlds: Worlds, row: int) -> bool:
         """Whether the last action brought news that a reader of text has to be told at once."""
         return False

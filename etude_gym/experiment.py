@@ -17,7 +17,7 @@ from etude_gym.errors import check_name
 from etude_gym.evaluation import chance_levels
 from etude_gym.practice import RunConfig, compute_share, practice_run
 from etude_gym.randomness import fresh_seed, mix
-from etude_gym.registration import make_domain
+from etude_gym.registration import find_spec, make_domain
 from etude_gym.run import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.samplers import SAMPLERS
 
@@ -86,6 +86,7 @@ class Experiment:
             raise FileExistsError(
                 f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
             )
+        find_spec(config.env_id)
         recipe = load_recipe(config.agent, config.env_id)
         horizon = config.horizon or recipe.horizon
         if horizon is None:

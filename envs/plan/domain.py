@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -92,13 +93,9 @@ class PlanDomain(Domain):
             }
             self.observation_space = gymnasium.spaces.Dict({"features": compact, **tables})
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
-        prepare_kernels(
-            "EtudePlan-v0",
-            Path(__file__).parent,
-            (generator.generate_batch, kernel.step_batch, kernel.step_one, kernel.observe_batch),
-        )
 
     def allocate(self, num_envs: int) -> Worlds:
+        _prepare()
         return np.zeros(num_envs, dtype=kernel.WORLD)
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
@@ -160,6 +157,11 @@ class PlanDomain(Domain):
     def solvers(self) -> Mapping[str, Solver]:
         return {"oracle": lambda worlds: _act(worlds, False), "greedy": lambda worlds: _act(worlds, True)}
 
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        from etude_gym.envs.plan.text import action_name
+
+        return action_name(worlds[row], action)
+
     def interrupts(self, worlds: Worlds, row: int) -> bool:
         return bool(worlds[row]["last_event"] >= 0)
 
@@ -181,6 +183,19 @@ class PlanDomain(Domain):
         from etude_gym.envs.plan.text import parse_reply
 
         return parse_reply(worlds[row], reply)
+
+
+@functools.cache
+def _prepare() -> None:
+    """Before kernels are first called in this process."""
+    entry_points = (
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.step_one,
+        kernel.observe_batch,
+        oracle.oracle_batch,
+    )
+    prepare_kernels("EtudePlan-v0", Path(__file__).parent, entry_points)
 
 
 def _act(worlds: Worlds, greedy: bool) -> Actions:

@@ -66,7 +66,8 @@ def _scaling(distances: NDArray[np.float64]) -> Positions:
     values, vectors = np.linalg.eigh(-centering @ distances**2 @ centering / 2)
     flat = vectors[:, [-1, -2]] * np.sqrt(np.maximum(values[[-1, -2]], 0.0))
     flat *= np.where(flat[0] > 0, -1.0, 1.0)  # the depot to the upper left, whatever sign eigh chose
-    return (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)
+    unit: Positions = (flat - flat.min(axis=0)) / np.maximum(np.ptp(flat, axis=0), 1e-9)
+    return unit
 
 
 def _costs(candidates: Positions, roads: NDArray[np.int64], distances: NDArray[np.float64]) -> Any:

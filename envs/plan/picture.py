@@ -58,7 +58,8 @@ def draw(world: Any) -> NDArray[np.uint8]:
     draw_panel(sheet, world)
     draw_message(sheet, world)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels
 
 
 class Sheet:
@@ -175,7 +176,8 @@ def draw_map(sheet: Sheet, world: Any) -> None:
 
 def map_positions(world: Any) -> NDArray[np.float64]:
     """The middle of each place's card on the sheet; float64 array of shape (places, 2)."""
-    return place_positions(world, MAP_WIDTH - 20, MAP_HEIGHT - 30) + np.array([12.0, 22.0])
+    corner: NDArray[np.float64] = np.array([12.0, 22.0])
+    return np.add(corner, place_positions(world, MAP_WIDTH - 20, MAP_HEIGHT - 30))
 
 
 def card_rows(world: Any, place: int) -> list[list[int]]:
