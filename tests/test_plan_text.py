@@ -91,6 +91,19 @@ def test_the_prompt_tells_every_road_source_recipe_and_goal(hard_world):
     assert f"Time limit: {hard_world['time_limit']}." in prompt
 
 
+def test_the_score_told_is_the_score_graded():
+    env = gym.make("EtudePlan-v0", difficulty={"contingency": 0.0})
+    for seed in range(3):
+        env.reset(seed=seed)
+        over, total = False, 0.0
+        while not over:
+            action = env.unwrapped.domain.solvers()["oracle"](env.unwrapped.worlds)[0]
+            _, reward, over, _, info = env.step(action)
+            total += reward
+            assert f"(score {total:.2f})" in text.describe_state(env.unwrapped.worlds[0])
+        assert info["score"] == facts.score_of(env.unwrapped.worlds[0]) == 1.0
+
+
 def test_the_prompt_is_plain_ascii_and_names_no_place_that_does_not_exist(easy_world):
     prompt = text.write_prompt(easy_world)
     assert prompt.isascii()

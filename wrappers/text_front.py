@@ -85,16 +85,16 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
             note = f"Your last reply was not played and cost one step ({reply.status}). {reply.problem}"
             told = {"status": reply.status, "problem": reply.problem, "actions_played": 0}
             return self._prompt(note), float(reward), terminated, truncated, {**info, **told}
-        total, played, illegal = 0.0, 0, []
+        total, played, impossible = 0.0, 0, []
         for played, chosen in enumerate(reply.actions, start=1):
             if not self._is_legal(chosen):
-                illegal.append(played)
+                impossible.append(f"{self._domain.action_name(self._worlds, 0, chosen)} (number {played})")
             _, reward, terminated, truncated, info = self.env.step(chosen)
             total += float(reward)
             news = self._domain.interrupts(self._worlds, 0)
             if terminated or truncated or news:
                 break
-        note = _note(played, len(reply.actions), illegal, news)
+        note = _note(played, len(reply.actions), impossible, news)
         told = {"status": "ok", "problem": "", "actions_played": played}
         return self._prompt(note), total, terminated, truncated, {**info, **told}
 
@@ -111,12 +111,11 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
         return f"{note}\n\n{prompt}" if note else prompt
 
 
-def _note(played: int, given: int, illegal: list[int], news: bool) -> str:
+def _note(played: int, given: int, impossible: list[str], news: bool) -> str:
     """What became of a reply that was understood."""
     parts = [f"Actions of your last reply that were played: {played} of {given}."]
     if news and played < given:
         parts.append("Something unforeseen happened before the others.")
-    if illegal:
-        numbers = ", ".join(map(str, illegal))
-        parts.append(f"Not possible, each at the cost of a step: number {numbers}.")
+    if impossible:
+        parts.append(f"Not possible, each at the cost of a step: {', '.join(impossible)}.")
     return " ".join(parts)

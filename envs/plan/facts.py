@@ -9,6 +9,7 @@ import numpy as np
 from etude_gym.envs.plan import kernel
 from etude_gym.envs.plan.kernel import (
     ANYWHERE,
+    COMPLETION,
     MAX_PLACES,
     NUM_ACTIONS,
     NUM_CRAFTED,
@@ -57,6 +58,12 @@ def items_at(world: Any, place: int) -> tuple[list[int], list[int]]:
     raws = [raw for raw in range(NUM_RAW) if place in sources_of(world, raw)]
     crafted = [NUM_RAW + recipe for recipe in range(NUM_CRAFTED) if station_of(world, recipe) == place]
     return raws, crafted
+
+
+def score_of(world: Any) -> float:
+    """The score so far."""
+    share = float(world["delivered_work"] / world["total_work"])
+    return (1 - COMPLETION) * share + COMPLETION * (share == 1.0)
 
 
 def event_text(world: Any) -> str:

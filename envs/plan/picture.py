@@ -13,6 +13,7 @@ from etude_gym.envs.plan.facts import (
     event_text,
     ingredients_of,
     items_at,
+    score_of,
     station_of,
 )
 from etude_gym.envs.plan.kernel import DEPOT, NUM_CRAFTED, NUM_ITEMS, NUM_RAW
@@ -216,14 +217,14 @@ def draw_place(sheet: Sheet, world: Any, place: int, position: NDArray[np.float6
 
 
 def draw_panel(sheet: Sheet, world: Any) -> None:
-    """Limits and score, the table of items, and what the marks on the map mean."""
+    """Limits and work delivered, the table of items, and what the marks on the map mean."""
     sheet.box(648, 12, WIDTH - 660, HEIGHT - 24, PAPER, edge=ROAD)
     at_fuel = bool(world["fuel"][world["place"]])
     low = not at_fuel and int(world["energy"]) <= int(world["fuel_distance"][world["place"]])
     sheet.bar(38, "Time", int(world["time"]), int(world["time_limit"]), "#6a8fb5")
     sheet.bar(64, "Energy", int(world["energy"]), int(world["energy_capacity"]), WARNING if low else FUEL)
     sheet.bar(90, "Load", int(world["load"]), int(world["capacity"]), "#8a8f98")
-    sheet.bar(116, "Score", int(world["delivered_work"]), int(world["total_work"]), HERE)
+    sheet.bar(116, "Goals", int(world["delivered_work"]), int(world["total_work"]), HERE)
     for item in range(NUM_ITEMS):
         draw_item(sheet, world, item, 188 + 26 * item + (36 if item >= NUM_RAW else 0))
     for y, name in ((162, "Raw item"), (302, "Crafted from")):
@@ -271,8 +272,9 @@ def draw_legend(sheet: Sheet, world: Any) -> None:
 def draw_message(sheet: Sheet, world: Any) -> None:
     """How the episode ended, or what has just happened, under the map."""
     if world["over"]:
-        done = world["delivered_work"] == world["total_work"]
-        words, color = ("Everything is delivered.", HERE) if done else ("The episode is over.", INK)
+        score = score_of(world)
+        ending, color = ("Everything is delivered", HERE) if score == 1 else ("The episode is over", INK)
+        words = f"{ending}: score {score:.2f}."
     elif event_text(world):
         words, color = event_text(world), WARNING
     else:

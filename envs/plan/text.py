@@ -17,10 +17,20 @@ from etude_gym.envs.plan.facts import (
     ingredients_of,
     items_at,
     legal_actions,
+    score_of,
     sources_of,
     station_of,
 )
-from etude_gym.envs.plan.kernel import CRAFT, DELIVER, DISCARD, GATHER, NUM_ACTIONS, REFUEL, TRAVEL
+from etude_gym.envs.plan.kernel import (
+    COMPLETION,
+    CRAFT,
+    DELIVER,
+    DISCARD,
+    GATHER,
+    NUM_ACTIONS,
+    REFUEL,
+    TRAVEL,
+)
 
 MAX_REPLY_ACTIONS = 200
 MAX_REPLY_CHARACTERS = 20_000
@@ -123,7 +133,6 @@ def describe_state(world: Any) -> str:
     Returns:
         Several lines of plain text, at most 80 characters wide except for the last.
     """
-    score = world["delivered_work"] / world["total_work"]
     lines = [
         f"  time    {_bar(int(world['time']), int(world['time_limit']))}",
         f"  energy  {_bar(int(world['energy']), int(world['energy_capacity']))}",
@@ -134,14 +143,14 @@ def describe_state(world: Any) -> str:
         "  Recipes",
         *_recipe_lines(world),
         "",
-        f"  Delivered at the Depot (score {score:.2f})",
+        f"  Delivered at the Depot (score {score_of(world):.2f})",
         *_goal_lines(world),
         "",
     ]
     if event_text(world):
         lines += [f"  ! {event_text(world)}", ""]
     if world["over"]:
-        ending = "Everything is delivered." if score == 1 else "The episode is over."
+        ending = "Everything is delivered." if score_of(world) == 1 else "The episode is over."
         return "\n".join([*lines, f"  {ending}"])
     return "\n".join(
         [*lines, f"  Now: {', '.join(action_name(world, action) for action in legal_actions(world))}"]
@@ -150,7 +159,7 @@ def describe_state(world: Any) -> str:
 
 # --- The prompt --------------------------------------------------------------------------------------
 
-RULES = """\
+RULES = f"""\
 You carry goods on a map. Gather raw items, craft other items from them, and deliver what is wanted at the
 Depot before time runs out.
 
@@ -168,8 +177,9 @@ Rules
 - An action that is not possible takes 1 unit of time and changes nothing.
 - Things can go wrong: a source may run dry (another source of that item always remains), a carried item
   may break and energy may leak when you arrive somewhere (the nearest fuel always remains in reach).
-- The score is the share of the wanted work that is delivered; an item counts as much as the gather and
-  craft actions that make one unit. An action that would end after the time limit has no effect."""
+- {1 - COMPLETION:.0%} of the score is the share of the wanted work that is delivered, where an item counts
+  as much as the gather and craft actions that make one unit; {COMPLETION:.0%} is for delivering everything.
+- An action that would end after the time limit has no effect."""
 
 GRAMMAR = f"""\
 Reply with commands in a fenced block, one command on each line, for example:
