@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -103,9 +102,7 @@ class PolicyFlops:
 
     def _evaluate_actions(self, observations: Any, *args: Any, **kwargs: Any) -> Any:
         shape = _shape(observations)
-        result, flops = self.call(
-            ("evaluate", shape), lambda: self._evaluate(observations, *args, **kwargs)
-        )
+        result, flops = self.call(("evaluate", shape), lambda: self._evaluate(observations, *args, **kwargs))
         self.lines["update"] += flops
         self._pending = ("backward", shape)
         if self._pending not in self._known:

@@ -29,7 +29,8 @@ class RandomAgent:
         self._turn += 1
         legal = np.cumsum(masks, axis=1)
         choice = np.floor(uniform(keys, 0) * legal[:, -1])
-        return np.argmax(legal > choice[:, None], axis=1).astype(np.int64)
+        actions: Actions = np.argmax(legal > choice[:, None], axis=1).astype(np.int64)
+        return actions
 
 
 class ScriptedAgent:

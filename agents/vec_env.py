@@ -36,7 +36,7 @@ class BatchedVecEnv(VecEnv):
         """Reset all environments, with the seeds given by ``seed``, if any."""
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
         observations, infos = self.env.reset(seed=seeds)
-        self.reset_infos = [{} for _ in range(self.num_envs)]
+        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         self._reset_seeds()
         self._masks = infos["action_mask"]
         return observations

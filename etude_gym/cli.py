@@ -24,7 +24,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 PICTURE = "learning_curves.png"
 RESULTS = "comparison.json"
 
-Positional = tyro.conf.Positional
 console = Console()
 
 
@@ -36,7 +35,7 @@ class List:
         env: id of an environment to describe: its axes, families, observation and actions.
     """
 
-    env: Positional[str | None] = None
+    env: tyro.conf.Positional[str | None] = None
 
     def run(self) -> None:
         """Print the table or the description."""
@@ -55,7 +54,7 @@ class Play:
         difficulty: values in [0, 1] for some or all axes, such as `--difficulty horizon=0.2`.
     """
 
-    env: Positional[str] = "EtudePlan-v0"
+    env: tyro.conf.Positional[str] = "EtudePlan-v0"
     seed: int | None = None
     difficulty: tuple[str, ...] = ()
 
@@ -88,7 +87,7 @@ class Practice:
         resume: folder of an experiment to go on with; everything else is read from there.
     """
 
-    env: Positional[str] = "EtudePlan-v0"
+    env: tyro.conf.Positional[str] = "EtudePlan-v0"
     preset: Literal["quick", "full"] = "full"
     agent: str = "sb3"
     arms: tuple[str, ...] | None = None
@@ -144,7 +143,7 @@ class Compare:
         out: folder for the picture and the results; by default the first of the given folders.
     """
 
-    runs: Positional[tuple[Path, ...]]
+    runs: tyro.conf.Positional[tuple[Path, ...]]
     reference: str = "static"
     out: Path | None = None
 
@@ -165,7 +164,7 @@ class Check:
         names: only these checks.
     """
 
-    env: Positional[str] = "EtudePlan-v0"
+    env: tyro.conf.Positional[str] = "EtudePlan-v0"
     tasks: int = 2000
     names: tuple[str, ...] | None = None
 
@@ -177,7 +176,9 @@ class Check:
         for result in run_checks(self.env, tasks=self.tasks, names=self.names):
             failed += not result.passed
             mark = "[green]passed[/green]" if result.passed else "[red]FAILED[/red]"
-            console.print(f"{mark} {result.name:<40} {result.seconds:6.1f} s  {result.detail}", highlight=False)
+            console.print(
+                f"{mark} {result.name:<40} {result.seconds:6.1f} s  {result.detail}", highlight=False
+            )
         if failed:
             raise SystemExit(1)
 

@@ -141,7 +141,9 @@ def compare(paths: Sequence[Path], reference: str = REFERENCE_ARM) -> Comparison
     by_arm: dict[str, dict[int, LoadedRun]] = {}
     for run in runs:
         if run.config.seed in by_arm.setdefault(run.config.arm, {}):
-            raise ValueError(f"Two runs of arm {run.config.arm!r} have seed {run.config.seed}: give one of them.")
+            raise ValueError(
+                f"Two runs of arm {run.config.arm!r} have seed {run.config.seed}: give one of them."
+            )
         by_arm[run.config.arm][run.config.seed] = run
     check_name("reference arm", reference, by_arm)
     seeds = sorted(set.intersection(*(set(arm) for arm in by_arm.values())))
@@ -169,7 +171,9 @@ def _check_comparable(runs: Sequence[LoadedRun]) -> None:
     for name in ("env_id", "agent", "horizon", "items", "chance"):
         values = {getattr(run.config, name) for run in runs}
         if len(values) > 1:
-            raise ValueError(f"Runs can be compared only if they share {name}; these have {sorted(map(str, values))}.")
+            raise ValueError(
+                f"Runs can be compared only if they share {name}; these have {sorted(map(str, values))}."
+            )
 
 
 def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun], horizon: float) -> ArmResult:

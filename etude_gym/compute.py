@@ -43,7 +43,9 @@ class ComputeMeter:
         for unit, amount in amounts.items():
             check_name("unit of compute", unit, UNITS)
             if not 0 <= amount < float("inf"):
-                raise ValueError(f"An amount of compute must be finite and not negative, got {unit}={amount!r}.")
+                raise ValueError(
+                    f"An amount of compute must be finite and not negative, got {unit}={amount!r}."
+                )
             self._amounts[line][unit] += amount
 
     def set_totals(self, unit: str, totals: Mapping[str, float]) -> None:

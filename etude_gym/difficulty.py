@@ -122,7 +122,7 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
     def cumulative(x: float) -> float:
         s = x * num_axes
         terms = ((-1) ** k * comb(num_axes, k) * (s - k) ** num_axes for k in range(int(s) + 1))
-        return sum(terms) / factorial(num_axes)
+        return float(sum(terms)) / factorial(num_axes)
 
     edges = [0.0]
     for quantile in (0.25, 0.5, 0.75):
@@ -137,4 +137,5 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
 def band_of(difficulty: Difficulty) -> NDArray[np.int64]:
     """Band (0 easiest to 3 hardest) of difficulty vectors of shape (n, axes)."""
     inner = band_edges(difficulty.shape[-1])[1:-1]
-    return np.searchsorted(inner, difficulty.mean(axis=-1), side="right").astype(np.int64)
+    bands: NDArray[np.int64] = np.searchsorted(inner, difficulty.mean(axis=-1), side="right").astype(np.int64)
+    return bands

@@ -68,7 +68,7 @@ class Domain(ABC):
     name: ClassVar[str]
     space: ClassVar[DifficultySpace]
     observation_space: gymnasium.spaces.Space[Any]
-    action_space: gymnasium.spaces.Discrete
+    action_space: Any
 
     @abstractmethod
     def allocate(self, num_envs: int) -> Worlds:

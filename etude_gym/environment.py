@@ -92,7 +92,7 @@ class TaskStream:
         else:
             ahead = int(self.episodes[0]) % DRAWS_AHEAD
             if ahead == 0 or self._ahead is None:
-                block = self.episodes - np.uint64(ahead) + np.arange(DRAWS_AHEAD, dtype=np.uint64)
+                block: Keys = self.episodes - np.uint64(ahead) + np.arange(DRAWS_AHEAD, dtype=np.uint64)
                 self._ahead = self.sampler.draw(absorb(self.streams, block))
             drawn = self._ahead[ahead : ahead + 1]
         self.episodes[rows] += np.uint64(1)
@@ -103,7 +103,9 @@ class TaskStream:
         drawn = self._draw_unpinned(rows)
         self.keys[rows] = drawn.task_keys
         free = np.isnan(difficulty)
-        self.difficulty[rows] = drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty)
+        self.difficulty[rows] = (
+            drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty)
+        )
         self.family[rows] = drawn.family if family < 0 else family
         self.reason[rows] = drawn.reason
         return TaskBatch(self.keys[rows], self.difficulty[rows], self.family[rows])
@@ -173,7 +175,10 @@ def take(observations: Observations, rows: Any) -> Observations:
 def each(observations: Observations) -> Iterable[Any]:
     """Observations of a batch one by one."""
     if isinstance(observations, dict):
-        return ({name: array[i] for name, array in observations.items()} for i in range(len(next(iter(observations.values())))))
+        return (
+            {name: array[i] for name, array in observations.items()}
+            for i in range(len(next(iter(observations.values()))))
+        )
     rows: Iterable[Any] = observations
     return rows
 
@@ -397,12 +402,18 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _seed(self, seed: int | Sequence[int | None] | None, rows: Rows) -> None:
         if seed is None:
             return
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else list(seed)
+        seeds = (
+            [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else list(seed)
+        )
         if len(seeds) != self.num_envs:
-            raise ValueError(f"A list of seeds needs one for each of {self.num_envs} environments, got {len(seeds)}.")
+            raise ValueError(
+                f"A list of seeds needs one for each of {self.num_envs} environments, got {len(seeds)}."
+            )
         chosen = [row for row in rows.tolist() if seeds[row] is not None]
         if chosen:
-            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(int(seeds[chosen[0]] or 0))
+            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(
+                int(seeds[chosen[0]] or 0)
+            )
             self.stream.seed(np.array(chosen), [int(seeds[row] or 0) for row in chosen])
 
     def step(
@@ -424,7 +435,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             self._finish(ended, observations, infos)
         begin = ended if self.autoreset_mode == AutoresetMode.SAME_STEP else waiting
         if len(begin):
-            self._begin(begin, (self.stream.pinned_difficulty, self.stream.pinned_family), observations, masks)
+            self._begin(
+                begin, (self.stream.pinned_difficulty, self.stream.pinned_family), observations, masks
+            )
             self._describe(infos, begin)
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
             self._over[ended] = True
@@ -471,7 +484,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def render(self) -> tuple[Any, ...]:
         """The present state of every environment, according to ``render_mode``."""
         if self.render_mode is None:
-            raise ValueError("No render mode was chosen: gym.make_vec(..., render_mode='ansi' or 'rgb_array').")
+            raise ValueError(
+                "No render mode was chosen: gym.make_vec(..., render_mode='ansi' or 'rgb_array')."
+            )
         return tuple(self.domain.render(self.worlds, row, self.render_mode) for row in range(self.num_envs))
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,7 +10,9 @@ class MissingExtra(ImportError):
     """A feature needs an optional dependency that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f'{feature} needs an optional dependency. Install it: pip install "etude-gym[{extra}]"')
+        super().__init__(
+            f'{feature} needs an optional dependency. Install it: pip install "etude-gym[{extra}]"'
+        )
 
 
 def check_name(kind: str, name: object, allowed: Iterable[str]) -> str:

@@ -80,7 +80,8 @@ def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficu
     edges = band_edges(len(space))
     level = candidates.mean(axis=2)
     inside = (level >= edges[band]) & (level < edges[band + 1])
-    return candidates[np.arange(len(keys)), inside.argmax(axis=1)]
+    chosen: Difficulty = candidates[np.arange(len(keys)), inside.argmax(axis=1)]
+    return chosen
 
 
 def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0) -> TaskBatch:
@@ -96,12 +97,16 @@ def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, sal
     cells = cells_of(domain.space)
     keys = task_keys(domain.name, split, stream, np.arange(len(cells) * per_cell), salt)
     blocks = keys.reshape(len(cells), per_cell)
-    difficulty = [difficulty_in_band(domain.space, block, band) for block, (_, band) in zip(blocks, cells, strict=True)]
+    difficulty = [
+        difficulty_in_band(domain.space, block, band) for block, (_, band) in zip(blocks, cells, strict=True)
+    ]
     family = [np.full(per_cell, domain.space.families.index(name)) for name, _ in cells]
     return TaskBatch(keys, np.concatenate(difficulty), np.concatenate(family).astype(np.int64))
 
 
-def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int) -> NDArray[np.float64]:
+def score_anchors(
+    domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int
+) -> NDArray[np.float64]:
     """Score an agent on the anchor tasks of a checkpoint.
 
     Args:

@@ -155,16 +155,21 @@ class Experiment:
         waiting = [folder for folder in self.run_folders() if not Run(folder).finished]
         workers = min(workers or os.cpu_count() or 1, max(1, len(waiting)))
         failures: list[str] = []
-        with _one_thread_each(), ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-        ) as pool:
+        with (
+            _one_thread_each(),
+            ProcessPoolExecutor(
+                workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+            ) as pool,
+        ):
             futures = {
                 pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
                 for folder in waiting
             }
             for future in _as_they_finish(futures, stop, lambda: on_progress(Progress.of(self))):
                 if future.exception() is not None:
-                    failures.append(f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}")
+                    failures.append(
+                        f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}"
+                    )
         stop.unlink(missing_ok=True)
         on_progress(Progress.of(self))
         if failures:

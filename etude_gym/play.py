@@ -44,7 +44,9 @@ def play(env_id: str, *, seed: int | None, difficulty: Mapping[str, float], cons
         console: where to talk.
     """
     find_spec(env_id)
-    env = gymnasium.make(env_id, render_mode="ansi", practice="uniform", difficulty=dict(difficulty)).unwrapped
+    env = gymnasium.make(
+        env_id, render_mode="ansi", practice="uniform", difficulty=dict(difficulty)
+    ).unwrapped
     assert isinstance(env, EtudeEnv)
     _, info = env.reset(seed=seed)
     console.print(HELP, markup=False)

@@ -36,7 +36,7 @@ def practice_with_progress(experiment: Experiment, workers: int | None, console:
     def show(progress: Progress) -> None:
         bars.update(whole, completed=sum(progress.shares.values()))
         for name, share in progress.shares.items():
-            bars.update(single[name], completed=share, visible=0.0 < share and name not in progress.finished)
+            bars.update(single[name], completed=share, visible=share > 0.0 and name not in progress.finished)
         for name in progress.finished:
             if name not in announced:
                 announced.add(name)
@@ -44,5 +44,3 @@ def practice_with_progress(experiment: Experiment, workers: int | None, console:
 
     with bars:
         return experiment.practice(workers, show)
-
-

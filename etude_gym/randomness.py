@@ -70,7 +70,8 @@ def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:
         float64 array of the broadcast shape.
     """
     bits: Keys = finalize((keys ^ as_words(counter)) + np.uint64(GOLDEN))
-    return (bits >> np.uint64(11)) * 2.0**-53
+    numbers: NDArray[np.float64] = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
 
 
 def name_key(name: str) -> int:

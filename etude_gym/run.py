@@ -103,13 +103,15 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunInUse(f"Another process is writing into {self.folder}. Wait for it, or stop it.") from None
+                raise RunInUse(
+                    f"Another process is writing into {self.folder}. Wait for it, or stop it."
+                ) from None
             yield
 
     def append(self, name: str, turn: int, record: Mapping[str, Any]) -> None:
         """Append one record and flush it; a torn last line of a killed process is closed first."""
         path = self.folder / name
-        torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes()[-1:] == b"\n"
+        torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
         with path.open("ab") as file:
             file.write(b"\n" * torn + json.dumps({"turn": turn, **record}).encode() + b"\n")
 

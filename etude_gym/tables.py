@@ -31,11 +31,17 @@ def efficiency_table(comparison: Comparison) -> Table:
 
 def _efficiency_row(result: ArmResult) -> tuple[str, ...]:
     pe, items = result.efficiency, result.items
-    error = "" if items.log_standard_error is None or pe.value is None else f"{items.log_standard_error * pe.value:.3f}"
+    error = (
+        ""
+        if items.log_standard_error is None or pe.value is None
+        else f"{items.log_standard_error * pe.value:.3f}"
+    )
     return (
         result.arm,
         _value(pe),
-        f"{pe.low:.3f} to {pe.high:.3f}" if pe.low is not None and pe.high is not None else f"none: {pe.reason}",
+        f"{pe.low:.3f} to {pe.high:.3f}"
+        if pe.low is not None and pe.high is not None
+        else f"none: {pe.reason}",
         error,
         f"{pe.area_agent:.3f}",
         f"{result.final:.3f}",
@@ -57,9 +63,7 @@ def band_table(comparison: Comparison) -> Table:
         runs = comparison.runs[result.arm]
         cells = runs[0].curve.cells
         finals = sum(run.curve.corrected[-1] for run in runs) / len(runs)
-        means = {
-            band: [finals[i] for i, cell in enumerate(cells) if cell[1] == band] for band in bands
-        }
+        means = {band: [finals[i] for i, cell in enumerate(cells) if cell[1] == band] for band in bands}
         table.add_row(
             result.arm,
             *(f"{_value(result.bands[band])}  {sum(means[band]) / len(means[band]):.2f}" for band in bands),

@@ -61,7 +61,9 @@ class TensorBoardLog:
             return
         known = {name: value for name, value in metrics.items() if value is not None}
         columns = [
-            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=f"result/{name}"), display_name=name.replace("_", " "))
+            api_pb2.MetricInfo(
+                name=api_pb2.MetricName(tag=f"result/{name}"), display_name=name.replace("_", " ")
+            )
             for name in metrics
         ]
         rows = [api_pb2.HParamInfo(name=name) for name in parameters]

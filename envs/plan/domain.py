@@ -45,7 +45,18 @@ AXES = (
     ),
 )
 
-RAW_TABLES = ("distance", "road", "fuel", "station", "ingredient", "amount", "goal", "source", "stock", "delivered")
+RAW_TABLES = (
+    "distance",
+    "road",
+    "fuel",
+    "station",
+    "ingredient",
+    "amount",
+    "goal",
+    "source",
+    "stock",
+    "delivered",
+)
 """Columns of the world that the "raw" observation variant shows as they are."""
 
 
@@ -61,9 +72,10 @@ class PlanDomain(Domain):
     craft an item, 16 deliver everything wanted, 17 refuel, 18 discard one item. A travel takes as much
     time and energy as its distance, everything else takes one unit of time.
 
-    Score: half the share of the work that is delivered, where the work of an item is the number of gather
-    and craft actions that make it, and half for delivering everything. The reward is the increase of the score, so an episode's return is its score.
-    The episode ends when everything is delivered, time is up, or nothing is legal any more.
+    Score: half the share of the work that is delivered, where the work of an item is the number of
+    gather and craft actions that make it, and half for delivering everything. The reward is the increase
+    of the score, so an episode's return is its score. The episode ends when everything is delivered,
+    time is up, or nothing is legal any more.
 
     The domain card, ``envs/plan/README.md``, documents the observation field by field.
 

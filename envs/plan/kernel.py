@@ -69,7 +69,11 @@ WORLD = np.dtype(
         ("event_kind", np.int8, (MAX_EVENTS,)),
         ("event_after", np.int8, (MAX_EVENTS,)),  # armed when so many items have been gathered
         # The episode: changed by actions.
-        ("source", np.uint8, (NUM_RAW, NUM_SOURCES)),  # places where a raw item is found; NOWHERE once it ran dry
+        (
+            "source",
+            np.uint8,
+            (NUM_RAW, NUM_SOURCES),
+        ),  # places where a raw item is found; NOWHERE once it ran dry
         ("stock", np.int8, (NUM_ITEMS + 1,)),  # carried; none of NOTHING
         ("delivered", np.int8, (NUM_ITEMS,)),
         ("place", np.uint32),
@@ -304,7 +308,7 @@ def take_legal_action(world: Any, action: Any, scratch: Any) -> None:
     """Time passes, and the action takes effect if it ends in time."""
     world.actions += 1
     world.last_event = -1
-    cost = 1
+    cost = np.int64(1)
     if action < GATHER:
         cost = np.int64(world.distance[world.place, action])
     world.time += cost
@@ -396,11 +400,11 @@ def strike_on_arrival(world: Any) -> None:
 def strike_on_gathering(world: Any, raw: Any) -> Any:
     """Whether this source runs dry under the gatherer's hands; another one always remains."""
     for event in range(world.num_events):
-        if world.event_kind[event] == DEPLETION and is_armed(world, event):
-            if max(world.source[raw, 0], world.source[raw, 1]) != NOWHERE:
-                world.source[raw, 0 if world.source[raw, 0] == world.place else 1] = NOWHERE
-                strike(world, event)
-                return True
+        another = max(world.source[raw, 0], world.source[raw, 1]) != NOWHERE
+        if world.event_kind[event] == DEPLETION and another and is_armed(world, event):
+            world.source[raw, 0 if world.source[raw, 0] == world.place else 1] = NOWHERE
+            strike(world, event)
+            return True
     return False
 
 
@@ -533,7 +537,9 @@ def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
 
 
 @kernel
-def step_batch(worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any) -> None:
+def step_batch(
+    worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any
+) -> None:
     """Step every active row, and write what is seen, legal, earned and ended in each row.
 
     An episode also ends where nothing is legal any more.

@@ -89,8 +89,8 @@ def is_clogged(world: Any, scratch: Any) -> Any:
 @kernel
 def nearest_work(world: Any, scratch: Any) -> Any:
     """The nearest place where something needed can be gathered or crafted; the depot if none."""
-    best = DEPOT
-    best_distance = FAR
+    best = np.int64(DEPOT)
+    best_distance = np.int64(FAR)
     room = world.load < world.capacity
     for raw in range(NUM_RAW):
         if (scratch[NEED + raw] > 0) & room:
