@@ -17,6 +17,12 @@ pytest.importorskip("up_fast_downward")
 planning.get_environment().credits_stream = None
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Fast Downward leaves files in the working folder; tests side by side must not share one."""
+    monkeypatch.chdir(tmp_path)
+
+
 def make_env(difficulty, seed):
     env = gym.make("EtudePlan-v0", difficulty={**difficulty, "contingency": 0.0})
     env.reset(seed=seed)

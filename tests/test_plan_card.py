@@ -1,0 +1,82 @@
+"""The domain card says what the code does: it is read against the declarations it describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import etude_gym
+from etude_gym.envs.plan import domain, facts, kernel, text
+
+CARD = Path(domain.__file__).with_name("README.md").read_text(encoding="utf-8")
+LINES = CARD.splitlines()
+
+
+def test_every_axis_is_listed_with_what_happens_at_0_and_1():
+    for axis in domain.AXES:
+        assert f"| `{axis.name}` | {axis.description} | {axis.low} | {axis.high} |" in LINES
+
+
+def test_every_feature_is_listed_with_its_place_in_the_vector():
+    at = 0
+    for names, width in (
+        (kernel.GLOBAL_FEATURES, 1),
+        (kernel.ITEM_FEATURES, kernel.NUM_ITEMS),
+        (kernel.PLACE_FEATURES, kernel.MAX_PLACES),
+    ):
+        for name in names:
+            assert f"| {at if width == 1 else f'{at}-{at + width - 1}'} | {name} |" in LINES
+            at += width
+    assert at == kernel.NUM_FEATURES
+    assert f"`Box(0, 20, ({kernel.NUM_FEATURES},), float32)`" in CARD
+
+
+def test_every_table_of_the_raw_variant_is_listed_with_its_shape():
+    space = domain.PlanDomain(observation="raw").observation_space
+    for name in space:
+        if name != "features":
+            assert f"| `{name}` | {'x'.join(map(str, space[name].shape))} |" in CARD
+
+
+def test_every_action_place_and_item_is_listed():
+    assert f"`Discrete({kernel.NUM_ACTIONS})`" in CARD
+    for first, last, command in (
+        (kernel.TRAVEL, kernel.GATHER, "go PLACE"),
+        (kernel.GATHER, kernel.CRAFT, "gather ITEM"),
+        (kernel.CRAFT, kernel.DELIVER, "craft ITEM"),
+        (kernel.DELIVER, kernel.REFUEL, "deliver"),
+        (kernel.REFUEL, kernel.DISCARD, "refuel"),
+        (kernel.DISCARD, kernel.NUM_ACTIONS, "discard"),
+    ):
+        numbers = str(first) if last == first + 1 else f"{first}-{last - 1}"
+        assert f"| {numbers} | `{command}` |" in CARD
+        assert text.action_name(None, first).split()[0] == command.split()[0]
+    for names in (facts.PLACE_NAMES, facts.ITEM_NAMES):
+        assert ", ".join(f"{number} {name}" for number, name in enumerate(names)) in CARD
+
+
+def test_every_result_metric_family_and_id_is_listed():
+    env = gym.make("EtudePlan-v0")
+    env.reset(seed=0)
+    row = np.zeros(1, dtype=np.int64)
+    plan = env.unwrapped.domain
+    for name in (*plan.outcome(env.unwrapped.worlds, row), *env.unwrapped.task_metrics()):
+        assert f"`{name}`" in CARD
+    assert all(f"`{family}`" in CARD for family in plan.space.families)
+    ids = [i for i in etude_gym.registered_ids() if i.startswith("EtudePlan")]
+    assert all(f"`{env_id}`" in CARD for env_id in ids)
+    assert all(f"`{name}`" in CARD for name in plan.solvers())
+
+
+@pytest.mark.parametrize("part", [text.RULES, text.GRAMMAR])
+def test_the_example_prompt_has_the_rules_and_the_grammar_of_today(part):
+    assert part in CARD
+
+
+def test_the_example_reply_is_understood():
+    reply = CARD.split("and a reply:\n\n~~~text\n")[1].split("~~~")[0]
+    parsed = text.parse_reply(None, reply)
+    assert (parsed.status, len(parsed.actions)) == ("ok", 8)
