@@ -11,8 +11,11 @@ from counting import CountingDomain, CountingEpisode
 
 from etude_gym import conformance, register_domain, registered_ids
 from etude_gym.conformance import CHECKS, FULL_TASKS, description, generation, run_check, run_checks, size_for
+from etude_gym.difficulty import DifficultySpace
 from etude_gym.domain import Reply
+from etude_gym.environment import EtudeEnv, EtudeVectorEnv, TaskStream
 from etude_gym.randomness import mix
+from etude_gym.samplers import Draw, UniformSampler
 
 register_domain("EtudePlanRaw-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
 
@@ -123,9 +126,22 @@ def press_anything(self, action):
     self.over |= self.solved
 
 
-def keep_a_function(self):
-    self.kept = lambda: None
-    return CountingEpisode.observe(self)
+class CannotBeCopied(CountingEpisode):
+    def __deepcopy__(self, memo):
+        return self
+
+
+class SharesEpisodesWithItsCopies(CountingDomain):
+    episode = CannotBeCopied
+
+
+class ForgetsWhenPickled(CountingEpisode):
+    def __getstate__(self):
+        return self.__dict__ | {"steps_left": 1}
+
+
+class ForgetsEpisodesWhenPickled(CountingDomain):
+    episode = ForgetsWhenPickled
 
 
 BROKEN = {
@@ -146,8 +162,8 @@ BROKEN = {
     "gymnasium_checker": HasNoBounds,
     "text_front": ReadsOnlyNumbers,
     "rendering": DrawsNothing,
-    "copies": broken(observe=keep_a_function),
-    "snapshots": broken(observe=keep_a_function),
+    "copies": SharesEpisodesWithItsCopies,
+    "snapshots": ForgetsEpisodesWhenPickled,
 }
 
 
@@ -185,6 +201,56 @@ def test_an_error_inside_a_domain_is_a_failure_that_says_where():
     detail = check("generation_is_total", FailsWhereItIsHard).detail
     assert detail.startswith("RuntimeError: no task found (raised at ")
     assert "test_conformance.py" in detail
+
+
+# --- Broken environments ---------------------------------------------------------------------------------
+
+
+def forget_the_end(self, action):
+    self._over = False
+    return STEP(self, action)
+
+
+def drop_the_final_observation(self, ended, observations, infos):
+    FINISH(self, ended, observations, infos)
+    infos.pop("final_obs", None)
+
+
+def seed_all_from_the_first(self, seed, rows):
+    SEED_ROWS(self, seed[0] if isinstance(seed, list) else seed, rows)
+
+
+def draw_for_a_crowd(self, keys):
+    drawn = DRAW(self, keys)
+    return Draw(drawn.task_keys, drawn.difficulty / len(keys), drawn.family, drawn.reason)
+
+
+STEP, FINISH, SEED_ROWS, DRAW = (
+    EtudeEnv.step,
+    EtudeVectorEnv._finish,
+    EtudeVectorEnv._seed,
+    UniformSampler.draw,
+)
+
+BROKEN_FRONTS = {
+    "autoreset_next_step": (EtudeVectorEnv, "_describe", lambda self, infos, rows: None),
+    "autoreset_same_step": (EtudeVectorEnv, "_finish", drop_the_final_observation),
+    "autoreset_disabled": (EtudeVectorEnv, "_rows_to_reset", lambda self, options: self._all),
+    "seeds_by_list": (EtudeVectorEnv, "_seed", seed_all_from_the_first),
+    "step_after_the_end": (EtudeEnv, "step", forget_the_end),
+    "masks_agree": (EtudeEnv, "action_masks", lambda self: np.ones(8, dtype=np.int8)),
+    "pinned_values": (TaskStream, "parse_options", lambda self, options: (np.full(2, np.nan), -1)),
+    "wrong_arguments": (DifficultySpace, "parse", lambda self, difficulty: np.full(2, np.nan)),
+    "draws_depend_on_keys_alone": (UniformSampler, "draw", draw_for_a_crowd),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_FRONTS)
+def test_a_broken_environment_is_caught(monkeypatch, name):
+    monkeypatch.setattr(*BROKEN_FRONTS[name])
+    result = run_check("counting:Counting-v0", name, QUICK)
+    assert not result.passed
+    assert result.detail
 
 
 def sum_of_seed_and_episode(domain, split, seed, episode, salt=0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from copy import deepcopy
 
 import numpy as np
@@ -20,11 +21,12 @@ from etude_gym.conformance.common import (
     not_yet_played,
     play,
     problem_with,
+    random_actions,
     random_tasks,
     walk,
 )
 from etude_gym.domain import Actions, Domain, Masks, Worlds
-from etude_gym.randomness import Keys
+from etude_gym.randomness import Keys, mix
 from etude_gym.registration import make_domain
 from etude_gym.tasks import TaskBatch
 
@@ -72,26 +74,27 @@ def masks_are_sound(env_id: str, size: Size) -> str:
 
 
 def masks_agree(env_id: str, size: Size) -> str:
-    """``info["action_mask"]`` equals ``action_masks()`` and is what the domain writes, step after step."""
-    env = make(env_id, practice="uniform")
-    _, info = env.reset(seed=0)
-    actions = int(env.domain.action_space.n)
-    generator = np.random.default_rng(0)
-    over = False
+    """The mask is the same in ``info``, from ``action_masks()`` and in the wrapper's observation."""
+    wrapper = importlib.import_module("etude_gym.wrappers").ActionMaskObservation
+    env = wrapper(make(env_id, practice="uniform"))
+    actions = int(env.action_space.n)
+    observation, info = env.reset(seed=0)
+    episodes = 0
     for step in range(size.steps):
         mask = info["action_mask"]
         expect(
             mask.dtype == np.int8 and mask.shape == (actions,),
             f"info['action_mask'] is {mask.dtype} {mask.shape}, expected int8 ({actions},).",
         )
-        expect((mask == env.action_masks()).all(), f"The two masks differ at step {step} (seed 0).")
+        for other in (env.unwrapped.action_masks(), observation["action_mask"]):
+            expect(
+                (mask == other).all(), f"The masks differ after {step} steps from seed 0: {mask}, {other}."
+            )
+        observation, _, over, _, info = env.step(int(random_actions(mask[None], mix(step), 0)[0]))
         if over:
-            _, info = env.reset()
-            over = False
-        else:
-            action = generator.choice(np.flatnonzero(mask)) if mask.any() else 0
-            _, _, over, _, info = env.step(action)
-    return f"{size.steps} steps"
+            observation, info = env.reset()
+            episodes += 1
+    return f"{size.steps} steps, {episodes} episodes"
 
 
 def illegal_actions(env_id: str, size: Size) -> str:

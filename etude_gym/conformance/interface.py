@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ HARMLESS = ("unconventional shape",)
 """Warnings of Stable-Baselines3 that say nothing against an environment: tables (matrices) in a Dict are for
 networks of one's own."""
 
+COLOR = "\x1b\\[\\d+m"  # of Gymnasium's warnings on a terminal
 STATUSES = ("ok", "malformed", "truncated")
 JUNK = (
     "",
@@ -59,9 +61,8 @@ def _without_warnings(checker: Callable[..., Any], env: gymnasium.Env[Any, Any],
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         checker(env, **arguments)
-    messages = [
-        str(w.message) for w in caught if not any(harmless in str(w.message) for harmless in HARMLESS)
-    ]
+    messages = [re.sub(COLOR, "", str(warning.message)) for warning in caught]
+    messages = [text for text in messages if not any(harmless in text for harmless in HARMLESS)]
     expect(not messages, f"{checker.__module__} warns: {'; '.join(messages)}")
 
 
@@ -198,8 +199,9 @@ def step_after_the_end(env_id: str, size: Size) -> str:
     for moment in ("before the first reset", "after the end"):
         try:
             env.step(0)
-        except RuntimeError as error:
-            expect("reset" in str(error), f"The error {str(error)!r} should say to reset.")
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            expect(isinstance(error, RuntimeError) and "reset" in said, f"A step {moment} raised {said!r}.")
         else:
             expect(False, f"A step {moment} has to raise RuntimeError.")
         env.reset(seed=0)
