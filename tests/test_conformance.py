@@ -17,7 +17,7 @@ from etude_gym.environment import EtudeEnv, EtudeVectorEnv, TaskStream
 from etude_gym.randomness import mix
 from etude_gym.samplers import Draw, UniformSampler
 
-register_domain("EtudePlanRaw-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
+register_domain("RawPlan-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
 
 QUICK = size_for(400)
 
