@@ -61,12 +61,14 @@ class Domain(ABC):
     Attributes:
         name: stable name with version; part of every task key.
         space: the axes and families.
+        render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing.
         observation_space: a Box or a Dict of Boxes, for one environment.
         action_space: Discrete; the mask says which actions are legal.
     """
 
     name: ClassVar[str]
     space: ClassVar[DifficultySpace]
+    render_modes: ClassVar[tuple[str, ...]] = ()
     observation_space: gymnasium.spaces.Space[Any]
     action_space: Any
 

@@ -92,7 +92,7 @@ class TaskStream:
         else:
             ahead = int(self.episodes[0]) % DRAWS_AHEAD
             if ahead == 0 or self._ahead is None:
-                block: Keys = self.episodes - np.uint64(ahead) + np.arange(DRAWS_AHEAD, dtype=np.uint64)
+                block: Keys = (self.episodes - np.uint64(ahead)) + as_words(np.arange(DRAWS_AHEAD))
                 self._ahead = self.sampler.draw(absorb(self.streams, block))
             drawn = self._ahead[ahead : ahead + 1]
         self.episodes[rows] += np.uint64(1)
@@ -165,6 +165,17 @@ def _allocate_each(allocators: Mapping[str, Callable[[], Observations]]) -> Obse
     return {name: allocate() for name, allocate in allocators.items()}
 
 
+def render_metadata(domain: Domain, render_mode: str | None) -> dict[str, Any]:
+    """Gymnasium's metadata for the render modes of a domain.
+
+    Raises:
+        ValueError: if ``render_mode`` is not one of them.
+    """
+    if render_mode is not None:
+        check_name("render mode", render_mode, domain.render_modes)
+    return {"render_modes": list(domain.render_modes), "render_fps": 4}
+
+
 def take(observations: Observations, rows: Any) -> Observations:
     """Rows of observations, array or dictionary."""
     if isinstance(observations, dict):
@@ -219,9 +230,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         render_mode: str | None = None,
         **domain_options: Any,
     ) -> None:
-        if render_mode is not None:
-            check_name("render mode", render_mode, self.metadata["render_modes"])
         self.domain = load_domain(domain, **domain_options)
+        self.metadata = render_metadata(self.domain, render_mode)
         self.observation_space = self.domain.observation_space
         self.action_space = self.domain.action_space
         self.render_mode = render_mode
@@ -321,12 +331,10 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     ) -> None:
         if not isinstance(num_envs, (int, np.integer)) or num_envs < 1:
             raise ValueError(f"num_envs must be a positive integer, got {num_envs!r}.")
-        if render_mode is not None:
-            check_name("render mode", render_mode, EtudeEnv.metadata["render_modes"])
         self.domain = load_domain(domain, **domain_options)
         self.num_envs = int(num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = EtudeEnv.metadata | {"autoreset_mode": self.autoreset_mode}
+        self.metadata = render_metadata(self.domain, render_mode) | {"autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.single_observation_space = self.domain.observation_space
         self.single_action_space = self.domain.action_space

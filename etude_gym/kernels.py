@@ -42,7 +42,7 @@ def below(key: Any, counter: Any, bound: Any) -> Any:
 @kernel
 def stochastic_round(key: Any, counter: Any, value: Any) -> Any:
     """Round a non-negative number up or down at random, so that its expectation is exact."""
-    return np.int64(value + uniform(key, counter))
+    return np.int64(min(value + uniform(key, counter), np.ceil(value)))
 
 
 @kernel

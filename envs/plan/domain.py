@@ -28,7 +28,7 @@ AXES = (
     Axis(
         "resources",
         "how tight time, energy and carrying capacity are",
-        "much slack in time, room for an item or two more than the goals need, fuel in 3 places",
+        "much slack in time, room for an item or two more than any recipe needs, fuel in 3 places",
         "next to no slack in time, no room to spare, fuel at the depot only",
     ),
     Axis(
@@ -92,6 +92,7 @@ class PlanDomain(Domain):
     """
 
     name: ClassVar[str] = "plan-v0"
+    render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
 
     def __init__(self, observation: str = "compact") -> None:

@@ -209,8 +209,7 @@ def set_capacities(world: Any, resources: Any) -> None:
     """Carrying capacity and energy: the least that suffices, plus what ``resources`` leaves free."""
     largest = 1
     for item in range(NUM_ITEMS):
-        if world.goal[item] > 0:
-            largest = max(largest, world.raw_units[item])
+        largest = max(largest, world.raw_units[item])
     world.capacity = largest + stochastic_round(world.key, _LIMITS, 1.5 * (1 - resources))
     # From a place with fuel, any place can be reached and then the fuel nearest to it.
     least = 1
