@@ -69,18 +69,17 @@ def sample_masked(masks: Any, keys: Any, counter: Any, actions: Any) -> None:
                 skip -= 1
 
 
-def prepare_kernels(name: str, folder: Path, entry_points: tuple[Any, ...]) -> None:
+def prepare_kernels(name: str, entry_points: tuple[Any, ...]) -> None:
     """Drop stale caches of a domain's kernels and say when they are about to be compiled.
 
     Numba notices that a cached function's own file changed, but not the file of a function it calls;
-    caches older than any source of the domain are therefore removed.
+    caches older than any of the domain's kernel sources are therefore removed.
 
     Args:
         name: the domain, for the message.
-        folder: where the domain's source files are.
-        entry_points: the kernels that are called from Python.
+        entry_points: the kernels that are called from Python, at least one of every file with kernels.
     """
-    sources = list(folder.glob("*.py"))
+    sources = {Path(entry_point.py_func.__code__.co_filename) for entry_point in entry_points}
     newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
     compiled: set[str] = set()
     for cache in {Path(entry_point.stats.cache_path) for entry_point in entry_points}:

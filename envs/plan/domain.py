@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium
@@ -206,9 +205,9 @@ def _prepare() -> None:
         kernel.step_batch,
         kernel.step_one,
         kernel.observe_batch,
-        oracle.oracle_batch,
+        oracle.run_oracle,
     )
-    prepare_kernels("EtudePlan-v0", Path(__file__).parent, entry_points)
+    prepare_kernels("EtudePlan-v0", entry_points)
 
 
 def _act(worlds: Worlds, greedy: bool) -> Actions:

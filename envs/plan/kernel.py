@@ -246,7 +246,7 @@ def is_legal(world: Any, action: Any, scratch: Any) -> Any:
 
 @kernel
 def discard(world: Any, scratch: Any) -> None:
-    """Throw away one item: one that no goal needs, else the raw item carried most."""
+    """Throw away one item: one that no goal needs, else one of those carried most."""
     net_all_goals(world, scratch)
     chosen = -1
     for item in range(NUM_ITEMS):
