@@ -174,20 +174,19 @@ def make_recipes(world: Any, budget: Any) -> None:
 
 @kernel
 def choose_goals(world: Any, budget: Any, decomposition: Any) -> None:
-    """Spend a budget of work on items as deep as ``decomposition`` asks for, then one tier less."""
+    """Spend a budget of work on items as deep as ``decomposition`` asks for, the rest on shallower ones."""
     key = world.key
     depth = stochastic_round(key, _GOALS + 1, MAX_TIER * decomposition)
     for item in range(NUM_ITEMS):
         world.goal[item] = 0
     world.total_work = 0
-    shallowest = max(0, depth - 1)
     for unit in range(MAX_WORK):
         chosen = -1
         while chosen < 0:
             chosen = affordable_item(world, depth, budget, below(key, _GOALS + 10 + unit, NUM_ITEMS))
             if chosen < 0:
                 depth -= 1
-                if depth < 0 or (depth < shallowest and world.total_work > 0):
+                if depth < 0:
                     return
         world.goal[chosen] += 1
         world.total_work += world.work[chosen]
