@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty import NUM_BANDS, Difficulty, DifficultySpace, band_edges
 from etude_gym.errors import check_name
-from etude_gym.learner_model import Families, Floats, LearnerModel
+from etude_gym.learner_model import NEWTON_STEPS, Families, Floats, LearnerModel
 from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks import task_keys
 
@@ -100,6 +100,11 @@ class TaskSampler(ABC):
 
     def update(self, results: Results) -> None:  # noqa: B027 (blind samplers have nothing to do)
         """Learn from finished episodes. A sampler that is blind to results ignores them."""
+
+    @property
+    def flops(self) -> float:
+        """What the sampler's own models have computed so far: the "curriculum" line of the ledger."""
+        return 0.0
 
     def describe(self) -> dict[str, float]:
         """What the sampler believes now, for the logs ("ability")."""
@@ -254,6 +259,8 @@ class LearnerModelSampler(TaskSampler):
         self.batch_size = int(_check_range("batch_size", batch_size, 1, 2**31))
         _check_range("candidates", candidates, 1, 2**31)
         self.learner_model = LearnerModel(space)
+        self._num_candidates = candidates
+        self._num_results = 0
         self._waiting = np.empty((0, len(space) + 2))
         # For each candidate: the axes, the family, its level and its noise. One more for the share.
         self._candidate_counters = _counters(candidates * (len(space) + 3)).reshape(candidates, -1)
@@ -291,11 +298,20 @@ class LearnerModelSampler(TaskSampler):
         return difficulty, family, noise
 
     def update(self, results: Results) -> None:
+        self._num_results += len(results.scores)
         rows = np.column_stack((results.difficulty, results.family, results.scores))
         self._waiting = np.concatenate((self._waiting, rows))
         while len(self._waiting) >= self.batch_size:
             batch, self._waiting = np.split(self._waiting, [self.batch_size])
             self.learner_model.update(batch[:, :-2], batch[:, -2].astype(np.int64), batch[:, -1])
+
+    @property
+    def flops(self) -> float:
+        """Products and sums of one draw for each result, and of the updates of the learner model."""
+        size = len(self.space.families) + len(self.space)
+        draw = 2 * size * self._num_candidates
+        update = NEWTON_STEPS * (2 * size**2 + 6 * size + 2 * size**3 / self.batch_size)
+        return self._num_results * (draw + update)
 
     def describe(self) -> dict[str, float]:
         model = self.learner_model
@@ -305,11 +321,16 @@ class LearnerModelSampler(TaskSampler):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        return {"learner_model": self.learner_model.state_dict(), "waiting": self._waiting.tolist()}
+        return {
+            "learner_model": self.learner_model.state_dict(),
+            "waiting": self._waiting.tolist(),
+            "num_results": self._num_results,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._check_state(state)
         self.learner_model.load_state_dict(state["learner_model"])
+        self._num_results = int(state["num_results"])
         self._waiting = np.array(state["waiting"], float).reshape(-1, len(self.space) + 2)
 
 

@@ -317,3 +317,19 @@ def test_states_of_other_samplers_and_malformed_results_are_refused():
         Results(np.zeros((1, 4)), np.zeros(1, dtype=np.int64), np.array([np.nan]))
     with pytest.raises(ValueError, match="one row per episode"):
         Results(np.zeros((2, 4)), np.zeros(1, dtype=np.int64), np.zeros(1))
+
+
+def test_samplers_with_a_model_report_what_it_computes_and_blind_ones_report_nothing():
+    space = DifficultySpace((Axis("a", ""), Axis("b", "")), ("only",))
+    results = Results(np.full((128, 2), 0.5), np.zeros(128, np.int64), np.full(128, 0.5))
+    adaptive, uniform_sampler = make_sampler("adaptive", space), make_sampler("uniform", space)
+    for sampler in (adaptive, uniform_sampler):
+        sampler.update(results)
+    assert uniform_sampler.flops == 0
+    once = adaptive.flops
+    assert once > 128 * 2 * 16 * 2  # one product and one sum for each candidate and axis, at the least
+    adaptive.update(results)
+    assert adaptive.flops == 2 * once
+    restored = make_sampler("adaptive", space)
+    restored.load_state_dict(adaptive.state_dict())
+    assert restored.flops == adaptive.flops
