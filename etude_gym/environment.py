@@ -101,14 +101,15 @@ class TaskStream:
     def draw(self, rows: Rows, difficulty: Difficulty, family: int) -> TaskBatch:
         """The next task of each row; ``difficulty`` (NaN: free) and ``family`` (-1: free) pin it."""
         drawn = self._draw_unpinned(rows)
-        self.keys[rows] = drawn.task_keys
         free = np.isnan(difficulty)
-        self.difficulty[rows] = (
-            drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty)
+        tasks = TaskBatch(
+            drawn.task_keys,
+            drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty),
+            drawn.family if family < 0 else np.full(len(rows), family),
         )
-        self.family[rows] = drawn.family if family < 0 else family
+        self.keys[rows], self.difficulty[rows], self.family[rows] = tasks.keys, tasks.difficulty, tasks.family
         self.reason[rows] = drawn.reason
-        return TaskBatch(self.keys[rows], self.difficulty[rows], self.family[rows])
+        return tasks
 
     def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
         """Tell the sampler how finished episodes ended."""

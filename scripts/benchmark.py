@@ -78,7 +78,7 @@ def single_rate(env_id: str, steps: int = 50_000, **arguments: Any) -> Rate:
 
 def vector_rate(num_envs: int, steps: int = 400) -> Rate:
     """Environment steps per second of the native vector environment under random legal actions."""
-    env: Any = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE, autoreset_mode="SameStep")
+    env: Any = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE)
     _, infos = env.reset(seed=0)
     keys, actions, state = mix(np.arange(num_envs)), np.zeros(num_envs, np.int64), {"infos": infos, "turn": 0}
 
