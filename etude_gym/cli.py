@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import gymnasium
 import tyro
 from rich.console import Console
+from rich.markup import escape
+
+from etude_gym.errors import MissingExtra, check_name
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"arms": ("static", "uniform", "easy", "schedule", "adaptive"), "seeds": 3, "items": 50},
@@ -21,10 +27,28 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """What ``etude practice --preset`` sets: arms, seeds, and anchor tasks per cell and checkpoint."""
 
+DESCRIPTION = """Practice agents on generated tasks; measure how fast they learn per unit of compute.
+
+First steps: etude list, etude play, etude practice --preset quick."""
+
 PICTURE = "learning_curves.png"
 RESULTS = "comparison.json"
 
 console = Console()
+errors = Console(stderr=True)
+
+
+def _shown(metavar: str, hint: str | None = None) -> Any:
+    """How an argument is shown in the help; the hint replaces a default that says nothing."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
+
+
+def _of_preset(name: str) -> str:
+    """What each preset sets an argument to."""
+    return "default: " + "; ".join(
+        f"{preset}: {' '.join(value) if isinstance(value := values[name], tuple) else value}"
+        for preset, values in PRESETS.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -32,10 +56,10 @@ class List:
     """Show the environments there are, or one of them in detail.
 
     Args:
-        env: id of an environment to describe: its axes, families, observation and actions.
+        env: id of an environment to describe: its axes of difficulty, families, observation and actions.
     """
 
-    env: tyro.conf.Positional[str | None] = None
+    env: tyro.conf.Positional[Annotated[str | None, _shown("[ID]", "default: a table of all")]] = None
 
     def run(self) -> None:
         """Print the table or the description."""
@@ -49,14 +73,14 @@ class Play:
     """Play an environment yourself, in the terminal. Type `help` while playing.
 
     Args:
-        env: id of the environment.
-        seed: which task; another one every time by default.
-        difficulty: values in [0, 1] for some or all axes, such as `--difficulty horizon=0.2`.
+        env: id of the environment; `module:Id-v0` imports the module first.
+        seed: which task.
+        difficulty: values in [0, 1] for some or all axes, such as `--difficulty horizon=0.2 resources=0`.
     """
 
-    env: tyro.conf.Positional[str] = "EtudePlan-v0"
-    seed: int | None = None
-    difficulty: tuple[str, ...] = ()
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    seed: Annotated[int | None, _shown("N", "default: another one every time")] = None
+    difficulty: Annotated[tuple[str, ...], _shown("AXIS=VALUE ...", "default: uniform over all")] = ()
 
     def run(self) -> None:
         """Play until the end of an episode, or until the person quits."""
@@ -67,7 +91,7 @@ class Play:
 
 @dataclass(frozen=True)
 class Practice:
-    """Practice: every arm (a way to choose tasks) on every seed, then compare how fast they learned.
+    """Let a learner practice in every arm (a way to choose tasks) on every seed; compare how fast it learned.
 
     Writes one folder for each run, TensorBoard files among them, shows progress, prints the comparison
     and draws it. Ctrl-C saves every run and leaves; go on with `etude practice --resume FOLDER`, also
@@ -75,39 +99,41 @@ class Practice:
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
-        preset: `quick` takes minutes, `full` is for results to be reported.
-        agent: the learner: `sb3` (MaskablePPO), or `module:Class` of your own.
+        preset: how much to run; `quick` takes minutes, `full` is for results to be reported.
+        agent: the learner, by name or as `module:Class` of your own.
         arms: task samplers to compare; `static` is the reference of Practice Efficiency.
-        seeds: seeds of each arm.
+        seeds: how many seeds each arm gets.
         first_seed: the first of them.
-        horizon: training compute of each run in FLOPs; by default the one shipped with the recipe.
+        horizon: training compute of each run.
         items: anchor tasks per cell (family x band) and checkpoint.
-        workers: runs side by side; by default one for each core.
-        out: folder of the experiment; by default runs/ENV-TIME.
+        workers: runs side by side.
+        out: folder of the experiment.
         resume: folder of an experiment to go on with; everything else is read from there.
     """
 
-    env: tyro.conf.Positional[str] = "EtudePlan-v0"
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
     preset: Literal["quick", "full"] = "full"
-    agent: str = "sb3"
-    arms: tuple[str, ...] | None = None
-    seeds: int | None = None
-    first_seed: int = 0
-    horizon: float | None = None
-    items: int | None = None
-    workers: int | None = None
-    out: Path | None = None
-    resume: Path | None = None
+    agent: Annotated[str, _shown("NAME", "default: sb3, that is MaskablePPO")] = "sb3"
+    arms: Annotated[tuple[str, ...], _shown("NAME ...", _of_preset("arms"))] = ()
+    seeds: Annotated[int | None, _shown("N", _of_preset("seeds"))] = None
+    first_seed: Annotated[int, _shown("N")] = 0
+    horizon: Annotated[float | None, _shown("FLOPS", "default: shipped with the recipe")] = None
+    items: Annotated[int | None, _shown("N", _of_preset("items"))] = None
+    workers: Annotated[int | None, _shown("N", "default: one for each core")] = None
+    out: Annotated[Path | None, _shown("FOLDER", "default: runs/ID-TIME")] = None
+    resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
 
     def run(self) -> None:
         """Run the experiment to its end and show what came out."""
         from etude_gym.progress import practice_with_progress
 
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, got {self.workers}.")
         experiment = self._experiment()
-        console.print(f"Experiment in [bold]{experiment.folder}[/bold]; watch it: "
-                      f"tensorboard --logdir {experiment.folder}", soft_wrap=True)  # fmt: skip
+        folder = shlex.quote(str(experiment.folder))
+        _say(f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}")
         if not practice_with_progress(experiment, self.workers, console):
-            console.print(f"Stopped. Go on with: etude practice --resume {experiment.folder}", soft_wrap=True)
+            _say(f"Stopped; every run is saved. Go on with: etude practice --resume {folder}")
             raise SystemExit(130)
         _show([experiment.folder], experiment.folder)
 
@@ -115,6 +141,7 @@ class Practice:
         from etude_gym.experiment import Experiment, ExperimentConfig, timestamp
 
         if self.resume is not None:
+            self._check_nothing_else_is_given()
             experiment = Experiment(self.resume)
             experiment.run_folders()
             return experiment
@@ -122,7 +149,7 @@ class Practice:
         config = ExperimentConfig(
             env_id=self.env,
             agent=self.agent,
-            arms=self.arms if self.arms is not None else preset["arms"],
+            arms=self.arms or preset["arms"],
             seeds=self.seeds if self.seeds is not None else preset["seeds"],
             first_seed=self.first_seed,
             horizon=self.horizon,
@@ -132,6 +159,12 @@ class Practice:
         with console.status("Preparing: compiling kernels if needed, measuring the random agent ..."):
             return Experiment.create(folder, config)
 
+    def _check_nothing_else_is_given(self) -> None:
+        given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+        others = [name.replace("_", "-") for name in given if name not in ("resume", "workers")]
+        if others:
+            raise ValueError(f"--resume reads everything from the folder: leave out {', '.join(others)}.")
+
 
 @dataclass(frozen=True)
 class Compare:
@@ -140,12 +173,12 @@ class Compare:
     Args:
         runs: folders of runs, or of experiments.
         reference: the arm that Practice Efficiency is relative to.
-        out: folder for the picture and the results; by default the first of the given folders.
+        out: folder for the picture and the results.
     """
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
-    reference: str = "static"
-    out: Path | None = None
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], _shown("FOLDER ...", "at least one")]] = ()
+    reference: Annotated[str | None, _shown("ARM", "default: static, or the first there is")] = None
+    out: Annotated[Path | None, _shown("FOLDER", "default: the first of the given folders")] = None
 
     def run(self) -> None:
         """Print tables, draw the picture, write the results."""
@@ -160,73 +193,92 @@ class Check:
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
-        tasks: how many tasks the statistical checks draw.
+        tasks: how many tasks the statistical checks draw; a release takes 20000.
         names: only these checks.
     """
 
-    env: tyro.conf.Positional[str] = "EtudePlan-v0"
-    tasks: int = 2000
-    names: tuple[str, ...] | None = None
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    tasks: Annotated[int, _shown("N")] = 2000
+    names: Annotated[tuple[str, ...], _shown("NAME ...", "default: all")] = ()
 
     def run(self) -> None:
         """Print one line for each check; exit with 1 if one fails."""
         from etude_gym.conformance import run_checks
+        from etude_gym.tables import check_line
 
-        failed = 0
-        for result in run_checks(self.env, tasks=self.tasks, names=self.names):
-            failed += not result.passed
-            mark = "[green]passed[/green]" if result.passed else "[red]FAILED[/red]"
-            console.print(
-                f"{mark} {result.name:<40} {result.seconds:6.1f} s  {result.detail}", highlight=False
-            )
-        if failed:
+        verdicts: Counter[str] = Counter()
+        for result in run_checks(self.env, tasks=self.tasks, names=self.names or None):
+            line, verdict = check_line(result)
+            verdicts[verdict] += 1
+            console.print(line)
+        _say(f"{self.env}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+        if verdicts["FAILED"]:
             raise SystemExit(1)
 
 
-Command = (
-    Annotated[List, tyro.conf.subcommand("list")]
-    | Annotated[Play, tyro.conf.subcommand("play")]
-    | Annotated[Practice, tyro.conf.subcommand("practice")]
-    | Annotated[Compare, tyro.conf.subcommand("compare")]
-    | Annotated[Check, tyro.conf.subcommand("check")]
-)
+COMMANDS: dict[str, Any] = {
+    "list": List,
+    "play": Play,
+    "practice": Practice,
+    "compare": Compare,
+    "check": Check,
+}
 
 
-def _show(paths: Sequence[Path], out: Path, reference: str = "static") -> None:
-    """Compare runs: print the tables, draw the picture, write the results, tell TensorBoard."""
+def _say(line: str) -> None:
+    """Print a line that may hold paths: as it is, never wrapped."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
+    """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
     from etude_gym.comparison import compare, write_hyperparameters
-    from etude_gym.errors import MissingExtra
     from etude_gym.plots import draw_comparison
     from etude_gym.run import write_json
     from etude_gym.tables import all_tables
 
     comparison = compare(paths, reference)
-    for table in all_tables(comparison):
-        console.print(table)
+    console.print(all_tables(comparison))
     write_json(out / RESULTS, comparison.to_json())
-    write_hyperparameters(comparison)
+    _say(f"\nResults: {out / RESULTS}")
     try:
         draw_comparison(comparison, out / PICTURE)
-        console.print(f"Picture: {out / PICTURE}   results: {out / RESULTS}", soft_wrap=True)
+        _say(f"Picture: {out / PICTURE}")
     except MissingExtra as missing:
-        console.print(str(missing), markup=False)
+        _say(f"No picture. {missing}")
+    write_hyperparameters(comparison)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the ``etude`` command."""
-    command: Any = tyro.cli(
-        Command,  # type: ignore[arg-type]
-        prog="etude",
-        description="Practice agents on generated tasks and measure how fast they learn per unit of compute.",
-        args=arguments,
-    )
+    """Entry point of the ``etude`` command.
+
+    Exits with 1 if a check or a run failed, 2 for wrong input, 130 if interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # for `module:Id-v0` and `module:Class` of one's own
     try:
+        if arguments and not arguments[0].startswith("-"):
+            check_name("command", arguments[0], COMMANDS)
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="etude",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(tyro.conf.DisallowNone,),
+        )
         command.run()
-    except (ValueError, FileExistsError, RuntimeError, ImportError) as error:
-        console.print(f"[red]etude:[/red] {error}", highlight=False, soft_wrap=True)
-        raise SystemExit(2) from error
+    except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
+        _fail(error, 2)
+    except RuntimeError as error:
+        _fail(error, 1)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _fail(error: Exception, code: int) -> None:
+    errors.print(f"[red]etude:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    raise SystemExit(code) from error
 
 
 if __name__ == "__main__":
