@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,18 +21,27 @@ from etude_gym.practice_efficiency import (
     milestones,
     practice_efficiency,
 )
-from etude_gym.run import COMPUTE, CONFIG, CURVE, IncompleteRun, Run, read_json
+from etude_gym.run import COMPUTE, CONFIG, CURVE, RECORD, IncompleteRun, Run, read_json
 from etude_gym.tensorboard_log import TensorBoardLog
 
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A finished run: where it is, what it was, and its curve."""
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        config: what it was.
+        curve: its anchor scores.
+        compute: its ledger.
+        anchor_salt: which anchor tasks it answered.
+    """
 
     folder: Path
     config: RunConfig
     curve: LearningCurve
     compute: Mapping[str, Mapping[str, float]]
+    anchor_salt: int
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,11 @@ class ArmResult:
     Attributes:
         arm: its name.
         efficiency: Practice Efficiency against the reference.
+        log_efficiency: Practice Efficiency on the axis of log compute; None where a run has no checkpoint
+            between 0 and the horizon.
         items: the part of its uncertainty that is due to the finite sample of anchor tasks.
         bands: Practice Efficiency by band.
+        families: Practice Efficiency by family.
         milestones: compute to parts of the reference's gain.
         final: mean chance-corrected anchor score at the horizon.
         repeated_flops: compute done again after interruptions, over all seeds; outside the curves.
@@ -50,8 +63,10 @@ class ArmResult:
 
     arm: str
     efficiency: PracticeEfficiency
+    log_efficiency: PracticeEfficiency | None
     items: ItemInterval
     bands: Mapping[Any, PracticeEfficiency]
+    families: Mapping[Any, PracticeEfficiency]
     milestones: tuple[Milestone, ...]
     final: float
     repeated_flops: float
@@ -67,9 +82,11 @@ class Comparison:
         horizon: compute at which arms are compared, in FLOPs.
         reference: name of the reference arm.
         runs: the runs by arm, paired by seed.
-        arms: results by arm, the reference first.
+        arms: results by arm, the reference first, then by area, the largest first.
         seeds: the seeds that every arm has finished.
         left_out: runs that are not finished or have no partner in every arm.
+        same_anchors: whether all arms of a seed answered the same anchor tasks, as they do within one
+            experiment; if not, chance in the tasks widens the intervals.
     """
 
     env_id: str
@@ -80,6 +97,7 @@ class Comparison:
     arms: tuple[ArmResult, ...]
     seeds: tuple[int, ...]
     left_out: tuple[str, ...]
+    same_anchors: bool
 
     def to_json(self) -> dict[str, Any]:
         """The results as plain data."""
@@ -89,7 +107,9 @@ class Comparison:
             "horizon_flops": self.horizon,
             "reference": self.reference,
             "seeds": self.seeds,
+            "runs": {arm: [str(run.folder) for run in runs] for arm, runs in self.runs.items()},
             "left_out": self.left_out,
+            "same_anchors": self.same_anchors,
             "arms": [asdict(arm) for arm in self.arms],
         }
 
@@ -112,24 +132,30 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
 
 
 def load_run(folder: Path) -> LoadedRun:
-    """Read a run.
+    """Read a finished run.
 
     Raises:
-        IncompleteRun: if it has no curve.
+        IncompleteRun: if it is not finished.
     """
     run = Run(folder)
-    records = run.read(CURVE)
-    if not records:
-        raise IncompleteRun(f"{folder} has no learning curve yet. Run it first: etude practice --resume.")
-    return LoadedRun(folder, RunConfig.read(folder), from_records(records), read_json(folder / COMPUTE))
+    if not run.finished:
+        raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
+    return LoadedRun(
+        folder,
+        RunConfig.read(folder),
+        from_records(run.read(CURVE)),
+        read_json(folder / COMPUTE),
+        read_json(folder / RECORD)["anchor_salt"],
+    )
 
 
-def compare(paths: Sequence[Path], reference: str = REFERENCE_ARM) -> Comparison:
+def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
     """Compare arms.
 
     Args:
         paths: folders of runs or of experiments.
-        reference: the arm that Practice Efficiency is relative to.
+        reference: the arm that Practice Efficiency is relative to; by default "static", or the first in
+            the alphabet where there is none.
 
     Raises:
         IncompleteRun: if no seed is finished in every arm.
@@ -138,42 +164,57 @@ def compare(paths: Sequence[Path], reference: str = REFERENCE_ARM) -> Comparison
     folders = find_runs(paths)
     runs = [load_run(folder) for folder in folders if Run(folder).finished]
     _check_comparable(runs)
-    by_arm: dict[str, dict[int, LoadedRun]] = {}
-    for run in runs:
-        if run.config.seed in by_arm.setdefault(run.config.arm, {}):
-            raise ValueError(
-                f"Two runs of arm {run.config.arm!r} have seed {run.config.seed}: give one of them."
-            )
-        by_arm[run.config.arm][run.config.seed] = run
+    by_arm = _by_arm(runs)
+    if reference is None:
+        reference = REFERENCE_ARM if REFERENCE_ARM in by_arm else min(by_arm)
     check_name("reference arm", reference, by_arm)
     seeds = sorted(set.intersection(*(set(arm) for arm in by_arm.values())))
     if not seeds:
         raise IncompleteRun("No seed is finished in every arm yet. Continue with etude practice --resume.")
     paired = {arm: [by_seed[seed] for seed in seeds] for arm, by_seed in by_arm.items()}
-    order = [reference, *(arm for arm in paired if arm != reference)]
-    used = {run.folder for arm in paired.values() for run in arm}
     first = runs[0].config
+    results = [_result(arm, paired[arm], paired[reference], first.horizon) for arm in paired]
+    results.sort(key=lambda result: (result.arm != reference, -result.efficiency.area_agent))
+    used = {run.folder for arm in paired.values() for run in arm}
     return Comparison(
         env_id=first.env_id,
         agent=first.agent,
         horizon=first.horizon,
         reference=reference,
-        runs={arm: paired[arm] for arm in order},
-        arms=tuple(_result(arm, paired[arm], paired[reference], first.horizon) for arm in order),
+        runs={result.arm: paired[result.arm] for result in results},
+        arms=tuple(results),
         seeds=tuple(seeds),
         left_out=tuple(str(folder) for folder in folders if folder not in used),
+        same_anchors=all(
+            len({run.anchor_salt for run in pair}) == 1 for pair in zip(*paired.values(), strict=True)
+        ),
     )
 
 
 def _check_comparable(runs: Sequence[LoadedRun]) -> None:
     if not runs:
         raise IncompleteRun("No run is finished yet. Continue with etude practice --resume.")
-    for name in ("env_id", "agent", "horizon", "items", "chance"):
-        values = {getattr(run.config, name) for run in runs}
+    for name in ("env_id", "agent", "horizon", "num_envs", "options", "items", "chance"):
+        values = {json.dumps(getattr(run.config, name), sort_keys=True) for run in runs}
         if len(values) > 1:
             raise ValueError(
-                f"Runs can be compared only if they share {name}; these have {sorted(map(str, values))}."
+                f"Runs can be compared only if they share {name}; these have {' and '.join(sorted(values))}. "
+                "Give the folder of one experiment."
             )
+
+
+def _by_arm(runs: Sequence[LoadedRun]) -> dict[str, dict[int, LoadedRun]]:
+    """The runs by arm and seed."""
+    by_arm: dict[str, dict[int, LoadedRun]] = {}
+    for run in runs:
+        by_seed = by_arm.setdefault(run.config.arm, {})
+        if run.config.seed in by_seed:
+            raise ValueError(
+                f"{by_seed[run.config.seed].folder} and {run.folder} are both arm {run.config.arm!r} with "
+                f"seed {run.config.seed}: give one of them."
+            )
+        by_seed[run.config.seed] = run
+    return by_arm
 
 
 def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun], horizon: float) -> ArmResult:
@@ -181,8 +222,12 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
     return ArmResult(
         arm=arm,
         efficiency=practice_efficiency(curves, base, horizon),
+        log_efficiency=practice_efficiency(curves, base, horizon, scale="log")
+        if all(curve.compute[1] < horizon for curve in (*curves, *base))
+        else None,
         items=item_interval(curves, base, horizon),
         bands=breakdown(curves, base, horizon, by="band"),
+        families=breakdown(curves, base, horizon, by="family"),
         milestones=milestones(curves, base, horizon),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
         repeated_flops=sum(run.compute["repeated"]["flops"] for run in runs),
@@ -196,19 +241,17 @@ def write_hyperparameters(comparison: Comparison) -> None:
         for run, reference in zip(runs, base, strict=True):
             efficiency = practice_efficiency([run.curve], [reference.curve], comparison.horizon)
             reached = milestones([run.curve], [reference.curve], comparison.horizon)
-            metrics = {
-                "practice_efficiency": efficiency.value,
-                "area": efficiency.area_agent,
-                "final_anchor_score": float(run.curve.mean[-1]),
-            } | {f"flops_to_{m.fraction:.0%}": m.agent[0] for m in reached}
-            board = TensorBoardLog(run.folder)
-            board.hyperparameters(
+            TensorBoardLog(run.folder).hyperparameters(
                 {
                     "arm": run.config.arm,
                     "seed": run.config.seed,
                     "agent": run.config.agent,
                     "environment": run.config.env_id,
                 },
-                metrics,
+                {
+                    "practice_efficiency": efficiency.value,
+                    "area": efficiency.area_agent,
+                    "final_anchor_score": float(run.curve.mean[-1]),
+                    **{f"flops_to_{m.fraction * 100:.0f}_percent": m.agent[0] for m in reached},
+                },
             )
-            board.close()

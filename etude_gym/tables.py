@@ -2,105 +2,188 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from etude_gym.comparison import ArmResult, Comparison
+from etude_gym.conformance import CheckResult
 from etude_gym.practice_efficiency import Milestone, PracticeEfficiency
+
+UNKNOWN = "–"
 
 
 def efficiency_table(comparison: Comparison) -> Table:
-    """Practice Efficiency of every arm, with intervals, horizon and ceiling."""
-    first = comparison.arms[0]
-    ceiling = f"{first.efficiency.ceiling:.2f}" if first.efficiency.ceiling else "undefined"
-    table = Table(
-        title=f"{comparison.env_id}, {comparison.agent}: Practice Efficiency against {comparison.reference}",
-        caption=(
-            f"horizon H = {comparison.horizon:.3g} FLOPs, ceiling of PE {ceiling}, seeds "
-            f"{', '.join(map(str, comparison.seeds))}; 95% t intervals on paired log PE over seeds; "
-            "± items: standard error from the finite sample of anchor tasks"
-        ),
-    )
-    for name in ("arm", "PE", "95% interval", "± items", "area", "final score"):
-        table.add_column(name, justify="left" if name == "arm" else "right")
+    """Practice Efficiency of every arm with its interval; the difference of areas where it is undefined."""
+    defined = comparison.arms[0].efficiency.value is not None
+    columns = ("PE", "95% interval", "± items", "PE (log)") if defined else ("difference", "95% interval")
+    table = _table(*columns, "area", "final score")
     for result in comparison.arms:
-        table.add_row(*_efficiency_row(result))
+        cells = _efficiency_cells(result) if defined else _difference_cells(result.efficiency)
+        if result.arm == comparison.reference:
+            cells = (cells[0], "reference", *[""] * (len(cells) - 2))
+        table.add_row(result.arm, *cells, f"{result.efficiency.area_agent:.3f}", f"{result.final:.3f}")
     return table
 
 
-def _efficiency_row(result: ArmResult) -> tuple[str, ...]:
-    pe, items = result.efficiency, result.items
-    error = (
-        ""
-        if items.log_standard_error is None or pe.value is None
-        else f"{items.log_standard_error * pe.value:.3f}"
-    )
+def _efficiency_cells(result: ArmResult) -> tuple[str, ...]:
+    pe, error = result.efficiency, result.items.log_standard_error
     return (
-        result.arm,
         _value(pe),
-        f"{pe.low:.3f} to {pe.high:.3f}"
-        if pe.low is not None and pe.high is not None
-        else f"none: {pe.reason}",
-        error,
-        f"{pe.area_agent:.3f}",
-        f"{result.final:.3f}",
+        _interval(pe.low, pe.high),
+        UNKNOWN if error is None or pe.value is None else f"{error * pe.value:.3f}",
+        UNKNOWN if result.log_efficiency is None else _value(result.log_efficiency),
     )
+
+
+def _difference_cells(pe: PracticeEfficiency) -> tuple[str, ...]:
+    return f"{pe.difference:+.3f}", _interval(pe.difference_low, pe.difference_high)
 
 
 def _value(pe: PracticeEfficiency) -> str:
-    return "undefined" if pe.value is None else f"{pe.value:.3f}"
+    return UNKNOWN if pe.value is None else f"{pe.value:.3f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{number(low, 3)} to {number(high, 3)}"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with that many digits after the point; in powers of ten where it is out of bounds."""
+    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0e}"
+
+
+def efficiency_notes(comparison: Comparison) -> str:
+    """What the table of Practice Efficiency has to be read with."""
+    pe = comparison.arms[0].efficiency
+    ceiling = UNKNOWN if pe.ceiling is None else f"{pe.ceiling:.2f}"
+    notes = [
+        f"Horizon H = {comparison.horizon:.3g} FLOPs; ceiling of PE {ceiling}; "
+        f"seeds {', '.join(map(str, comparison.seeds))}.",
+    ]
+    if pe.value is None:
+        notes.append(f"PE is {pe.reason}; the difference of areas is shown instead, with t intervals.")
+    else:
+        notes.append(
+            "Intervals: Student's t on paired log PE over seeds. ± items: the standard error that is due to "
+            "the finite sample of anchor tasks. PE (log): over log compute."
+        )
+        reasons = {r.efficiency.reason: r.arm for r in comparison.arms if r.efficiency.reason}
+        notes += [f"{arm}: {reason}." for reason, arm in reasons.items()]
+    if len(comparison.seeds) < 5:
+        notes.append("Fewer than 5 seeds: a first look, not a result to report.")
+    if not comparison.same_anchors:
+        notes.append("Runs of one seed come from several experiments: they answered different anchor tasks.")
+    return "\n".join(notes)
 
 
 def band_table(comparison: Comparison) -> Table:
-    """Practice Efficiency by band of difficulty, and how far below the oracle each arm ends."""
+    """Practice Efficiency and final score by band of difficulty."""
     bands = list(comparison.arms[0].bands)
-    table = Table(title="By band of difficulty (0 easiest): PE, and final score (the oracle's is 1)")
-    table.add_column("arm")
-    for band in bands:
-        table.add_column(f"band {band}", justify="right")
+    table = _table(*(f"band {band}" for band in bands))
     for result in comparison.arms:
         runs = comparison.runs[result.arm]
-        cells = runs[0].curve.cells
-        finals = sum(run.curve.corrected[-1] for run in runs) / len(runs)
-        means = {band: [finals[i] for i, cell in enumerate(cells) if cell[1] == band] for band in bands}
+        final = sum(run.curve.corrected[-1] for run in runs) / len(runs)
+        means = [
+            sum(own := [final[i] for i, cell in enumerate(runs[0].curve.cells) if cell[1] == band]) / len(own)
+            for band in bands
+        ]
         table.add_row(
             result.arm,
-            *(f"{_value(result.bands[band])}  {sum(means[band]) / len(means[band]):.2f}" for band in bands),
+            *(f"{_value(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
         )
+    return table
+
+
+def family_table(comparison: Comparison) -> Table:
+    """Practice Efficiency by family of tasks."""
+    families = list(comparison.arms[0].families)
+    table = _table(*map(str, families))
+    for result in comparison.arms:
+        table.add_row(result.arm, *(_value(result.families[family]) for family in families))
     return table
 
 
 def milestone_table(comparison: Comparison) -> Table:
     """Compute to 25, 50 and 75% of the reference's final gain."""
-    table = Table(
-        title="Milestones: median compute, in units of H, to a share of the reference's final gain",
-        caption="in brackets: how much sooner than the reference; > 1: not reached by most seeds",
-    )
-    table.add_column("arm")
-    for milestone in comparison.arms[0].milestones:
-        table.add_column(f"{milestone.fraction:.0%}", justify="right")
+    table = _table(*(f"{milestone.fraction:.0%}" for milestone in comparison.arms[0].milestones))
     for result in comparison.arms:
-        table.add_row(result.arm, *(_milestone(m, comparison.horizon) for m in result.milestones))
+        reference = result.arm == comparison.reference
+        table.add_row(result.arm, *(_milestone(m, comparison.horizon, reference) for m in result.milestones))
     return table
 
 
-def _milestone(milestone: Milestone, horizon: float) -> str:
+def _milestone(milestone: Milestone, horizon: float, reference: bool) -> str:
+    if milestone.reason is not None:
+        return UNKNOWN
     reached = "> 1" if milestone.agent_median is None else f"{milestone.agent_median / horizon:.3f}"
-    return reached if milestone.speedup is None else f"{reached} ({milestone.speedup:+.0%})"
+    saved = "" if reference or milestone.speedup is None else f"({milestone.speedup:+.0%})"
+    return f"{reached} {saved:>7}"
 
 
-def all_tables(comparison: Comparison) -> list[Any]:
-    """Everything that ``etude compare`` prints."""
-    tables: list[Any] = [
-        efficiency_table(comparison),
-        band_table(comparison),
-        milestone_table(comparison),
-    ]
+def milestone_notes(comparison: Comparison) -> str:
+    """How to read the milestones."""
+    first = comparison.arms[0].milestones[0]
+    if first.reason is not None:
+        return f"No milestones: {first.reason}."
+    return "In brackets: compute saved against the reference. > 1: not reached by most seeds."
+
+
+def closing_notes(comparison: Comparison) -> str:
+    """What was spent beside the curves, and what is missing."""
+    notes = []
     repeated = {result.arm: result.repeated_flops for result in comparison.arms if result.repeated_flops}
     if repeated:
         spent = ", ".join(f"{arm} {flops:.3g}" for arm, flops in repeated.items())
-        tables.append(f"Work done again after interruptions, outside the curves (FLOPs): {spent}")
+        notes.append(f"Done again after interruptions, outside the curves, in FLOPs: {spent}.")
     if comparison.left_out:
-        tables.append("Left out, not finished in every arm: " + ", ".join(comparison.left_out))
-    return tables
+        notes.append(f"Left out, not finished in every arm: {', '.join(comparison.left_out)}.")
+    return "\n".join(notes)
+
+
+def all_tables(comparison: Comparison) -> Group:
+    """Everything that ``etude compare`` prints."""
+    several_families = len(comparison.arms[0].families) > 1
+    closing = closing_notes(comparison)
+    who = f"{comparison.env_id}, {comparison.agent}"
+    return Group(
+        _title(f"{who}: Practice Efficiency (PE) against {comparison.reference}"),
+        efficiency_table(comparison),
+        _notes(efficiency_notes(comparison)),
+        _title("By band of difficulty, 0 the easiest: PE / final score (the oracle's is 1)"),
+        band_table(comparison),
+        *((_title("By family of tasks: PE"), family_table(comparison)) if several_families else ()),
+        _title("Milestones: median compute, in units of H, to a share of the reference's gain"),
+        milestone_table(comparison),
+        _notes(milestone_notes(comparison)),
+        *((_notes(closing),) if closing else ()),
+    )
+
+
+def check_line(result: CheckResult) -> tuple[Table, str]:
+    """One check as a line, and its verdict: "passed", "skipped" or "FAILED"."""
+    verdict = "skipped" if result.skipped else "passed" if result.passed else "FAILED"
+    line = Table.grid(padding=(0, 1))
+    for width in (7, 28, 7, None):
+        line.add_column(width=width, justify="right" if width == 7 and line.columns[1:] else "left")
+    style = {"passed": "green", "skipped": "yellow", "FAILED": "bold red"}[verdict]
+    line.add_row(Text(verdict, style), result.name, f"{result.seconds:.1f} s", Text(result.detail))
+    return line, verdict
+
+
+def _title(text: str) -> Text:
+    return Text(f"\n{text}", style="bold")
+
+
+def _notes(text: str) -> Text:
+    return Text(text, style="dim")
+
+
+def _table(*columns: str) -> Table:
+    """A table of one row for each arm."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("arm", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
