@@ -172,6 +172,8 @@ def render_metadata(domain: Domain, render_mode: str | None) -> dict[str, Any]:
     Raises:
         ValueError: if ``render_mode`` is not one of them.
     """
+    if render_mode is not None and not domain.render_modes:
+        raise ValueError(f"{domain.name} cannot be rendered: leave out render_mode={render_mode!r}.")
     if render_mode is not None:
         check_name("render mode", render_mode, domain.render_modes)
     return {"render_modes": list(domain.render_modes), "render_fps": 4}

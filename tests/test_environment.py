@@ -252,7 +252,9 @@ def test_a_wrong_argument_is_refused_at_once_naming_the_nearest(arguments, messa
 @pytest.mark.filterwarnings("ignore:.*render_mode:UserWarning")
 def test_a_wrong_render_mode_is_refused():
     with pytest.raises(ValueError, match=r"Unknown render mode 'ansy'.*Did you mean 'ansi'"):
-        EtudeEnv(CountingDomain(), render_mode="ansy")
+        gym.make("EtudePlan-v0", render_mode="ansy")
+    with pytest.raises(ValueError, match="counting-v0 cannot be rendered"):
+        EtudeEnv(CountingDomain(), render_mode="ansi")
 
 
 def test_errors_about_misspelled_arguments_know_the_arguments_of_both_environments():
