@@ -244,7 +244,7 @@ def write_hyperparameters(comparison: Comparison) -> None:
             TensorBoardLog(run.folder).hyperparameters(
                 {
                     "arm": run.config.arm,
-                    "seed": run.config.seed,
+                    "seed": str(run.config.seed),
                     "agent": run.config.agent,
                     "environment": run.config.env_id,
                 },
