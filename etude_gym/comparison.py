@@ -33,14 +33,14 @@ class LoadedRun:
         folder: where it is.
         config: what it was.
         curve: its anchor scores.
-        compute: its ledger.
+        repeated_flops: what was done again after interruptions, outside the curve.
         anchor_salt: which anchor tasks it answered.
     """
 
     folder: Path
     config: RunConfig
     curve: LearningCurve
-    compute: Mapping[str, Mapping[str, float]]
+    repeated_flops: float
     anchor_salt: int
 
 
@@ -124,29 +124,36 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.is_dir():
             raise IncompleteRun(f"{path} is not a folder. Give folders of runs or of experiments.")
-        inside = sorted(c.parent for c in path.rglob(CONFIG) if "arm" in read_json(c))
+        inside = sorted(config.parent for config in path.rglob(CONFIG) if _is_of_a_run(read_json(config)))
         if not inside:
             raise IncompleteRun(f"{path} holds no run (no {CONFIG} that names an arm).")
         found += [folder for folder in inside if folder not in found]
     return found
 
 
+def _is_of_a_run(config: Any) -> bool:
+    return isinstance(config, dict) and "arm" in config
+
+
 def load_run(folder: Path) -> LoadedRun:
     """Read a finished run.
 
     Raises:
-        IncompleteRun: if it is not finished.
+        IncompleteRun: if it is not finished, or damaged.
     """
     run = Run(folder)
     if not run.finished:
         raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
-    return LoadedRun(
-        folder,
-        RunConfig.read(folder),
-        from_records(run.read(CURVE)),
-        read_json(folder / COMPUTE),
-        read_json(folder / RECORD)["anchor_salt"],
-    )
+    try:
+        return LoadedRun(
+            folder,
+            RunConfig.read(folder),
+            from_records(run.read(CURVE)),
+            float(read_json(folder / COMPUTE)["repeated"]["flops"]),
+            int(read_json(folder / RECORD)["anchor_salt"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IncompleteRun(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 
 
 def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
@@ -230,7 +237,7 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
         families=breakdown(curves, base, horizon, by="family"),
         milestones=milestones(curves, base, horizon),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
-        repeated_flops=sum(run.compute["repeated"]["flops"] for run in runs),
+        repeated_flops=sum(run.repeated_flops for run in runs),
     )
 
 

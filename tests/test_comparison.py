@@ -1,0 +1,557 @@
+"""Comparison of finished runs: pairing, numbers, tables, the picture, and what TensorBoard is told.
+
+The runs are written by hand, with scores chosen so that every number is known in advance.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import shutil
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from etude_gym.comparison import compare, find_runs, write_hyperparameters
+from etude_gym.curves import CurvePoint, checkpoint_grid, point_record
+from etude_gym.plots import COLORS, arm_colors, draw_comparison, spread
+from etude_gym.practice import RunConfig
+from etude_gym.run import CONFIG, CURVE, PRACTICE, RECORD, TENSORBOARD, IncompleteRun, Run, write_json
+from etude_gym.samplers import SAMPLERS
+from etude_gym.tables import all_tables, number
+from etude_gym.tensorboard_log import TensorBoardLog
+
+HORIZON = 1e6
+GRID = checkpoint_grid(HORIZON)
+CELLS = [(family, band) for family in ("fold", "tear") for band in range(2)]
+CHANCE = (0.0, 0.0, 0.0, 0.0)
+FLOPS_PER_STEP = 10
+ITEMS = 5
+
+CONFIGURATION = RunConfig(
+    env_id="Paper-v0", arm="", agent="mine", seed=0, horizon=HORIZON, num_envs=4, items=ITEMS, chance=CHANCE
+)
+
+
+def linear(final, by=HORIZON):
+    """Score against compute: straight up to ``final``, which is reached at ``by``."""
+    return lambda compute: final * min(1.0, compute / by)
+
+
+def constant(score):
+    return lambda compute: score
+
+
+def write_run(folder, score, *, finished=True, salt=7, repeated=0.0, **config):
+    """A run's folder whose anchor score at each checkpoint is ``score(compute)`` in every cell."""
+    configuration = replace(CONFIGURATION, **config)
+    configuration.write(folder)
+    run = Run(folder)
+    for index, compute in enumerate(GRID):
+        scores = np.full((len(CELLS), ITEMS), score(compute))
+        point = CurvePoint(index, compute, int(compute / FLOPS_PER_STEP), scores)
+        run.append(CURVE, index, point_record(point, CELLS, configuration.chance))
+    write_json(folder / "compute.json", {"repeated": {"flops": repeated}})
+    if finished:
+        write_json(folder / RECORD, {"anchor_salt": salt})
+    return folder
+
+
+def write_experiment(folder, arms, seeds=2, **config):
+    """Runs of several arms with as many seeds each; odd seeds score half as much again as even ones."""
+    for arm, score in arms.items():
+        for seed in range(seeds):
+            scale = 1 + (seed % 2) / 2
+            write_run(
+                folder / arm / f"seed_{seed}",
+                lambda compute, score=score, scale=scale: score(compute) * scale,
+                arm=arm,
+                seed=seed,
+                salt=100 + seed,
+                **config,
+            )
+    return folder
+
+
+@pytest.fixture
+def doubled(tmp_path):
+    """An arm that scores twice as much as static at every checkpoint, and one that scores half.
+
+    Curves keep 4 digits of a score: 0.256 is one that can be halved down to the first checkpoint.
+    """
+    arms = {"static": linear(0.256), "adaptive": linear(0.512), "easy": linear(0.128)}
+    return write_experiment(tmp_path / "doubled", arms)
+
+
+def printed(comparison, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(all_tables(comparison))
+    return console.file.getvalue()
+
+
+# --- Numbers ---------------------------------------------------------------------------------------------
+
+
+def test_efficiency_is_the_ratio_of_areas(doubled):
+    comparison = compare([doubled])
+    values = {result.arm: result.efficiency.value for result in comparison.arms}
+    assert values == {"static": 1.0, "adaptive": pytest.approx(2.0), "easy": pytest.approx(0.5)}
+    # The lines of both seeds end at 0.256 and 0.384: their mean area is 0.16.
+    assert comparison.arms[0].efficiency.ceiling == pytest.approx(1 / 0.16)
+
+
+def test_pairs_of_seeds_cancel_what_they_share(doubled):
+    adaptive = compare([doubled]).arms[1].efficiency
+    assert adaptive.low == pytest.approx(2.0)
+    assert adaptive.high == pytest.approx(2.0)
+
+
+def test_arms_stand_in_the_order_of_their_areas_after_the_reference(doubled):
+    assert [result.arm for result in compare([doubled]).arms] == ["static", "adaptive", "easy"]
+    assert [result.arm for result in compare([doubled], "easy").arms] == ["easy", "adaptive", "static"]
+
+
+def test_efficiency_by_band_by_family_and_over_log_compute(doubled):
+    adaptive = compare([doubled]).arms[1]
+    assert {band: pe.value for band, pe in adaptive.bands.items()} == pytest.approx({0: 2.0, 1: 2.0})
+    assert {name: pe.value for name, pe in adaptive.families.items()} == pytest.approx(
+        {"fold": 2.0, "tear": 2.0}
+    )
+    assert adaptive.log_efficiency.value == pytest.approx(2.0)
+
+
+def test_no_efficiency_over_log_compute_without_a_checkpoint_inside(tmp_path):
+    folder = write_run(tmp_path / "static", constant(0.5), arm="static")
+    lines = (folder / CURVE).read_text().splitlines()
+    (folder / CURVE).write_text("\n".join([lines[0], lines[-1]]) + "\n")
+    assert compare([folder]).arms[0].log_efficiency is None
+
+
+def test_milestones_are_shares_of_the_gain_of_the_reference(tmp_path):
+    arms = {"static": linear(0.8), "adaptive": linear(0.8, by=HORIZON / 4)}
+    first, second, third = compare([write_experiment(tmp_path, arms, seeds=1)]).arms[1].milestones
+    assert [m.threshold for m in (first, second, third)] == pytest.approx([0.2, 0.4, 0.6])
+    assert [m.agent_median for m in (first, second, third)] == pytest.approx([62500, 125000, 187500])
+    assert [m.speedup for m in (first, second)] == pytest.approx([0.75, 0.75])
+    assert third.reference_median is None  # above 0.6 stands only the last checkpoint
+
+
+def test_work_done_again_is_summed_up_by_arm(tmp_path):
+    write_experiment(tmp_path, {"static": constant(0.5), "easy": constant(0.5)}, repeated=1500.0)
+    comparison = compare([tmp_path])
+    assert [result.repeated_flops for result in comparison.arms] == [3000.0, 3000.0]
+    assert "in FLOPs: static 3e+03, easy 3e+03." in printed(comparison, width=200)
+
+
+# --- Which runs are compared -----------------------------------------------------------------------------
+
+
+def test_only_seeds_finished_in_every_arm_count(doubled):
+    (doubled / "easy/seed_1" / RECORD).unlink()
+    comparison = compare([doubled])
+    assert comparison.seeds == (0,)
+    assert [len(runs) for runs in comparison.runs.values()] == [1, 1, 1]
+    left_out = {str(Path(path).relative_to(doubled)) for path in comparison.left_out}
+    assert left_out == {"static/seed_1", "adaptive/seed_1", "easy/seed_1"}
+    assert "Left out, not finished in every arm:" in printed(comparison)
+
+
+def test_an_arm_without_a_finished_run_is_left_out(doubled):
+    for seed in (0, 1):
+        (doubled / f"easy/seed_{seed}" / RECORD).unlink()
+    comparison = compare([doubled])
+    assert list(comparison.runs) == ["static", "adaptive"]
+    assert comparison.seeds == (0, 1)
+
+
+def test_folders_may_be_runs_or_experiments_in_any_order(doubled):
+    runs = [doubled / "adaptive/seed_0", doubled / "static/seed_0", doubled / "static"]
+    assert find_runs(runs) == [*runs[:2], doubled / "static/seed_1"]
+    comparison = compare(runs)
+    assert comparison.seeds == (0,)
+    assert comparison.left_out == (str(doubled / "static/seed_1"),)
+
+
+def test_seeds_are_paired_by_number_not_by_place(tmp_path):
+    for seed, score in ((3, 0.2), (5, 0.4)):
+        write_run(tmp_path / f"a{seed}", constant(score), arm="static", seed=seed)
+        write_run(tmp_path / f"b{8 - seed}", constant(2 * score), arm="easy", seed=seed)
+    efficiency = compare([tmp_path]).arms[1].efficiency
+    assert (efficiency.low, efficiency.high) == (pytest.approx(2.0), pytest.approx(2.0))
+
+
+def test_the_reference_is_static_or_else_the_first_arm(doubled):
+    assert compare([doubled]).reference == "static"
+    assert compare([doubled / "easy", doubled / "adaptive"]).reference == "adaptive"
+    with pytest.raises(ValueError, match=r"Unknown reference arm 'esy'.*Did you mean 'easy'"):
+        compare([doubled], "esy")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("env_id", "Other-v0"),
+        ("agent", "yours"),
+        ("horizon", HORIZON * 1.01),
+        ("num_envs", 8),
+        ("items", 6),
+        ("chance", (0.1, 0.0, 0.0, 0.0)),
+        ("options", {"learning_rate": 0.1}),
+    ],
+)
+def test_unlike_runs_are_refused(doubled, name, value):
+    write_run(doubled / "odd", constant(0.5), arm="odd", **{name: value})
+    with pytest.raises(ValueError, match=f"only if they share {name}"):
+        compare([doubled])
+
+
+def test_two_runs_of_one_arm_and_seed_are_refused(doubled):
+    shutil.copytree(doubled / "easy/seed_0", doubled / "copy")
+    with pytest.raises(ValueError, match=r"copy and .*seed_0 are both arm 'easy' with seed 0"):
+        compare([doubled])
+
+
+def test_runs_scored_on_different_anchors_are_told(doubled):
+    assert compare([doubled]).same_anchors
+    write_json(doubled / "easy/seed_1" / RECORD, {"anchor_salt": 1})
+    comparison = compare([doubled])
+    assert not comparison.same_anchors
+    assert "they answered different anchor tasks" in " ".join(printed(comparison).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (CURVE, ""),
+        (CURVE, '{"turn": 0}\n'),
+        (RECORD, "{}"),
+        (RECORD, "nothing"),
+        (CONFIG, '{"arm": "static"}'),
+        ("compute.json", "[]"),
+    ],
+)
+def test_a_damaged_run_is_named(tmp_path, name, content):
+    folder = write_run(tmp_path / "static", constant(0.5), arm="static")
+    (folder / name).write_text(content)
+    with pytest.raises(IncompleteRun, match=str(folder)):
+        compare([tmp_path])
+
+
+def test_files_of_others_are_no_runs(doubled):
+    write_json(doubled / "other" / CONFIG, ["arm"])
+    assert len(find_runs([doubled])) == 6
+
+
+def test_folders_without_finished_runs_are_named(tmp_path):
+    with pytest.raises(IncompleteRun, match="nothing is not a folder"):
+        compare([tmp_path / "nothing"])
+    with pytest.raises(IncompleteRun, match="holds no run"):
+        compare([tmp_path])
+    write_run(tmp_path / "static", constant(0.5), arm="static", finished=False)
+    with pytest.raises(IncompleteRun, match="No run is finished yet"):
+        compare([tmp_path])
+    write_run(tmp_path / "a", constant(0.5), arm="static", seed=0)
+    write_run(tmp_path / "b", constant(0.5), arm="easy", seed=1)
+    with pytest.raises(IncompleteRun, match="No seed is finished in every arm"):
+        compare([tmp_path])
+
+
+# --- Results and tables ----------------------------------------------------------------------------------
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("score", [0.0, 0.02, 0.5])
+def test_results_are_finite_json(tmp_path, seeds, score):
+    write_experiment(tmp_path, {"static": constant(score), "easy": linear(score)}, seeds)
+    results = json.loads(json.dumps(compare([tmp_path]).to_json()), parse_constant=refuse)
+    assert set(results) == {
+        "env_id", "agent", "horizon_flops", "reference", "seeds", "runs", "left_out", "same_anchors", "arms"
+    }  # fmt: skip
+    assert results["seeds"] == list(range(seeds))
+    assert results["runs"]["easy"] == [str(tmp_path / f"easy/seed_{seed}") for seed in range(seeds)]
+    assert [set(arm) for arm in results["arms"]] == 2 * [
+        {"arm", "efficiency", "log_efficiency", "items", "bands", "families", "milestones", "final",
+         "repeated_flops"}
+    ]  # fmt: skip
+    assert (results["arms"][0]["efficiency"]["value"] is None) == (score < 0.05)
+
+
+def test_tables_hold_what_efficiency_has_to_be_read_with(doubled):
+    text = printed(compare([doubled]))
+    rows = [line.split() for line in text.splitlines()]
+    assert ["adaptive", "2.000", "2.000", "to", "2.000", "0.000", "2.000", "0.320", "0.640"] in rows
+    assert ["static", "1.000", "reference", "0.160", "0.320"] in rows
+    assert "Horizon H = 1e+06 FLOPs; ceiling of PE 6.25; seeds 0, 1." in text
+    assert "Fewer than 5 seeds" in text
+    assert ["easy", "0.500", "/", "0.16", "0.500", "/", "0.16"] in rows  # by band
+    assert ["easy", "0.500", "0.500"] in rows  # by family
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_five_seeds_are_enough_to_report(tmp_path):
+    write_experiment(tmp_path, {"static": linear(0.5), "easy": linear(0.5)}, seeds=5)
+    assert "Fewer than" not in printed(compare([tmp_path]))
+
+
+def test_an_undefined_efficiency_gives_way_to_the_difference(tmp_path):
+    write_experiment(tmp_path, {"static": constant(0.04), "easy": constant(0.5)}, seeds=1)
+    text = printed(compare([tmp_path]))
+    assert ["easy", "+0.460", "–", "0.500", "0.500"] in [line.split() for line in text.splitlines()]
+    assert "PE is undefined: the reference's area 0.040 is below 0.05" in text
+
+
+def test_a_missing_interval_is_explained(tmp_path):
+    write_experiment(tmp_path, {"static": constant(0.5), "easy": constant(0.5)}, seeds=1)
+    text = printed(compare([tmp_path]))
+    assert ["easy", "1.000", "–", "0.000", "1.000", "0.500", "0.500"] in [
+        line.split() for line in text.splitlines()
+    ]
+    assert "no interval: it takes at least 2 seeds." in text
+
+
+def test_no_milestones_where_the_reference_gains_nothing(tmp_path):
+    write_experiment(tmp_path, {"static": constant(0.5), "easy": linear(0.5)})
+    assert "No milestones: the reference gained nothing up to the horizon." in printed(compare([tmp_path]))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "0.00"), (-1.234, "-1.23"), (99.99, "99.99"), (2.03e17, "2e+17")]
+)
+def test_numbers_out_of_bounds_stay_short(value, shown):
+    assert number(value, 2) == shown
+
+
+# --- The picture -----------------------------------------------------------------------------------------
+
+
+def colors_in(path):
+    """The colors of a picture as #RRGGBB, with how many pixels have them."""
+    from matplotlib.image import imread
+
+    pixels = (imread(path)[..., :3] * 255).round().astype(int)
+    assert pixels.shape == (750, 1800, 3)
+    found, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    return {"#{:02X}{:02X}{:02X}".format(*rgb): n for rgb, n in zip(found, counts, strict=True)}
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("scale", [0.01, 1.0])
+def test_the_picture_shows_every_arm_in_its_color(tmp_path, seeds, scale):
+    arms = {arm: linear(scale * (0.2 + 0.06 * i)) for i, arm in enumerate(SAMPLERS)}
+    draw_comparison(compare([write_experiment(tmp_path, arms, seeds)]), tmp_path / "picture.png")
+    colors = colors_in(tmp_path / "picture.png")
+    assert min(colors[color] for color in COLORS[: len(SAMPLERS)]) > 500
+
+
+def test_the_picture_is_drawn_where_all_is_lost(tmp_path):
+    comparison = compare([write_experiment(tmp_path, {"static": constant(0.0), "easy": constant(0.0)})])
+    draw_comparison(comparison, tmp_path / "picture.png")
+    assert min(colors_in(tmp_path / "picture.png")[arm_colors(["easy"])["easy"]], 500) == 500
+
+
+def test_the_picture_is_drawn_with_an_interval_beyond_all_bounds(tmp_path):
+    write_experiment(tmp_path, {"static": linear(0.5), "easy": linear(0.5)}, seeds=2)
+    shutil.rmtree(tmp_path / "easy/seed_1")
+    write_run(tmp_path / "easy/seed_1", linear(0.001), arm="easy", seed=1, salt=101)
+    comparison = compare([tmp_path])
+    assert comparison.arms[1].efficiency.high > 1e10
+    draw_comparison(comparison, tmp_path / "picture.png")
+    assert colors_in(tmp_path / "picture.png")[arm_colors(["easy"])["easy"]] > 500
+
+
+def test_curves_of_different_length_are_drawn_together(doubled):
+    # An update that leaps over a checkpoint leaves a curve without it.
+    folder = doubled / "adaptive/seed_1"
+    lines = (folder / CURVE).read_text().splitlines()
+    (folder / CURVE).write_text("\n".join(lines[:2] + lines[4:]) + "\n")
+    draw_comparison(compare([doubled]), doubled / "picture.png")
+    assert colors_in(doubled / "picture.png")[arm_colors(["adaptive"])["adaptive"]] > 500
+
+
+def test_the_picture_as_svg(doubled):
+    draw_comparison(compare([doubled]), doubled / "picture.svg")
+    root = ElementTree.parse(doubled / "picture.svg").getroot()
+    assert root.tag.endswith("svg")
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 50
+
+
+def test_an_unknown_picture_format_is_refused_and_nothing_is_written(doubled):
+    with pytest.raises(ValueError, match="xyz"):
+        draw_comparison(compare([doubled]), doubled / "picture.xyz")
+    assert not list(doubled.glob("picture*"))
+
+
+def test_an_arm_has_the_same_color_in_every_picture():
+    assert arm_colors(["easy"])["easy"] == arm_colors(list(SAMPLERS))["easy"]
+    assert len(set(arm_colors(list(SAMPLERS)).values())) == len(SAMPLERS)
+    colors = arm_colors(["static", "mine", "yours"])
+    assert len(set(colors.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [
+        ([0.5], [0.5]),
+        ([0.2, 0.8], [0.2, 0.8]),
+        ([0.5, 0.5], [0.45, 0.55]),
+        ([0.0, 0.0, 0.9], [0.0, 0.1, 0.9]),
+        ([1.0, 1.0, 1.0], [0.8, 0.9, 1.0]),
+    ],
+)
+def test_labels_are_moved_apart_as_little_as_possible(wanted, places):
+    assert spread(wanted, gap=0.1, low=0.0, high=1.0) == pytest.approx(places)
+
+
+def test_labels_without_room_share_it_evenly():
+    assert spread([0.5] * 5, gap=0.4, low=0.0, high=1.0) == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+# --- TensorBoard -----------------------------------------------------------------------------------------
+
+
+def events(folder):
+    """What TensorBoard reads in a run's folder."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    accumulator = EventAccumulator(str(folder / TENSORBOARD))
+    accumulator.Reload()
+    return accumulator
+
+
+def series(folder, tag):
+    return [(event.step, pytest.approx(event.value, abs=1e-6)) for event in events(folder).Scalars(tag)]
+
+
+def turn(compute, **changes):
+    """A record of one turn of practice."""
+    record = {
+        "compute": compute,
+        "env_steps": compute / FLOPS_PER_STEP,
+        "episodes": 2,
+        "success": 0.5,
+        "difficulty": {"size": 0.25},
+        "sampler": {"ability": -1.5},
+    }
+    return record | changes
+
+
+def test_anchor_scores_are_drawn_over_compute_and_over_environment_steps(tmp_path):
+    folder = write_run(tmp_path, linear(0.768), arm="static", chance=(0.2, 0.0, 0.0, 0.0))
+    board = TensorBoardLog(folder)
+    board.rebuild(Run(folder))
+    board.close()
+    first = [(0.768 * compute / HORIZON - 0.2) / 0.8 for compute in GRID]
+    other = [0.768 * compute / HORIZON for compute in GRID]
+    mean = [(one + 3 * three) / 4 for one, three in zip(first, other, strict=True)]
+    steps = [int(compute) for compute in GRID]
+    for name, scores in (("", mean), ("_fold_band_0", first), ("_tear_band_1", other)):
+        tag = f"anchor_score{name}"
+        assert series(folder, f"over_compute/{tag}") == list(zip(steps, scores, strict=True))
+        by_environment_steps = [(step // FLOPS_PER_STEP, s) for step, s in zip(steps, scores, strict=True)]
+        assert series(folder, f"over_environment_steps/{tag}") == by_environment_steps
+
+
+def test_practice_is_drawn_turn_by_turn(tmp_path):
+    run = Run(tmp_path)
+    run.append(PRACTICE, 1, turn(100.0))
+    run.append(PRACTICE, 2, turn(200.0, episodes=0, success=None, difficulty=None))
+    board = TensorBoardLog(tmp_path)
+    board.rebuild(run)
+    board.close()
+    assert set(events(tmp_path).Tags()["scalars"]) == {
+        f"{section}/{name}"
+        for section in ("over_compute", "over_environment_steps")
+        for name in ("practice_success", "practice_difficulty_size", "sampler_ability")
+    }
+    assert series(tmp_path, "over_compute/practice_success") == [(100, 0.5)]
+    assert series(tmp_path, "over_environment_steps/practice_difficulty_size") == [(10, 0.25)]
+    assert series(tmp_path, "over_compute/sampler_ability") == [(100, -1.5), (200, -1.5)]
+
+
+def test_a_resumed_run_is_drawn_without_what_it_lost(tmp_path):
+    run = Run(tmp_path)
+    board = TensorBoardLog(tmp_path)
+    for number in (1, 2, 3):
+        run.append(PRACTICE, number, turn(100.0 * number))
+        board.practice(turn(100.0 * number))
+    board.close()
+    run.supersede(1)
+    board.rebuild(run)
+    for compute in (210.0, 320.0):
+        board.practice(turn(compute, success=0.75))
+    board.close()
+    assert series(tmp_path, "over_compute/practice_success") == [(100, 0.5), (210, 0.75), (320, 0.75)]
+
+
+def test_compute_beyond_64_bits_is_drawn_at_the_edge(tmp_path):
+    board = TensorBoardLog(tmp_path)
+    board.practice(turn(1e21))
+    board.close()
+    assert series(tmp_path, "over_compute/practice_success") == [(2**63 - 1, 0.5)]
+
+
+def hyperparameters(folder):
+    """Names of all hyperparameters and metrics of the experiment, and the run's own values."""
+    from tensorboard.plugins.hparams import metadata
+
+    content = events(folder).PluginTagToContent("hparams")
+    experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG])
+    start = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG])
+    names = [info.name for info in experiment.hparam_infos]
+    metrics = [info.name.tag for info in experiment.metric_infos]
+    return names, metrics, {name: value.string_value for name, value in start.hparams.items()}
+
+
+def test_hyperparameters_let_runs_sort_by_efficiency(doubled):
+    write_hyperparameters(compare([doubled]))
+    folder = doubled / "adaptive/seed_1"
+    names, metrics, own = hyperparameters(folder)
+    assert own == {"arm": "adaptive", "seed": "1", "agent": "mine", "environment": "Paper-v0"}
+    assert sorted(names) == sorted(own)
+    expected = {
+        "result/practice_efficiency": 2.0,
+        "result/area": 0.384,
+        "result/final_anchor_score": 0.768,
+        "result/flops_to_25_percent": 125000.0,
+        "result/flops_to_50_percent": 250000.0,
+        "result/flops_to_75_percent": 375000.0,
+    }
+    assert metrics == list(expected)
+    assert {tag: series(folder, tag) for tag in metrics} == {
+        tag: [(0, pytest.approx(value))] for tag, value in expected.items()
+    }
+
+
+def test_hyperparameters_are_replaced_not_repeated(doubled):
+    folder = doubled / "adaptive/seed_1"
+    TensorBoardLog(folder).rebuild(Run(folder))
+    write_hyperparameters(compare([doubled]))
+    before = sorted(path.name for path in (folder / TENSORBOARD).iterdir())
+    write_hyperparameters(compare([doubled], "easy"))
+    assert len(list((folder / TENSORBOARD).iterdir())) == len(before) == 2
+    assert series(folder, "result/practice_efficiency") == [(0, 4.0)]
+    assert len(series(folder, "over_compute/anchor_score")) == len(GRID)
+
+
+def test_an_undefined_metric_is_left_out(tmp_path):
+    write_experiment(tmp_path, {"static": constant(0.01)}, seeds=1)
+    write_hyperparameters(compare([tmp_path]))
+    tags = events(tmp_path / "static/seed_0").Tags()["scalars"]
+    assert tags == ["result/area", "result/final_anchor_score"]
+
+
+def test_every_event_is_a_finite_number(doubled):
+    write_hyperparameters(compare([doubled]))
+    for configuration in doubled.rglob(CONFIG):
+        read = events(configuration.parent)
+        for tag in read.Tags()["scalars"]:
+            assert all(math.isfinite(event.value) for event in read.Scalars(tag))
