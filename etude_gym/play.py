@@ -17,9 +17,11 @@ from etude_gym.randomness import fresh_seed
 from etude_gym.registration import make_domain
 
 HELP = """Type what to do, in words or as the number of an action. Also:
-  actions   what is possible now, with numbers     hint   what the oracle would do
-  rules     the task as a reader of text gets it   quit   leave
-  help      this text"""
+  actions   what is possible now, with numbers
+  hint      what the oracle would do
+  rules     the whole task in words
+  help      this text
+  quit      leave"""
 
 SEEDS = 1_000_000
 """Seeds that are short enough to be typed again."""

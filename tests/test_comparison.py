@@ -480,9 +480,9 @@ def test_practice_is_drawn_turn_by_turn(tmp_path):
 def test_a_resumed_run_is_drawn_without_what_it_lost(tmp_path):
     run = Run(tmp_path)
     board = TensorBoardLog(tmp_path)
-    for number in (1, 2, 3):
-        run.append(PRACTICE, number, turn(100.0 * number))
-        board.practice(turn(100.0 * number))
+    for place in (1, 2, 3):
+        run.append(PRACTICE, place, turn(100.0 * place))
+        board.practice(turn(100.0 * place))
     board.close()
     run.supersede(1)
     board.rebuild(run)

@@ -1,0 +1,533 @@
+"""The command line as a person meets it: help, wrong input, a game, practice, comparison, checks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import counting
+import gymnasium
+import pytest
+from rich.console import Console
+
+from etude_gym import cli, plots, register_domain
+from etude_gym.cli import COMMANDS, PRESETS, main
+from etude_gym.errors import MissingExtra
+from etude_gym.experiment import Experiment, Progress
+from etude_gym.play import HELP, parse_difficulty, play
+from etude_gym.progress import practice_with_progress
+from etude_gym.run import CURVE, PRACTICE, RECORD, TENSORBOARD, Run
+from etude_gym.samplers import SAMPLERS
+
+COUNTING = "counting:Counting-v0"
+PRACTICE_COUNTING = (
+    "practice", COUNTING, "--agent", "own_learner:LinearReinforce", "--arms", "static", "easy",
+    "--seeds", "2", "--items", "5",
+)  # fmt: skip
+"""Horizons of this learner: about 1e6 FLOPs a second."""
+
+
+class MissingAnswer(counting.CountingEpisode):
+    def oracle_action(self):
+        return 1 - self.marked
+
+
+class Unsolvable(counting.CountingDomain):
+    """A domain whose oracle is wrong."""
+
+    name = "unsolvable-v0"
+    episode = MissingAnswer
+
+
+class Idler:
+    """A learner that does not learn until it is told to stop."""
+
+    def __init__(self, domain, *, seed, horizon):
+        self.flops = {}
+
+    def act(self, observations, masks):
+        return masks.argmax(axis=1)
+
+    def learn(self, env, until):
+        pass
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+register_domain("Unsolvable-v0", "test_cli:Unsolvable")
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def run(capsys, *arguments):
+    """Run a command; return its exit code and what it printed on both streams."""
+    try:
+        main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as stop:
+        code = 0 if stop.code is None else stop.code
+    return code, *capsys.readouterr()
+
+
+def words(text):
+    return " ".join(text.replace("│", " ").split())
+
+
+# --- Help ------------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert all(f"• {name}" in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_explains_every_argument(capsys, name):
+    code, out, _ = run(capsys, name, "--help")
+    assert code == 0
+    fields = [field.name for field in dataclasses.fields(COMMANDS[name])]
+    explained = COMMANDS[name].__doc__.partition("Args:")[2]
+    assert all(f"{field}: " in explained for field in fields)
+    assert words(COMMANDS[name].__doc__.partition("\n")[0]) in words(out)
+    assert "None" not in out
+
+
+def test_help_of_practice_tells_what_the_presets_set(capsys):
+    out = words(run(capsys, "practice", "--help")[1])
+    for name, preset in PRESETS.items():
+        assert f"{name}: {' '.join(preset['arms'])}" in out
+        assert f"{name}: {preset['seeds']}" in out
+    assert set(PRESETS["full"]["arms"]) <= set(SAMPLERS)
+
+
+def test_no_command_is_an_error_that_names_them_all(capsys):
+    code, _, err = run(capsys)
+    assert code == 2
+    assert "list, play, practice, compare, check" in words(err)
+
+
+# --- Wrong input -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'check'. "
+                 "Did you mean 'list'?"),
+        ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
+        ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
+        ("list nowhere:Id-v0", "No module named 'nowhere'."),
+        ("play EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
+        ("play --seed -1", "Seed must be greater or equal to zero, actual value: -1"),
+        ("play --difficulty horizon", "--difficulty takes AXIS=VALUE, such as horizon=0.2; got 'horizon'."),
+        ("play --difficulty horizn=0.5", "Did you mean 'horizon'?"),
+        ("play --difficulty horizon=1.5", "difficulty['horizon'] must be a number in [0, 1], got 1.5."),
+        ("practice EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
+        ("practice --arms static adaptve", "Did you mean 'adaptive'?"),
+        ("practice --arms static static", "arms must be different task samplers"),
+        ("practice --agent sb4", "Did you mean 'sb3'?"),
+        ("practice --agent own_learner:Other", "The module 'own_learner' has no 'Other'."),
+        ("practice --seeds 0", "seeds must be at least 1, got 0."),
+        ("practice --workers 0", "workers must be at least 1, got 0."),
+        ("practice --horizon nan", "horizon must be a positive number of FLOPs, got nan."),
+        ("practice --resume nowhere", "nowhere is not a run's folder."),
+        ("practice --resume nowhere --seeds 2 --first-seed 1",
+         "--resume reads everything from the folder: leave out seeds, first-seed."),
+        ("compare", "Name at least one folder: etude compare runs/EXPERIMENT"),
+        ("compare nowhere", "nowhere is not a folder."),
+        ("check EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
+        ("check --names oracle_solve", "Did you mean 'oracle_solves'?"),
+        ("check --tasks 0", "tasks must be at least 1, got 0."),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_answered_in_one_line(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments.split())
+    assert code == 2
+    assert err.startswith("etude: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("play --seed three", "invalid literal for int() with base 10: 'three'"),
+        ("practice --preset quik", "Expected one of ('quick', 'full')"),
+        ("practice --sedes 3", "--seeds N"),
+        ("check --tasks", "Missing value for argument '--tasks'"),
+    ],
+)
+def test_unreadable_arguments_are_explained(capsys, arguments, message):
+    code, _, err = run(capsys, *arguments.split())
+    assert code == 2
+    assert message in words(err)
+    assert "Traceback" not in err
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run(capsys, *PRACTICE_COUNTING, "--horizon", "1e5", "--out", tmp_path / "file" / "runs")
+    assert code == 2
+    assert "Not a directory" in err
+
+
+def test_square_brackets_in_a_message_are_kept(capsys, monkeypatch):
+    def fail(*_):
+        raise MissingExtra("This", "report")
+
+    monkeypatch.setattr(cli.List, "run", fail)
+    assert 'pip install "etude-gym[report]"' in run(capsys, "list")[2]
+
+
+# --- etude list ------------------------------------------------------------------------------------------
+
+
+def test_list_fits_a_terminal(capsys):
+    code, out, _ = run(capsys, "list")
+    assert code == 0
+    assert "EtudePlan-v0" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("env_id", ["EtudePlan-v0", COUNTING])
+def test_list_describes_one_environment(capsys, env_id):
+    code, out, _ = run(capsys, "list", env_id)
+    assert code == 0
+    domain = gymnasium.make(env_id).unwrapped.domain
+    for axis in domain.space.axes:
+        assert axis.name in out
+    assert str(domain.observation_space) in out
+    assert f"etude play {env_id}" in out
+
+
+# --- etude play ------------------------------------------------------------------------------------------
+
+
+def play_lines(monkeypatch, capsys, lines, *arguments):
+    """Play with what is typed; return what was printed."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    code, out, err = run(capsys, "play", *arguments)
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_playing_by_numbers_to_the_end(monkeypatch, capsys):
+    easiest = ("--seed", "1", "--difficulty", "presses=0", "buttons=0")
+    observation, _ = gymnasium.make(COUNTING, difficulty={"presses": 0, "buttons": 0}).reset(seed=1)
+    out = play_lines(monkeypatch, capsys, 4 * [int(observation[0])], COUNTING, *easiest)
+    assert "Counting-v0, seed 1, press (presses 0.00, buttons 0.00)" in out
+    assert "Possible: 0   1   2   3\n" in out
+    assert out.count("score +0.25") == 4
+    assert out.endswith("The end after 4 steps: solved, score 1.00.\n")
+
+
+def test_playing_the_hints_solves_the_task(monkeypatch, capsys):
+    class Follower(io.StringIO):
+        """Types "hint", then what was hinted."""
+
+        asked = True
+
+        def readline(self, *_):
+            self.asked = not self.asked
+            hints = printed.getvalue().rpartition("The oracle would: ")[2]
+            return hints.partition("\n")[0] + "\n" if self.asked else "hint\n"
+
+    printed = io.StringIO()
+    monkeypatch.setattr("sys.stdin", Follower())
+    play("EtudePlan-v0", seed=2, difficulty={"contingency": 0}, console=Console(file=printed, width=80))
+    assert printed.getvalue().splitlines()[-1].endswith("solved, score 1.00.")
+    assert "Everything is delivered." in printed.getvalue()
+
+
+def test_a_line_of_commands_stops_at_what_is_not_possible(monkeypatch, capsys):
+    lines = ["actions", "go alder; gather timber; refuel; go depot", "quit"]
+    out = play_lines(monkeypatch, capsys, lines, "EtudePlan-v0", "--seed", "3")
+    assert "1 go Alder   2 go Birch" in out
+    assert "  go Alder\n  gather timber\n  refuel: not possible now   (1 more not done)\n" in out
+    assert "1 timber" in out
+    assert "You leave after 2 steps with a score of 0.00." in out
+
+
+def test_chance_events_interrupt_a_line_of_commands(monkeypatch, capsys):
+    interrupted = 0
+    for seed in range(20):
+        eventful = ("--seed", str(seed), "--difficulty", "horizon=0.5", "contingency=1", "resources=0")
+        out = play_lines(monkeypatch, capsys, ["go alder; go birch; " * 5], "EtudePlan-v0", *eventful)
+        if "\n  ! " in out:
+            interrupted += 1
+            assert re.search(r"  go \w+   \(\d more not done\)\n─+\n", out)
+    assert interrupted > 0
+
+
+def test_rules_are_told_where_there_are_any(monkeypatch, capsys):
+    out = play_lines(monkeypatch, capsys, ["rules"], "EtudePlan-v0")
+    assert "You carry goods on a map." in out
+    out = play_lines(monkeypatch, capsys, ["rules", "press"], COUNTING)
+    assert "counting-v0 has no text front." in out
+    assert "This environment understands numbers only. Type: actions" in out
+
+
+def test_help_can_be_asked_for_again(monkeypatch, capsys):
+    assert play_lines(monkeypatch, capsys, ["help", "?"], COUNTING).count(HELP) == 3
+
+
+NASTY = (
+    "", "   ", "99", "-1", "1.5", "٣", "9" * 6000, "x" * 30_000, "[red]", "[/bold]", "\x00", "\ud800",
+    "```", "go", "go go go", "go alder x9999", "hint hint", "QUIT!", "; ; ;", "gather timber x200",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("env_id", ["EtudePlan-v0", COUNTING])
+def test_whatever_is_typed_the_game_goes_on_until_the_input_ends(monkeypatch, capsys, env_id):
+    dice = random.Random(0)
+    noise = ["".join(chr(dice.randrange(32, 0x3000)) for _ in range(20)) for _ in range(50)]
+    out = play_lines(monkeypatch, capsys, [*NASTY, *noise], env_id, "--seed", "3")
+    assert out.splitlines()[-1] == "You leave after 0 steps with a score of 0.00."
+
+
+def test_bytes_that_are_no_text_are_answered():
+    game = subprocess.run(
+        [sys.executable, "-m", "etude_gym.cli", "play", "--seed", "3"],
+        input=b"\xff\xfe\ngo alder\nquit\n",
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (game.returncode, game.stderr) == (0, b"")
+    assert b"unknown command" in game.stdout
+    assert b"You leave after 1 steps" in game.stdout
+
+
+def test_another_task_every_time_that_can_be_had_again(monkeypatch, capsys):
+    first, second = (play_lines(monkeypatch, capsys, [], "EtudePlan-v0") for _ in range(2))
+    assert first != second
+    seed = first.partition("seed ")[2].partition(",")[0]
+    assert play_lines(monkeypatch, capsys, [], "EtudePlan-v0", "--seed", seed) == first
+
+
+def test_difficulty_is_read_as_numbers():
+    assert parse_difficulty(["a=0.5", "b = 1"]) == {"a": 0.5, "b": 1.0}
+    assert parse_difficulty([]) == {}
+
+
+# --- etude check -----------------------------------------------------------------------------------------
+
+
+def test_check_prints_a_line_for_each_check(capsys):
+    names = ["plain_spaces", "oracle_solves", "chance_is_worth_nothing"]
+    code, out, _ = run(capsys, "check", COUNTING, "--tasks", "40", "--names", *names)
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[:-1]] == [["passed", name] for name in names]
+    assert out.splitlines()[-1] == f"{COUNTING}: 3 passed"
+
+
+def test_check_fails_for_a_broken_environment(capsys):
+    code, out, _ = run(capsys, "check", "Unsolvable-v0", "--tasks", "40", "--names", "oracle_solves")
+    assert code == 1
+    assert out.startswith("FAILED  oracle_solves")
+    assert out.splitlines()[-1] == "Unsolvable-v0: 1 FAILED"
+
+
+def test_a_module_beside_the_user_is_found(tmp_path):
+    source = Path(counting.__file__).read_text()
+    (tmp_path / "mine.py").write_text(source.replace('"Counting-v0", "counting:', '"Mine-v0", "mine:'))
+    etude = [os.path.join(os.path.dirname(sys.executable), "etude"), "list", "mine:Mine-v0"]
+    done = subprocess.run(etude, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Press the marked button" in done.stdout
+
+
+# --- etude practice and etude compare --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def practiced(tmp_path_factory):
+    """A small experiment, and what its command printed."""
+    folder = tmp_path_factory.mktemp("experiments") / "small"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        main([*PRACTICE_COUNTING, "--horizon", "1e6", "--out", str(folder)])
+    return folder, printed.getvalue()
+
+
+def test_practice_tells_what_it_does_in_lines_that_suit_a_log(practiced):
+    folder, printed = practiced
+    lines = printed.splitlines()
+    assert lines[0] == f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}"
+    assert [line.split()[0] for line in lines[1:5]] == ["1", "2", "3", "4"]
+    runs = ["easy/seed_0", "easy/seed_1", "static/seed_0", "static/seed_1"]
+    assert sorted(line.split()[4] for line in lines[1:5]) == runs
+    assert "\x1b" not in printed
+
+
+def test_practice_ends_with_tables_results_and_a_picture(practiced):
+    folder, printed = practiced
+    assert "Practice Efficiency (PE) against static" in words(printed)
+    assert f"Results: {folder / cli.RESULTS}" in printed
+    assert f"Picture: {folder / cli.PICTURE}" in printed
+    results = json.loads((folder / cli.RESULTS).read_text())
+    assert [arm["arm"] for arm in results["arms"]] == ["static", "easy"]
+    assert (folder / cli.PICTURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_says_the_same_again(practiced, capsys):
+    folder, printed = practiced
+    before = (folder / cli.RESULTS).read_bytes()
+    code, out, _ = run(capsys, "compare", folder)
+    assert code == 0
+    assert printed.endswith(out)
+    assert (folder / cli.RESULTS).read_bytes() == before
+
+
+def test_compare_writes_where_it_is_told(practiced, capsys, tmp_path):
+    folder, _ = practiced
+    code, out, _ = run(capsys, "compare", folder, "--reference", "easy", "--out", tmp_path / "out")
+    assert code == 0
+    assert "against easy" in out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [cli.RESULTS, cli.PICTURE]
+
+
+def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MissingExtra("Drawing a comparison", "report")
+
+    monkeypatch.setattr(plots, "draw_comparison", fail)
+    code, out, _ = run(capsys, "compare", practiced[0], "--out", tmp_path)
+    assert code == 0
+    assert "No picture. Drawing a comparison needs an optional dependency." in out
+    assert 'pip install "etude-gym[report]"' in out
+
+
+def test_resuming_a_finished_experiment_shows_it(practiced, capsys):
+    folder, _ = practiced
+    before = {path: path.read_bytes() for path in folder.rglob(CURVE)}
+    code, out, _ = run(capsys, "practice", "--resume", folder)
+    assert code == 0
+    assert "4 of 4 runs are finished already." in out
+    assert "Practice Efficiency (PE) against static" in words(out)
+    assert {path: path.read_bytes() for path in folder.rglob(CURVE)} == before
+
+
+def test_a_folder_is_not_practiced_in_twice(practiced, capsys):
+    code, _, err = run(capsys, *PRACTICE_COUNTING, "--horizon", "1e6", "--out", practiced[0])
+    assert code == 2
+    assert "already holds an experiment. Continue it with --resume" in err
+
+
+def test_a_run_that_fails_is_named_with_what_it_said(capsys, tmp_path):
+    small = ("--arms", "static", "--seeds", "1", "--items", "2", "--horizon", "1e5", "--out", tmp_path)
+    code, _, err = run(capsys, "practice", COUNTING, "--agent", "test_cli:Idler", *small)
+    assert code == 1
+    assert "Some runs failed; --resume tries them again." in err
+    assert f"{tmp_path}/static/seed_0: RuntimeError: Idler.learn(" in err
+
+
+def anchor_steps(folder):
+    """Where TensorBoard draws anchor scores over compute."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / TENSORBOARD))
+    events.Reload()
+    return [event.step for event in events.Scalars("over_compute/anchor_score")]
+
+
+def test_tensorboard_files_of_a_run_hold_its_curve_and_its_result(practiced):
+    folder = practiced[0] / "easy/seed_1"
+    assert anchor_steps(folder) == [int(record["compute"]) for record in Run(folder).read(CURVE)]
+    assert len(list((folder / TENSORBOARD).glob("*.hyperparameters"))) == 1
+
+
+def test_an_interrupt_leaves_runs_that_can_be_gone_on_with(tmp_path, capsys):
+    folder = tmp_path / "stopped"
+    command = [*PRACTICE_COUNTING, "--horizon", "3e6", "--workers", "1", "--out", str(folder)]
+    going = subprocess.Popen(
+        [sys.executable, "-m", "etude_gym.cli", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not list(folder.rglob(PRACTICE)) and going.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(going.pid, signal.SIGINT)  # Ctrl-C reaches the workers as well
+        out, _ = going.communicate(timeout=60)
+    finally:
+        going.kill()
+    assert going.returncode == 130
+    assert out.splitlines()[1:] == [
+        "Stopping: every run saves itself first ...",
+        f"Stopped; every run is saved. Go on with: etude practice --resume {folder}",
+    ]
+    begun = [path.parent for path in folder.rglob(PRACTICE)]
+    assert len(begun) == 1
+    assert not (begun[0] / RECORD).exists()
+    assert run(capsys, "compare", folder)[0] == 2
+
+    code, out, err = run(capsys, "practice", "--resume", folder)
+    assert (code, err) == (0, "")
+    assert "4 of 4 finished: " in out
+    assert anchor_steps(begun[0]) == [int(record["compute"]) for record in Run(begun[0]).read(CURVE)]
+
+
+# --- The display of progress -----------------------------------------------------------------------------
+
+
+class FakeExperiment:
+    """Goes through given shares of two runs, as `Experiment.practice` reports them."""
+
+    def __init__(self, folder, *shares):
+        self.folder, self.shares = folder, shares
+
+    def run_folders(self):
+        return [self.folder / name for name in ("a/seed_0", "b/seed_0")]
+
+    def practice(self, workers, on_progress):
+        for shares in self.shares:
+            named = dict(zip(("a/seed_0", "b/seed_0"), shares, strict=True))
+            finished = tuple(name for name, share in named.items() if share == 1)
+            for name in finished:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                (self.folder / name / RECORD).write_text('{"final_anchor_score": 0.5}')
+            on_progress(Progress(named, finished))
+        return True
+
+
+def test_a_terminal_shows_a_bar_for_the_whole_and_for_each_run_that_is_going_on(tmp_path):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    experiment = FakeExperiment(tmp_path, (0.0, 0.0), (0.5, 0.0), (1.0, 0.25), (1.0, 1.0))
+    assert practice_with_progress(experiment, None, console)
+    shown = screen.getvalue()
+    assert "all 2 runs" in shown
+    assert shown.count("1 of 2 finished: a/seed_0  anchor score 0.50") == 1
+    assert shown.count("2 of 2 finished: b/seed_0  anchor score 0.50") == 1
+
+
+def test_progress_is_read_from_the_folders(practiced):
+    progress = Progress.of(Experiment(practiced[0]))
+    assert progress.shares == dict.fromkeys(progress.finished, 1.0)
+    assert len(progress.finished) == 4
