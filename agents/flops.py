@@ -12,18 +12,23 @@ from typing import Any
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-UNCOUNTED = (
-    "lstm",
-    "gru",
-    "rnn_",
-    "mkldnn_rnn_layer",
-    "_thnn_fused",
-    "_scaled_dot_product_flash_attention_for_cpu",
-    "_transformer_encoder_layer_fwd",
-    "_native_multi_head_attention",
-    "_trilinear",
-)
-"""Operators on the CPU that do much work and that ``FlopCounterMode`` counts as zero."""
+_UNFUSED_RECURRENCE = "run the network inside torch.backends.mkldnn.flags(enabled=False)"
+_UNFUSED_ATTENTION = "run the network inside torch.nn.attention.sdpa_kernel(SDPBackend.MATH)"
+_UNFUSED_ENCODER = "call torch.backends.mha.set_fastpath_enabled(False)"
+_MATRIX_PRODUCT = "make the vector a matrix of one column, so that it is a product of matrices"
+
+UNCOUNTED = {
+    "mkldnn_rnn_layer": _UNFUSED_RECURRENCE,
+    "lstm": f"use torch.no_grad() in place of torch.inference_mode(), and {_UNFUSED_RECURRENCE}",
+    "_scaled_dot_product_flash_attention_for_cpu": _UNFUSED_ATTENTION,
+    "_transformer_encoder_layer_fwd": _UNFUSED_ENCODER,
+    "_native_multi_head_attention": _UNFUSED_ENCODER,
+    "_trilinear": "write torch.nn.Bilinear as torch.einsum('bi,oij,bj->bo', ...)",
+    "mv": _MATRIX_PRODUCT,
+    "addmv": _MATRIX_PRODUCT,
+    "dot": _MATRIX_PRODUCT,
+}
+"""Operators on the CPU that ``FlopCounterMode`` counts as zero, and what to do instead."""
 
 
 class UncountedOperator(RuntimeError):
@@ -32,12 +37,11 @@ class UncountedOperator(RuntimeError):
 
 class _Guard(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        if any(name.startswith(uncounted) for uncounted in UNCOUNTED):
+        name = func.overloadpacket.__name__.removesuffix("_backward")
+        if name in UNCOUNTED:
             raise UncountedOperator(
                 f"PyTorch's FLOP counter reads the operator {name!r} as zero, so the compute ledger would be "
-                "wrong. Use the unfused form: torch.backends.mha.set_fastpath_enabled(False), "
-                "torch.backends.mkldnn.flags(enabled=False), or attention written as matrix products."
+                f"wrong. Instead, {UNCOUNTED[name]}."
             )
         return func(*args, **(kwargs or {}))
 
@@ -113,12 +117,19 @@ class PolicyFlops:
 
     def _before_optimizer_step(self, *_: Any) -> None:
         """The backward pass of the pending evaluation is complete."""
-        if self._probe is not None:
-            counter, guard = self._probe
-            guard.__exit__(None, None, None)
-            counter.__exit__(None, None, None)
-            self._known[self._pending] = int(counter.get_total_flops())
-            self._probe = None
+        flops = self.end_measurement()
+        if flops is not None:
+            self._known[self._pending] = flops
         if self._pending is not None:
             self.lines["update"] += self._known[self._pending]
             self._pending = None
+
+    def end_measurement(self) -> int | None:
+        """Stop measuring a backward pass, also one that an error broke off; its FLOPs if there was one."""
+        if self._probe is None:
+            return None
+        counter, guard = self._probe
+        self._probe = None
+        guard.__exit__(None, None, None)
+        counter.__exit__(None, None, None)
+        return int(counter.get_total_flops())

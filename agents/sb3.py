@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import gymnasium
@@ -32,7 +33,6 @@ class MaskablePPOLearner:
         seed: seeds weights, actions and minibatches.
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
-        num_envs: environments of the practice vector.
         network: widths of the hidden layers, for the policy and for the value function.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
@@ -50,7 +50,6 @@ class MaskablePPOLearner:
         *,
         seed: int = 0,
         horizon: float = 0.0,
-        num_envs: int = 64,
         network: tuple[int, ...] = (128, 128),
         n_steps: int = 64,
         batch_size: int = 1024,
@@ -82,8 +81,8 @@ class MaskablePPOLearner:
             _init_setup_model=False,
         )
         self.model.observation_space = domain.observation_space
-        self.model.action_space = domain.action_space
-        self.model.n_envs = num_envs
+        self.model.action_space = deepcopy(domain.action_space)  # Stable-Baselines3 seeds it
+        self.model.n_envs = 1  # until practice shows how many there are
         self._policy_flops: PolicyFlops | None = None
         with self._own_randomness():
             self.model._setup_model()
@@ -122,17 +121,27 @@ class MaskablePPOLearner:
 
     def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
         """Collect and update until training compute reaches ``until`` FLOPs."""
+        assert self._policy_flops is not None
         with self._own_randomness():
             if self.model.env is None:
                 self._attach(env)
-            while self._training_flops() < until:
-                self.model.learn(self.model.n_steps * self.model.n_envs, reset_num_timesteps=False)
+            try:
+                while self._training_flops() < until:
+                    self.model.learn(self.model.n_steps * self.model.n_envs, reset_num_timesteps=False)
+            finally:
+                self._policy_flops.end_measurement()
 
     def _attach(self, env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> None:
-        adapted = BatchedVecEnv(env)
-        if self.model._last_obs is not None:  # resumed: the environment stands where it stood
-            adapted.resume(env.unwrapped.action_masks())  # type: ignore[attr-defined]
-        self.model.env = adapted
+        model = self.model
+        steps = model.n_steps * env.num_envs
+        if min(steps, model.batch_size) == 1 or steps % model.batch_size == 1:
+            raise ValueError(
+                f"{env.num_envs} environments x n_steps={model.n_steps} leave a minibatch of one step for "
+                f"batch_size={model.batch_size}, and one advantage cannot be normalized. Choose another "
+                "batch_size, best a divisor of the product."
+            )
+        model.env = BatchedVecEnv(env)
+        model.n_envs = model.rollout_buffer.n_envs = env.num_envs
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
         """The most probable legal action in each row."""
@@ -149,9 +158,9 @@ class MaskablePPOLearner:
         return np.asarray(actions.cpu().numpy(), dtype=np.int64)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, optimizer, counters, random state and the last observations."""
+        """A copy of weights, optimizer, counters, random state and the last observations."""
         assert self._policy_flops is not None
-        return {
+        state = {
             "policy": self.model.policy.state_dict(),
             "optimizer": self.model.policy.optimizer.state_dict(),
             "num_timesteps": self.model.num_timesteps,
@@ -162,10 +171,12 @@ class MaskablePPOLearner:
             "flops": dict(self._policy_flops.lines),
             "evaluation_flops": self._evaluation_flops,
         }
+        return deepcopy(state)  # the tensors of the first two go on changing
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned; the environment's state is restored by its owner."""
         assert self._policy_flops is not None
+        state = deepcopy(state)
         self.model.policy.load_state_dict(state["policy"])
         self.model.policy.optimizer.load_state_dict(state["optimizer"])
         self.model.num_timesteps = state["num_timesteps"]

@@ -30,14 +30,17 @@ class BatchedVecEnv(VecEnv):
         self.env = env
         self.render_mode = env.render_mode
         self._actions: np.ndarray[Any, Any] | None = None
+        self._masks: Any = env.unwrapped.action_masks()  # type: ignore[attr-defined]
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Any:
-        """Reset all environments, with the seeds given by ``seed``, if any."""
+        """Reset all environments, with what ``seed`` and ``set_options`` gave, if anything."""
+        if any(options != self._options[0] for options in self._options):
+            raise ValueError("A batched environment is reset with one set of options: set_options({...}).")
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
-        observations, infos = self.env.reset(seed=seeds)
-        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        observations, infos = self.env.reset(seed=seeds, options=self._options[0] or None)
         self._reset_seeds()
+        self._reset_options()
         self._masks = infos["action_mask"]
         return observations
 
@@ -58,10 +61,6 @@ class BatchedVecEnv(VecEnv):
             }
         return observations, rewards.astype(np.float32), ends, separate
 
-    def resume(self, masks: np.ndarray[Any, Any]) -> None:
-        """Go on with an environment whose state was restored: ``masks`` are those of its state."""
-        self._masks = masks
-
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Sequence[Any]:
         """``action_masks`` is answered for the whole batch; nothing else can be called."""
         if method_name == "action_masks":
@@ -80,6 +79,9 @@ class BatchedVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         return [False for _ in self._get_indices(indices)]
+
+    def get_images(self) -> Sequence[np.ndarray[Any, Any] | None]:
+        return self.env.render() or ()
 
     def _get_indices(self, indices: Any) -> Any:
         return range(self.num_envs) if indices is None else np.atleast_1d(indices)

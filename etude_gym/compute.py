@@ -39,21 +39,17 @@ class ComputeMeter:
         Raises:
             ValueError: for a line or unit that does not exist, or a negative or non-finite amount.
         """
-        check_name("line of the compute ledger", line, LINES)
         for unit, amount in amounts.items():
-            check_name("unit of compute", unit, UNITS)
-            if not 0 <= amount < float("inf"):
-                raise ValueError(
-                    f"An amount of compute must be finite and not negative, got {unit}={amount!r}."
-                )
+            _check(line, unit, amount)
+        for unit, amount in amounts.items():
             self._amounts[line][unit] += amount
 
     def set_totals(self, unit: str, totals: Mapping[str, float]) -> None:
-        """Take over running totals that a learner keeps itself, by line."""
-        check_name("unit of compute", unit, UNITS)
+        """Take over running totals that a learner keeps itself, by line; raises as ``add`` does."""
         for line, total in totals.items():
-            check_name("line of the compute ledger", line, LINES)
-            self._amounts[line][unit] = total
+            _check(line, unit, total)
+        for line, total in totals.items():
+            self._amounts[line][unit] = float(total)
 
     def amount(self, line: str, unit: str) -> float:
         """What one line holds of one unit."""
@@ -85,3 +81,10 @@ class ComputeMeter:
             lost = sum(before[line][unit] for line in TRAINING_LINES) - self.training(unit)
             done_again_before = before["repeated"][unit] - self.amount("repeated", unit)
             self.add("repeated", **{unit: max(lost, 0.0) + max(done_again_before, 0.0)})
+
+
+def _check(line: str, unit: str, amount: float) -> None:
+    check_name("line of the compute ledger", line, LINES)
+    check_name("unit of compute", unit, UNITS)
+    if not 0 <= amount < float("inf"):
+        raise ValueError(f"An amount of compute must be finite and not negative, got {unit}={amount!r}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -126,14 +127,26 @@ class Experiment:
         Raises:
             IncompleteRun: if the folder holds no experiment.
         """
-        return [self.folder / name for name in read_json(self.folder / CONFIG)["runs"]]
+        path = self.folder / CONFIG
+        try:
+            names = read_json(path)["runs"]
+        except (KeyError, TypeError):
+            raise IncompleteRun(
+                f"{path} is not the configuration of an experiment, which lists its runs. "
+                "Give the experiment's folder, not the one of a run in it."
+            ) from None
+        return [self.folder / name for name in names]
 
     def salt(self, folder: Path) -> int:
         """The secret of a run's anchors: another for each seed, the same for all arms."""
         secret = self.folder / SALT
         if not secret.exists():
             raise IncompleteRun(f"{secret} is missing: the experiment's anchor tasks cannot be drawn again.")
-        return int(mix(int(secret.read_text()), RunConfig.read(folder).seed)[0])
+        try:
+            salt = int(secret.read_text())
+        except ValueError:
+            raise IncompleteRun(f"{secret} holds no number: the anchors cannot be drawn again.") from None
+        return int(mix(salt, RunConfig.read(folder).seed)[0])
 
     def practice(
         self, workers: int | None = None, on_progress: Callable[[Progress], None] = lambda _: None
@@ -158,7 +171,7 @@ class Experiment:
         with (
             _one_thread_each(),
             ProcessPoolExecutor(
-                workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+                workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
             ) as pool,
         ):
             futures = {
@@ -212,16 +225,31 @@ def _as_they_finish(
         yield from done
 
 
+_at_work = threading.Lock()
+
+
+def _start_worker(parent: int) -> None:
+    """In a new worker: leave Ctrl-C to the parent, which asks it to save first; do not outlive the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_after, args=(parent,), daemon=True).start()
+
+
+def _leave_after(parent: int) -> None:
+    """Without this, an orphan would wait for its next run forever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    with _at_work:
+        os._exit(1)
+
+
 def _work(folder: str, salt: int, stop: str, parent: int) -> bool:
     """In a worker: one run, until it is finished, the stop file appears or the parent is gone."""
-    if os.path.exists(stop):
-        return False
-    return practice_run(Path(folder), salt, lambda: os.path.exists(stop) or os.getppid() != parent)
 
+    def should_stop() -> bool:
+        return os.path.exists(stop) or os.getppid() != parent
 
-def _ignore_interrupts() -> None:
-    """Workers leave Ctrl-C to the parent, which asks them to save first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _at_work:
+        return False if should_stop() else practice_run(Path(folder), salt, should_stop)
 
 
 class _one_thread_each:

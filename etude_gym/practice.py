@@ -18,7 +18,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from etude_gym.agent import Learner, make_agent
+from etude_gym.agent import Learner, load_agent_class, make_agent
 from etude_gym.compute import ComputeMeter
 from etude_gym.curves import CurvePoint, point_record
 from etude_gym.difficulty import Difficulty
@@ -28,14 +28,25 @@ from etude_gym.environment import EtudeVectorEnv
 from etude_gym.evaluation import cells_of, score_anchors
 from etude_gym.practice_efficiency import PracticeEfficiencyTracker
 from etude_gym.registration import make_domain
-from etude_gym.run import COMPUTE, CONFIG, CURVE, PRACTICE, RECORD, Run, read_json, write_json
+from etude_gym.run import (
+    COMPUTE,
+    CONFIG,
+    CURVE,
+    PRACTICE,
+    RECORD,
+    IncompleteRun,
+    Run,
+    read_json,
+    write_json,
+)
 from etude_gym.samplers import REASONS, SAMPLERS
 from etude_gym.tensorboard_log import TensorBoardLog
 
 ACCOUNTING = "etude_gym.wrappers.compute_accounting:VectorComputeAccounting"
 
 TURNS = 256
-"""Turns in which a run is cut, at least; every turn leaves one record of practice."""
+"""Turns in which a run is cut, at least. Every turn leaves one record of practice, and the ledger on disk:
+what a killed run has lost is known to within a turn."""
 
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 
@@ -72,9 +83,17 @@ class RunConfig:
 
     @classmethod
     def read(cls, folder: Path) -> RunConfig:
-        """Read the configuration in a run's folder."""
-        stored = read_json(folder / CONFIG)
-        return cls(**{**stored, "chance": tuple(stored["chance"])})
+        """Read the configuration in a run's folder.
+
+        Raises:
+            IncompleteRun: if there is none, or it is not one.
+        """
+        path = folder / CONFIG
+        stored = read_json(path)
+        try:
+            return cls(**{**stored, "chance": tuple(stored["chance"])})
+        except (KeyError, TypeError) as error:
+            raise IncompleteRun(f"{path} is not the configuration of a run ({error}).") from error
 
     def write(self, folder: Path) -> None:
         """Write it into a run's folder."""
@@ -174,7 +193,11 @@ class PracticeRun:
         self.board.rebuild(self.run)
 
     def save(self) -> None:
-        """Save a checkpoint of everything."""
+        """Save a checkpoint of everything.
+
+        The ledger goes first: it is never behind the checkpoint, so nothing is booked as repeated twice.
+        """
+        write_json(self.run.folder / COMPUTE, self.meter.state_dict())
         self.run.save(
             {
                 "turn": self.turn,
@@ -200,6 +223,7 @@ class PracticeRun:
         self.meter.add(
             "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
         )
+        self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
         record = point_record(point, self.tracker.cells, self.tracker.chance)
         self.run.append(CURVE, self.turn, record)
         self.board.curve(record)
@@ -239,7 +263,7 @@ class PracticeRun:
             wall_seconds=max(0.0, time.perf_counter() - wall - inside_wall),
             cpu_seconds=max(0.0, time.process_time() - cpu - inside_cpu),
         )
-        self.meter.set_totals("flops", self.learner.flops)
+        self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
 
     def finish(self) -> None:
         """Publish the record of a finished run, the salt of its anchors included."""
@@ -268,12 +292,14 @@ def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lamb
     Raises:
         RunInUse: if another process is at it.
     """
-    _limit_threads()
     run = Run(folder)
     with run.lock():
         if run.finished:
             return True
-        practice = PracticeRun(run, RunConfig.read(folder), salt)
+        config = RunConfig.read(folder)
+        load_agent_class(config.agent)
+        _limit_threads()
+        practice = PracticeRun(run, config, salt)
         practice.resume()
         saved = -float("inf")
         while True:
@@ -295,7 +321,7 @@ def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lamb
 
 def _limit_threads() -> None:
     """One thread for each run: runs share the cores, and results do not depend on how many there are."""
-    torch: Any = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")  # if the agent has imported it
     if torch is not None:
         torch.set_num_threads(1)
 

@@ -63,7 +63,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise IncompleteRun(f"{path} does not exist: {path.parent} is not a run's folder.") from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise IncompleteRun(f"{path} is not JSON ({error}).") from error
 
 
@@ -114,6 +114,8 @@ class Run:
         torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
         with path.open("ab") as file:
             file.write(b"\n" * torn + json.dumps({"turn": turn, **record}).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())  # before the checkpoint that counts on it
 
     def read(self, name: str) -> list[dict[str, Any]]:
         """Records that are not superseded, in order; torn lines are left out."""
