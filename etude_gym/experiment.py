@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class ExperimentConfig:
             check_name("task sampler", arm, SAMPLERS)
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
+        if self.first_seed < 0:
+            raise ValueError(f"first_seed must not be negative, got {self.first_seed}.")
         for name in ("seeds", "items"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
@@ -88,14 +91,14 @@ class Experiment:
                 f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
             )
         find_spec(config.env_id)
+        if not hasattr(load_agent_class(config.agent), "learn"):
+            raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
         recipe = load_recipe(config.agent, config.env_id)
         horizon = config.horizon or recipe.horizon
         if horizon is None:
             raise ValueError(
                 f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
             )
-        if not hasattr(load_agent_class(config.agent), "learn"):
-            raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
         chance = tuple(chance_levels(make_domain(config.env_id)).round(6).tolist())
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed()
@@ -170,15 +173,18 @@ class Experiment:
         failures: list[str] = []
         with (
             _one_thread_each(),
+            ExitStack() as interrupts,
             ProcessPoolExecutor(
                 workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
             ) as pool,
         ):
-            futures = {
-                pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
-                for folder in waiting
-            }
-            for future in _as_they_finish(futures, stop, lambda: on_progress(Progress.of(self))):
+            with _on_interrupt(signal.SIG_IGN):  # workers start here, and leave Ctrl-C to this process
+                futures = {
+                    pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
+                    for folder in waiting
+                }
+            interrupts.enter_context(_on_interrupt(lambda *_: stop.touch()))
+            for future in _as_they_finish(futures, lambda: on_progress(Progress.of(self))):
                 if future.exception() is not None:
                     failures.append(
                         f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}"
@@ -210,18 +216,25 @@ class Progress:
         return cls({n: 1.0 if n in finished else compute_share(f) for n, f in folders.items()}, finished)
 
 
-def _as_they_finish(
-    futures: Mapping[Future[bool], Path], stop: Path, tick: Callable[[], None]
-) -> Iterator[Future[bool]]:
-    """Futures in the order in which they end; an interrupt asks the workers to stop."""
+@contextmanager
+def _on_interrupt(handler: Any) -> Iterator[None]:
+    """Handle Ctrl-C in a way of one's own; only the main thread can, elsewhere nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _as_they_finish(futures: Mapping[Future[bool], Path], tick: Callable[[], None]) -> Iterator[Future[bool]]:
+    """Futures in the order in which they end."""
     pending = set(futures)
     while pending:
-        try:
-            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-            tick()
-        except KeyboardInterrupt:
-            stop.touch()
-            continue
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        tick()
         yield from done
 
 

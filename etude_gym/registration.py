@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, registry
 
 from etude_gym.domain import Domain, load_domain
+from etude_gym.errors import check_name
 
 _SINGLE = "etude_gym.environment:EtudeEnv"
 _VECTOR = "etude_gym.environment:EtudeVectorEnv"
@@ -44,13 +46,15 @@ def find_spec(env_id: str) -> EnvSpec:
     Raises:
         ValueError: if the id is unknown or is not one of a domain, naming those that are.
     """
-    from gymnasium.envs.registration import _find_spec
-
-    from etude_gym.errors import check_name
-
-    if ":" in env_id:
-        return _find_spec(env_id)
-    return registry[check_name("environment", env_id, registered_ids())]
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                f"No module named {error.name!r}. An id reads 'Id-v0' or 'module:Id-v0'."
+            ) from error
+    return registry[check_name("environment", name, registered_ids())]
 
 
 def make_domain(env_id: str, **options: Any) -> Domain:
