@@ -154,10 +154,19 @@ def training() -> list[Row]:
 
     torch.set_num_threads(1)
     batched, dummy = take_turns(training_rate(batched=True), training_rate(batched=False))
+    alone, dummy_alone = take_turns(stepping_rate(batched=True), stepping_rate(batched=False))
     bare, counted = take_turns(training_rate(batched=True), training_rate(batched=True, counted=True))
     counter = take_turns(training_rate(batched=True, steps=8_192, always_on=True))[0]
     cost = bare / counted - 1
     return [
+        Row(
+            "VecEnv of 64 alone, batched against DummyVecEnv",
+            "steps/CPU s",
+            alone,
+            dummy_alone,
+            "reported",
+            True,
+        ),
         Row(
             "MaskablePPO, batched against DummyVecEnv",
             "steps/CPU s",
@@ -171,26 +180,50 @@ def training() -> list[Row]:
     ]
 
 
+def sb3_env(batched: bool, num_envs: int, counted: bool = False) -> Any:
+    """The environments as Stable-Baselines3 sees them, natively batched or one by one."""
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+
+    from etude_gym.agents.vec_env import BatchedVecEnv
+    from etude_gym.wrappers import VectorComputeAccounting
+
+    if not batched:
+        return VecMonitor(DummyVecEnv([lambda: gymnasium.make(ENV, practice=PRACTICE)] * num_envs))
+    env = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE, autoreset_mode="SameStep")
+    return BatchedVecEnv(VectorComputeAccounting(env) if counted else env)
+
+
+def stepping_rate(*, batched: bool, steps: int = 300, num_envs: int = 64) -> Rate:
+    """Environment steps per CPU second of a VecEnv alone, masks asked for at every step."""
+    from sb3_contrib.common.maskable.utils import get_action_masks
+
+    env = sb3_env(batched, num_envs)
+    env.reset()
+    keys, actions, state = mix(np.arange(num_envs)), np.zeros(num_envs, np.int64), {"turn": 0}
+
+    def rate() -> float:
+        started = time.process_time()
+        for _ in range(steps):
+            sample_masked(get_action_masks(env), keys, state["turn"], actions)
+            state["turn"] += 1
+            env.step(actions)
+        return num_envs * steps / (time.process_time() - started)
+
+    return rate
+
+
 def training_rate(
     *, batched: bool, counted: bool = False, always_on: bool = False, steps: int = 32_768, num_envs: int = 64
 ) -> Rate:
     """Environment steps per CPU second of MaskablePPO with the shipped recipe's settings."""
     from sb3_contrib import MaskablePPO
-    from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
     from torch.utils.flop_counter import FlopCounterMode
 
     from etude_gym.agent import load_recipe
     from etude_gym.agents.flops import PolicyFlops
-    from etude_gym.agents.vec_env import BatchedVecEnv
-    from etude_gym.wrappers import VectorComputeAccounting
 
     options = load_recipe("sb3", ENV).options
-    env: Any
-    if batched:
-        env = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE, autoreset_mode="SameStep")
-        env = BatchedVecEnv(VectorComputeAccounting(env) if counted else env)
-    else:
-        env = VecMonitor(DummyVecEnv([lambda: gymnasium.make(ENV, practice=PRACTICE)] * num_envs))
+    env = sb3_env(batched, num_envs, counted)
     model = MaskablePPO(
         "MlpPolicy",
         env,
