@@ -18,6 +18,7 @@ from pathlib import Path
 import counting
 import gymnasium
 import pytest
+from gymnasium.envs.registration import registry
 from rich.console import Console
 
 from etude_gym import cli, plots, register_domain
@@ -66,9 +67,6 @@ class Idler:
 
     def load_state_dict(self, state):
         pass
-
-
-register_domain("Unsolvable-v0", "test_cli:Unsolvable")
 
 
 @pytest.fixture(autouse=True)
@@ -342,6 +340,15 @@ def test_check_prints_a_line_for_each_check(capsys):
     assert out.splitlines()[-1] == f"{COUNTING}: 3 passed"
 
 
+@pytest.fixture
+def unsolvable():
+    """A broken domain, registered for one test only: others check everything that is registered."""
+    register_domain("Unsolvable-v0", "test_cli:Unsolvable")
+    yield
+    del registry["Unsolvable-v0"]
+
+
+@pytest.mark.usefixtures("unsolvable")
 def test_check_fails_for_a_broken_environment(capsys):
     code, out, _ = run(capsys, "check", "Unsolvable-v0", "--tasks", "40", "--names", "oracle_solves")
     assert code == 1

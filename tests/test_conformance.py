@@ -106,6 +106,8 @@ class ReadsOnlyNumbers(CountingDomain):
 
 
 class DrawsNothing(CountingDomain):
+    render_modes = ("ansi", "rgb_array")
+
     def render(self, worlds, row, mode):
         return None
 
