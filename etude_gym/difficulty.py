@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import comb, factorial
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,6 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
     Returns:
         float64 array of shape (5,), from 0 to 1.
     """
-    from math import comb, factorial
-
     def cumulative(x: float) -> float:
         s = x * num_axes
         terms = ((-1) ** k * comb(num_axes, k) * (s - k) ** num_axes for k in range(int(s) + 1))
