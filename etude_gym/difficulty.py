@@ -118,6 +118,7 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
     Returns:
         float64 array of shape (5,), from 0 to 1.
     """
+
     def cumulative(x: float) -> float:
         s = x * num_axes
         terms = ((-1) ** k * comb(num_axes, k) * (s - k) ** num_axes for k in range(int(s) + 1))
