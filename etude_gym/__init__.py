@@ -30,3 +30,4 @@ __all__ = [
 ]
 
 register_domain("EtudePlan-v0", "etude_gym.envs.plan.domain:PlanDomain")
+register_domain("EtudeLogic-v0", "etude_gym.envs.logic.domain:LogicDomain")

@@ -1,0 +1,1 @@
+"""EtudePlan-v0: sequential planning in a crafting and delivery world."""

@@ -1,0 +1,134 @@
+"""EtudeLogic-v0: decide whether premises entail a query, and show it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty import Axis, DifficultySpace
+from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
+from etude_gym.envs.logic import generator, kernel, oracle
+from etude_gym.kernels import prepare_kernels
+from etude_gym.tasks import TaskBatch
+
+AXES = (
+    Axis(
+        "chain",
+        "how long the arguments are: premises in the shortest proof of the query or of its negation",
+        "3 premises",
+        "8 premises",
+    ),
+    Axis(
+        "constraints",
+        "how many disjunctions or exactly-one groups an argument has to use together",
+        "none (cases and puzzle: 1)",
+        "3",
+    ),
+    Axis(
+        "context",
+        "how near incomplete arguments come to being complete: what they need is stated, all but one premise",
+        "nothing that is particular to an incomplete argument is stated",
+        "all but one premise is stated, and that one in a form with a condition that nothing fulfills",
+    ),
+    Axis(
+        "distractors",
+        "how many premises never matter: dead ends, near misses, loose ends, idle choices",
+        "none",
+        "10",
+    ),
+)
+
+
+class LogicDomain(Domain):
+    """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?"""
+
+    name: ClassVar[str] = "logic-v0"
+    render_modes: ClassVar[tuple[str, ...]] = ()
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+
+    def __init__(self) -> None:
+        self.observation_space = gymnasium.spaces.Box(-1.0, 2.0, (kernel.NUM_FEATURES,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
+
+    def allocate(self, num_envs: int) -> Worlds:
+        _prepare()
+        return np.zeros(num_envs, dtype=kernel.WORLD)
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        generator.generate_batch(worlds, rows, tasks.keys, tasks.difficulty, tasks.family)
+
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        kernel.observe_batch(worlds, rows, observations, masks)
+
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends)
+
+    def step_one(
+        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
+    ) -> tuple[float, bool]:
+        return kernel.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
+
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        ended = worlds[rows]
+        correct = ended["answer"] == ended["status"]
+        confidence = np.where(ended["level"] >= 0, np.array(kernel.CONFIDENCE)[ended["level"]], np.nan)
+        return {
+            "score": ended["score"],
+            "solved": correct & (ended["support"] == 1.0),
+            "correct": correct,
+            "support": ended["support"],
+            "waste": np.maximum(0.0, 1.0 - ended["reference_actions"] / np.maximum(ended["steps"], 1)),
+            "confidence": confidence,
+            "brier": (confidence - correct) ** 2,
+            "answer": ended["answer"],
+            "splits": ended["splits_made"],
+            "illegal_actions": ended["illegal_actions"],
+        }
+
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        tasks = worlds[rows]
+        return {
+            "chain": tasks["argument_length"],
+            "constraints": tasks["num_constraints"],
+            "context": tasks["stated"],
+            "distractors": tasks["num_distractors"],
+            "status": tasks["status"],
+            "premises": tasks["num_premises"],
+            "reference_actions": tasks["reference_actions"],
+        }
+
+    def solvers(self) -> Mapping[str, Solver]:
+        return {"oracle": lambda worlds: _act(worlds, False), "greedy": lambda worlds: _act(worlds, True)}
+
+
+@functools.cache
+def _prepare() -> None:
+    """Before kernels are first called in this process."""
+    entry_points = (
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.step_one,
+        kernel.observe_batch,
+        oracle.oracle_batch,
+    )
+    prepare_kernels("EtudeLogic-v0", entry_points)
+
+
+def _act(worlds: Worlds, greedy: bool) -> Actions:
+    actions = np.empty(len(worlds), dtype=np.int64)
+    oracle.oracle_batch(worlds, actions, greedy)
+    return actions

@@ -1,0 +1,530 @@
+"""The world of premises: state, rules, mask and observation, as numba scalar functions.
+
+Read in the order in which things happen: how literals and premises are written down, the world's record,
+what a premise says in a state of knowledge, what an action does, how an answer is graded, what an agent
+sees. ``generator`` makes worlds, ``solver`` decides them, ``oracle`` proves them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.kernels import kernel
+
+MAX_ATOMS = 16
+MAX_PREMISES = 24
+MAX_DEPTH = 8
+MAX_LITERALS = 4
+
+# Kinds of premises.
+ABSENT, RULE, DISJUNCTION, GROUP = range(4)
+
+# What a query can be.
+ENTAILED, REFUTED, UNKNOWN, INCONSISTENT = range(4)
+NUM_STATUSES = 4
+
+NUM_LEVELS = 5
+CONFIDENCE = (0.3, 0.5, 0.7, 0.85, 0.97)
+"""Probability of being right that each level of confidence states."""
+
+# Actions: one for each premise, two literals to assume for each atom, then the answers.
+APPLY = 0
+ASSUME = APPLY + MAX_PREMISES
+RETRACT = ASSUME + 2 * MAX_ATOMS
+ANSWER = RETRACT + 1
+CONFIDE = ANSWER + NUM_STATUSES
+NUM_ACTIONS = CONFIDE + NUM_LEVELS
+
+BARE = 0.05
+"""Score of a right answer without any support."""
+WASTE = 0.4
+"""Part of the score that wasted actions can cost."""
+
+WORLD = np.dtype(
+    [
+        # The task: written by the generator, constant during an episode. A set of literals is a word of 32
+        # bits: bit a for atom a, bit 16 + a for its negation.
+        ("key", np.uint64),
+        ("literals", np.uint32, (MAX_PREMISES,)),  # as a clause (conditions negated), or members of a group
+        ("conditions", np.uint32, (MAX_PREMISES,)),  # what has to hold for a rule or disjunction to bite
+        ("kind", np.uint8, (MAX_PREMISES,)),
+        ("role", np.uint8, (MAX_PREMISES,)),  # which argument a premise belongs to
+        ("order", np.uint8, (MAX_PREMISES,)),  # and its place there
+        ("shown", np.int8, (MAX_LITERALS, MAX_PREMISES)),  # literals as signed numbers from 1, 0 for none
+        ("facts", np.uint32),  # literals known from the start
+        ("query", np.uint32),
+        ("atoms", np.uint32),  # literals, of either sign, of the atoms that occur
+        ("positive", np.uint32),  # one literal of each atom: with these, every rule is a Horn clause
+        ("model", np.uint32, (2,)),  # models of the premises: one with the query true, one with it false
+        ("family", np.uint8),
+        ("status", np.uint8),
+        ("num_premises", np.int32),
+        ("argument_length", np.int32),
+        ("num_constraints", np.int32),  # used together in an argument
+        ("num_distractors", np.int32),
+        ("stated", np.float32),  # share of what incomplete arguments need that is stated
+        ("splits", np.uint8),  # bit 0: the common part of the arguments needs a case split; bit 1: branches
+        ("junction", np.uint32),  # the literal at which the arguments part
+        ("reference_actions", np.int32),
+        ("step_limit", np.int32),
+        # The episode: changed by actions.
+        ("known", np.uint32, (MAX_DEPTH + 1,)),  # literals known at each depth of assumptions
+        ("assumed", np.uint32, (MAX_DEPTH + 1,)),  # the literal assumed at each depth
+        ("depth", np.uint32),
+        ("contradiction", np.int32),  # 1 when a premise was found violated at this depth
+        ("reached", np.uint8, (2,)),  # 1 when a model with the query true, or false, was reached
+        ("applied", np.uint32),  # bit i is set when premise i was of use
+        ("in_vain", np.uint32),  # bit i is set when premise i was of no use since knowledge last changed
+        ("useless", np.int32),  # actions that brought nothing
+        ("splits_made", np.int32),  # assumptions that were refuted
+        ("steps", np.int32),
+        ("illegal_actions", np.int32),
+        ("answer", np.int8),  # status answered, or -1
+        ("level", np.int8),  # level of confidence, or -1
+        ("support", np.float64),  # of the answer
+        ("score", np.float64),
+        ("over", np.int8),
+    ],
+    align=True,
+)
+
+# Places in the scratch array of uint32 words: one for each premise, derived by ``survey``.
+OPEN = 0  # literals whose truth is not known
+FALSE = OPEN + MAX_PREMISES  # literals known to be false
+TRUE = FALSE + MAX_PREMISES  # literals known to be true
+PENDING = TRUE + MAX_PREMISES  # 1 unless the premise is satisfied
+SCRATCH = PENDING + MAX_PREMISES
+
+
+# --- Sets of literals --------------------------------------------------------------------------------
+
+
+@kernel
+def negated(literals: Any) -> Any:
+    """The negations of a set of literals."""
+    return np.uint32((literals >> np.uint32(16)) | (literals << np.uint32(16)))
+
+
+@kernel
+def several(literals: Any) -> Any:
+    """Whether a set holds two literals or more."""
+    return (literals & (literals - np.uint32(1))) != 0
+
+
+@kernel
+def number_of(literals: Any) -> Any:
+    """How many literals a set holds."""
+    pairs = literals - ((literals >> np.uint32(1)) & np.uint32(0x55555555))
+    nibbles = (pairs & np.uint32(0x33333333)) + ((pairs >> np.uint32(2)) & np.uint32(0x33333333))
+    octets = (nibbles + (nibbles >> np.uint32(4))) & np.uint32(0x0F0F0F0F)
+    return np.uint32(octets * np.uint32(0x01010101)) >> np.uint32(24)
+
+
+# --- What a premise says in a state of knowledge -----------------------------------------------------
+
+
+@kernel
+def consequences(kind: Any, literals: Any, known: Any) -> Any:
+    """What follows from one premise: a set of new literals, empty if nothing; all ones if it is violated."""
+    true = literals & known
+    open_ones = literals & ~known & ~negated(known)
+    if kind == GROUP:
+        if true != 0:
+            return np.uint32(0xFFFFFFFF) if several(true) else negated(open_ones)
+    elif true != 0:
+        return np.uint32(0)
+    if open_ones == 0:
+        return np.uint32(0xFFFFFFFF)
+    return np.uint32(0) if several(open_ones) else open_ones
+
+
+@kernel
+def is_satisfied(kind: Any, literals: Any, known: Any) -> Any:
+    """Whether nothing that may yet become known can violate a premise."""
+    true = literals & known
+    if kind == GROUP:
+        return (true != 0) & (not several(true)) & (true | (literals & negated(known)) == literals)
+    return (true != 0) | (kind == ABSENT)
+
+
+@kernel
+def survey(world: Any, scratch: Any) -> None:
+    """Look at every premise; note a model that has been reached.
+
+    It is reached where the query is decided, nothing more follows, and no disjunction or group leaves open
+    which of several alternatives holds. What is left then are clauses with an open condition and at most
+    one open alternative: with every open atom false (in the polarity of ``positive``), all of them hold.
+    """
+    known = world.known[world.depth]
+    unknown = ~(known | negated(known))
+    settled = np.uint32(1)
+    for i in range(MAX_PREMISES):
+        literals = world.literals[i]
+        kind = world.kind[i]
+        true = literals & known
+        open_ones = literals & unknown
+        false = literals & negated(known)
+        group = np.uint32(kind == GROUP)
+        one_true = np.uint32(true != 0)
+        many_true = np.uint32(several(true))
+        none_open = np.uint32(open_ones == 0)
+        many_open = np.uint32(several(open_ones))
+        # A clause needs a true literal; a group one true literal, and all others false.
+        satisfied = one_true & ((group ^ np.uint32(1)) | (none_open & (many_true ^ np.uint32(1))))
+        satisfied |= np.uint32(kind == ABSENT)
+        alternatives = open_ones & ~negated(world.conditions[i])
+        choice = group | np.uint32(several(alternatives))
+        settled &= satisfied | (many_open & (choice ^ np.uint32(1)))
+        scratch[OPEN + i] = open_ones
+        scratch[FALSE + i] = false
+        scratch[TRUE + i] = true
+        scratch[PENDING + i] = satisfied ^ np.uint32(1)
+    query_true = known & world.query != 0
+    query_false = known & negated(world.query) != 0
+    model = (settled == 1) & (world.contradiction == 0)
+    world.reached[0] |= model & query_true
+    world.reached[1] |= model & query_false
+
+
+# --- What is legal -----------------------------------------------------------------------------------
+
+
+@kernel
+def legal_actions(world: Any, scratch: Any, mask: Any) -> None:
+    """Write the action mask from the survey in ``scratch``.
+
+    Any premise that is not satisfied may be applied, whether or not something follows from it.
+    """
+    known = world.known[world.depth]
+    answering = world.answer < 0
+    thinking = answering & (world.contradiction == 0)
+    for i in range(MAX_PREMISES):
+        mask[APPLY + i] = (scratch[PENDING + i] != 0) & thinking
+    free = world.atoms & ~(known | negated(known))
+    if (not thinking) | (world.depth == MAX_DEPTH):
+        free = np.uint32(0)
+    for literal in range(2 * MAX_ATOMS):
+        mask[ASSUME + literal] = (free >> np.uint32(literal)) & np.uint32(1)
+    mask[RETRACT] = (world.depth > 0) & answering
+    for status in range(NUM_STATUSES):
+        mask[ANSWER + status] = answering
+    for level in range(NUM_LEVELS):
+        mask[CONFIDE + level] = not answering
+
+
+@kernel
+def is_legal(world: Any, action: Any) -> Any:
+    """Whether one action is legal now; any integer is allowed."""
+    if action < 0 or action >= NUM_ACTIONS:
+        return False
+    if action >= CONFIDE:
+        return world.answer >= 0
+    if world.answer >= 0:
+        return False
+    if action >= ANSWER:
+        return True
+    if action == RETRACT:
+        return world.depth > 0
+    if world.contradiction != 0:
+        return False
+    known = world.known[world.depth]
+    if action < ASSUME:
+        i = action - APPLY
+        return not is_satisfied(world.kind[i], world.literals[i], known)
+    free = world.atoms & ~(known | negated(known))
+    return (world.depth < MAX_DEPTH) & ((free >> np.uint32(action - ASSUME)) & np.uint32(1) != 0)
+
+
+# --- What an action does -----------------------------------------------------------------------------
+
+
+@kernel
+def apply_premise(world: Any, i: Any) -> None:
+    """Draw what follows from one premise at the present depth."""
+    found = consequences(world.kind[i], world.literals[i], world.known[world.depth])
+    bit = np.uint32(1) << np.uint32(i)
+    if found == 0:
+        world.in_vain |= bit
+        world.useless += 1
+        return
+    world.applied |= bit
+    world.in_vain = 0
+    if found == np.uint32(0xFFFFFFFF):
+        world.contradiction = 1
+    else:
+        world.known[world.depth] |= found
+
+
+@kernel
+def assume(world: Any, literal: Any) -> None:
+    """Suppose a literal, one depth further."""
+    known = world.known[world.depth]
+    world.depth += 1
+    world.assumed[world.depth] = literal
+    world.known[world.depth] = known | literal
+    world.in_vain = 0
+
+
+@kernel
+def retract(world: Any) -> None:
+    """Give up the last assumption; if it led to a contradiction, its negation is known."""
+    refuted = world.contradiction
+    assumed = world.assumed[world.depth]
+    world.depth -= 1
+    world.contradiction = 0
+    world.in_vain = 0
+    if refuted:
+        world.known[world.depth] |= negated(assumed)
+        world.splits_made += 1
+
+
+@kernel
+def support(world: Any, status: Any) -> Any:
+    """Share of what a status needs that has been shown.
+
+    A proof or a contradiction that rests on no assumption; for "unknown" two models, half for each.
+    """
+    query = world.query
+    if status == UNKNOWN:
+        return (world.reached[0] + world.reached[1]) / 2
+    if status == INCONSISTENT:
+        return 1.0 * (world.contradiction & (world.depth == 0))
+    if status == REFUTED:
+        query = negated(query)
+    return 1.0 * (world.known[0] & query != 0)
+
+
+@kernel
+def wasted(world: Any) -> Any:
+    """Share of the actions so far that the reference does not need, in [0, 1)."""
+    return max(0.0, 1.0 - world.reference_actions / world.steps)
+
+
+@kernel
+def grade(world: Any) -> Any:
+    """Score of an answer: a right status, with its support, without waste."""
+    right = 1.0 * (world.answer == world.status)
+    return right * (BARE + (1 - BARE) * world.support) * (1 - WASTE * wasted(world))
+
+
+@kernel
+def take_action(world: Any, action: Any, scratch: Any) -> Any:
+    """Take any action, legal or not, and survey what came of it; return the reward."""
+    world.steps += 1
+    reward = 0.0
+    if not is_legal(world, action):
+        world.illegal_actions += 1
+    elif action < ASSUME:
+        apply_premise(world, action - APPLY)
+    elif action < RETRACT:
+        assume(world, np.uint32(1) << np.uint32(action - ASSUME))
+    elif action == RETRACT:
+        retract(world)
+    elif action < CONFIDE:
+        world.answer = action - ANSWER
+        world.support = support(world, world.answer)
+        world.score = grade(world)
+        reward = world.score
+    else:
+        world.level = action - CONFIDE
+        world.over = 1
+    world.over |= world.steps >= world.step_limit
+    survey(world, scratch)
+    return reward
+
+
+@kernel
+def begin(world: Any) -> None:
+    """Start of an episode: the facts are known, nothing is assumed."""
+    for depth in range(MAX_DEPTH + 1):
+        world.known[depth] = world.facts
+        world.assumed[depth] = 0
+    world.depth = 0
+    world.contradiction = 0
+    world.reached[0] = 0
+    world.reached[1] = 0
+    world.applied = 0
+    world.in_vain = 0
+    world.useless = 0
+    world.splits_made = 0
+    world.steps = 0
+    world.illegal_actions = 0
+    world.answer = -1
+    world.level = -1
+    world.support = 0.0
+    world.score = 0.0
+    world.over = 0
+
+
+# --- What an agent sees ------------------------------------------------------------------------------
+
+PREMISE_FEATURES = (
+    "1 if it is a rule",
+    "1 if it is a disjunction",
+    "1 if it is an exactly-one group",
+    "1 if it is satisfied",
+    "literals whose truth is not known / 4",
+    "literals known to be false / 4",
+    "1 if the query is among the literals not known, -1 if its negation is",
+    "1 if it leaves open which of several alternatives holds",
+    "1 if it was of use in this episode",
+    "1 if it was applied in vain since knowledge last changed",
+    *(f"literal {n}: number of the atom / 16, negative if negated, 0 if none" for n in range(1, 5)),
+)
+ATOM_FEATURES = (
+    "1 if it is known to be true, -1 if false",
+    "1 if the atom occurs in this task",
+    "1 if it was assumed to be true, -1 if false",
+    "1 if it is the query, -1 if its negation is",
+)
+GLOBAL_FEATURES = (
+    "1 without assumptions",
+    "1 at depth 1",
+    "1 at depth 2",
+    "1 at depth 3 or more",
+    "1 if a premise was found violated",
+    "1 if a model with the query true was reached",
+    "1 if a model with the query false was reached",
+    "1 if the query is known to be true, -1 if false",
+    "the same without assumptions",
+    "1 if the query was the last assumption, -1 if its negation was",
+    "steps left, as a share of the limit",
+    "steps taken / 32",
+    "premises / 24",
+    "1 if the answer is given and its confidence asked for",
+    "1 if the answer was entailed",
+    "1 if the answer was refuted",
+    "1 if the answer was unknown",
+    "1 if the answer was inconsistent",
+)
+# One block for each feature: the globals, then 24 premises for each feature, then 16 atoms for each.
+PREMISES_AT = len(GLOBAL_FEATURES)
+ATOMS_AT = PREMISES_AT + MAX_PREMISES * len(PREMISE_FEATURES)
+NUM_FEATURES = ATOMS_AT + MAX_ATOMS * len(ATOM_FEATURES)
+
+_QUARTER = np.float32(1 / 4)
+_SIXTEENTH = np.float32(1 / 16)
+
+
+@kernel
+def sign(literals: Any, literal: Any) -> Any:
+    """1 if a literal is in a set, -1 if its negation is, else 0."""
+    return np.float32(literals & literal != 0) - np.float32(literals & negated(literal) != 0)
+
+
+@kernel
+def observe_globals(world: Any, features: Any) -> None:
+    """Assumptions, the query, models reached, time, the answer."""
+    depth = world.depth
+    features[0] = depth == 0
+    features[1] = depth == 1
+    features[2] = depth == 2
+    features[3] = depth > 2
+    features[4] = world.contradiction
+    features[5] = world.reached[0]
+    features[6] = world.reached[1]
+    features[7] = sign(world.known[depth], world.query)
+    features[8] = sign(world.known[0], world.query)
+    features[9] = sign(world.assumed[depth], world.query) * np.float32(depth > 0)
+    features[10] = np.float32(world.step_limit - world.steps) / np.float32(world.step_limit)
+    features[11] = np.float32(world.steps) * np.float32(1 / 32)
+    features[12] = np.float32(world.num_premises) * np.float32(1 / 24)
+    features[13] = world.answer >= 0
+    for status in range(NUM_STATUSES):
+        features[14 + status] = world.answer == status
+
+
+@kernel
+def observe_premises(world: Any, scratch: Any, features: Any) -> None:
+    """Kind, state and literals of each premise, from the survey in ``scratch``."""
+    at = PREMISES_AT
+    query = world.query
+    for i in range(MAX_PREMISES):
+        kind = world.kind[i]
+        features[at + i] = kind == RULE
+        features[at + MAX_PREMISES + i] = kind == DISJUNCTION
+        features[at + 2 * MAX_PREMISES + i] = kind == GROUP
+    for i in range(MAX_PREMISES):
+        open_ones = scratch[OPEN + i]
+        alternatives = open_ones & ~negated(world.conditions[i])
+        pending = scratch[PENDING + i]
+        choice = pending & np.uint32(several(alternatives)) & np.uint32(world.kind[i] != RULE)
+        features[at + 3 * MAX_PREMISES + i] = np.float32(pending ^ np.uint32(1))
+        features[at + 4 * MAX_PREMISES + i] = np.float32(number_of(open_ones)) * _QUARTER
+        features[at + 5 * MAX_PREMISES + i] = np.float32(number_of(scratch[FALSE + i])) * _QUARTER
+        features[at + 6 * MAX_PREMISES + i] = sign(open_ones, query)
+        features[at + 7 * MAX_PREMISES + i] = np.float32(choice)
+    for i in range(MAX_PREMISES):
+        bit = np.uint32(i)
+        features[at + 8 * MAX_PREMISES + i] = np.float32((world.applied >> bit) & np.uint32(1))
+        features[at + 9 * MAX_PREMISES + i] = np.float32((world.in_vain >> bit) & np.uint32(1))
+    for n in range(MAX_LITERALS):
+        for i in range(MAX_PREMISES):
+            shown = np.float32(world.shown[n, i]) * _SIXTEENTH
+            features[at + (10 + n) * MAX_PREMISES + i] = shown
+
+
+@kernel
+def observe_atoms(world: Any, features: Any) -> None:
+    """What is known, assumed and asked of each atom."""
+    known = world.known[world.depth]
+    assumed = np.uint32(0)
+    for depth in range(1, world.depth + 1):
+        assumed |= world.assumed[depth]
+    for atom in range(MAX_ATOMS):
+        literal = np.uint32(1) << np.uint32(atom)
+        at = ATOMS_AT + atom
+        features[at] = sign(known, literal)
+        features[at + MAX_ATOMS] = np.float32(world.atoms & literal != 0)
+        features[at + 2 * MAX_ATOMS] = sign(assumed, literal)
+        features[at + 3 * MAX_ATOMS] = sign(world.query, literal)
+
+
+@kernel
+def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> None:
+    """Write one row of the observation and of the mask, from the survey in ``scratch``."""
+    observe_globals(world, features)
+    observe_premises(world, scratch, features)
+    observe_atoms(world, features)
+    legal_actions(world, scratch, mask)
+
+
+# --- Batches: the only functions called from Python --------------------------------------------------
+
+
+@kernel
+def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
+    """Write observations and masks of the given rows."""
+    scratch = np.empty(SCRATCH, np.uint32)
+    for row in rows:
+        survey(worlds[row], scratch)
+        observe_world(worlds[row], scratch, features[row], masks[row])
+
+
+@kernel
+def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
+    """Step a batch of one; return the reward and whether the episode is over."""
+    scratch = np.empty(SCRATCH, np.uint32)
+    world = worlds[0]
+    reward = take_action(world, action, scratch)
+    observe_world(world, scratch, features, mask)
+    return reward, world.over == 1
+
+
+@kernel
+def step_batch(
+    worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any
+) -> None:
+    """Step every active row, and write what is seen, legal, earned and ended in each row."""
+    scratch = np.empty(SCRATCH, np.uint32)
+    for row in range(len(worlds)):
+        world = worlds[row]
+        rewards[row] = 0.0
+        if active[row]:
+            rewards[row] = take_action(world, actions[row], scratch)
+        else:
+            survey(world, scratch)
+        observe_world(world, scratch, features[row], masks[row])
+        ends[row] = active[row] & (world.over == 1)

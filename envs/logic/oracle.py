@@ -1,0 +1,162 @@
+"""Reference solvers of the world of premises.
+
+``oracle_action`` knows status and proof: it draws the steps of the proof, splits cases where the proof
+does, or reaches the two models. ``greedy_action`` knows only what an agent sees: it draws whatever
+follows, assumes the query and its negation in turn, and answers what came out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.logic.kernel import (
+    ANSWER,
+    APPLY,
+    ASSUME,
+    CONFIDE,
+    ENTAILED,
+    INCONSISTENT,
+    MAX_DEPTH,
+    NUM_LEVELS,
+    REFUTED,
+    RETRACT,
+    UNKNOWN,
+    consequences,
+    negated,
+    number_of,
+    take_action,
+)
+from etude_gym.envs.logic.solver import choice_left
+from etude_gym.kernels import kernel
+
+# Roles of premises: outside all complete arguments, in their common part, or in one of their branches.
+LOOSE, COMMON, SUPPORTING, OPPOSING = range(4)
+
+
+@kernel
+def assumption_of(literal: Any) -> Any:
+    """The action that assumes a literal."""
+    return ASSUME + np.int64(number_of(literal - np.uint32(1)))
+
+
+@kernel
+def next_step(world: Any, role: Any) -> Any:
+    """The first premise of an argument from which something follows; -1 if there is none."""
+    known = world.known[world.depth]
+    best = -1
+    for i in range(world.num_premises):
+        earlier = best < 0 or world.order[i] < world.order[best]
+        if world.role[i] == role and earlier:
+            if consequences(world.kind[i], world.literals[i], known) != 0:
+                best = i
+    return best
+
+
+@kernel
+def any_step(world: Any) -> Any:
+    """The first premise from which something follows; -1 if there is none."""
+    known = world.known[world.depth]
+    for i in range(world.num_premises):
+        if consequences(world.kind[i], world.literals[i], known) != 0:
+            return i
+    return -1
+
+
+@kernel
+def prove(world: Any) -> Any:
+    """The next action of the proof (or of the two that contradict each other)."""
+    status = world.status
+    base = world.known[0]
+    query = world.query
+    if status == ENTAILED and base & query != 0:
+        return ANSWER + ENTAILED
+    if status == REFUTED and base & negated(query) != 0:
+        return ANSWER + REFUTED
+    if base & world.junction == 0:
+        role, conclusion, split = COMMON, world.junction, world.splits & 1
+    elif status != REFUTED and base & query == 0:
+        role, conclusion, split = SUPPORTING, query, world.splits & 2
+    else:
+        role, conclusion, split = OPPOSING, negated(query), world.splits & 2
+    # What contradicts the conclusion needs no assumption where it is known already.
+    split = split != 0 and base & negated(conclusion) == 0
+    if world.depth == 0 and split:
+        return assumption_of(negated(conclusion))
+    if world.depth > 1 or (world.depth == 1 and world.assumed[1] != negated(conclusion)):
+        return RETRACT
+    step = next_step(world, role)
+    return APPLY + step if step >= 0 else RETRACT
+
+
+@kernel
+def show_models(world: Any) -> Any:
+    """The next action on the way to a model with the query true, then to one with it false."""
+    if world.reached[0] and world.reached[1]:
+        return ANSWER + UNKNOWN
+    false = 1 if world.reached[0] else 0
+    model = world.model[false]
+    known = world.known[world.depth]
+    if known & ~model != 0:
+        return RETRACT
+    step = any_step(world)
+    if step >= 0:
+        return APPLY + step
+    query = negated(world.query) if false else world.query
+    if known & query == 0:
+        return assumption_of(query)
+    choice = choice_left(world, known) & model
+    if choice == 0 or world.depth == MAX_DEPTH:
+        return RETRACT
+    return assumption_of(choice & (~choice + np.uint32(1)))
+
+
+@kernel
+def oracle_action(world: Any) -> Any:
+    """The next action of the reference solution, from the present state."""
+    if world.answer >= 0:
+        return CONFIDE + NUM_LEVELS - 1
+    if world.contradiction:
+        return RETRACT if world.depth > 0 else ANSWER + INCONSISTENT
+    return show_models(world) if world.status == UNKNOWN else prove(world)
+
+
+@kernel
+def run_oracle(world: Any, scratch: Any) -> None:
+    """Carry out the reference solution to its end."""
+    while not world.over:
+        action = oracle_action(world)
+        take_action(world, action, scratch)
+
+
+@kernel
+def greedy_action(world: Any) -> Any:
+    """Draw whatever follows; assume the query, then its negation; answer as soon as there is an answer."""
+    if world.answer >= 0:
+        return CONFIDE + NUM_LEVELS // 2
+    if world.contradiction:
+        return RETRACT if world.depth > 0 else ANSWER + INCONSISTENT
+    if world.known[0] & world.query != 0:
+        return ANSWER + ENTAILED
+    if world.known[0] & negated(world.query) != 0:
+        return ANSWER + REFUTED
+    if world.reached[0] and world.reached[1]:
+        return ANSWER + UNKNOWN
+    step = any_step(world)
+    if step >= 0:
+        return APPLY + step
+    if world.depth == 0:
+        return assumption_of(negated(world.query) if world.reached[0] else world.query)
+    supposed = world.known[world.depth] & world.query != 0
+    choice = choice_left(world, world.known[world.depth])
+    if world.reached[0 if supposed else 1] or choice == 0 or world.depth == MAX_DEPTH:
+        return RETRACT
+    return assumption_of(choice & (~choice + np.uint32(1)))
+
+
+@kernel
+def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
+    """Write the action of the oracle (or of the greedy agent) for every world."""
+    for row in range(len(worlds)):
+        actions[row] = greedy_action(worlds[row]) if greedy else oracle_action(worlds[row])
