@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty import Axis, DifficultySpace
-from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
+from etude_gym.domain import Actions, Domain, Masks, Observations, Rows, Solver, Worlds
 from etude_gym.envs.logic import generator, kernel, oracle
 from etude_gym.kernels import prepare_kernels
 from etude_gym.tasks import TaskBatch
@@ -91,7 +91,7 @@ class LogicDomain(Domain):
             "solved": correct & (ended["support"] == 1.0),
             "correct": correct,
             "support": ended["support"],
-            "waste": np.maximum(0.0, 1.0 - ended["reference_actions"] / np.maximum(ended["steps"], 1)),
+            "wasted_actions": np.maximum(0, ended["steps"] - ended["reference_actions"]),
             "confidence": confidence,
             "brier": (confidence - correct) ** 2,
             "answer": ended["answer"],
@@ -112,7 +112,7 @@ class LogicDomain(Domain):
         }
 
     def solvers(self) -> Mapping[str, Solver]:
-        return {"oracle": lambda worlds: _act(worlds, False), "greedy": lambda worlds: _act(worlds, True)}
+        return {name: functools.partial(_act, solver) for solver, name in enumerate(oracle.SOLVERS)}
 
 
 @functools.cache
@@ -123,12 +123,12 @@ def _prepare() -> None:
         kernel.step_batch,
         kernel.step_one,
         kernel.observe_batch,
-        oracle.oracle_batch,
+        oracle.solve_batch,
     )
     prepare_kernels("EtudeLogic-v0", entry_points)
 
 
-def _act(worlds: Worlds, greedy: bool) -> Actions:
+def _act(solver: int, worlds: Worlds) -> Actions:
     actions = np.empty(len(worlds), dtype=np.int64)
-    oracle.oracle_batch(worlds, actions, greedy)
+    oracle.solve_batch(worlds, actions, solver)
     return actions

@@ -84,26 +84,31 @@ def name_atoms(world: Any, sketch: Any) -> None:
 
 
 @kernel
+def choose_links(key: Any, counter: Any, places: Any, wanted: Any) -> Any:
+    """A random set of ``wanted`` of the first ``places`` links, as bits."""
+    chosen = np.uint32(0)
+    for place in range(places):
+        if uniform(key, counter + place) * (places - place) < wanted:
+            chosen |= np.uint32(1) << np.uint32(place)
+            wanted -= 1
+    return chosen
+
+
+@kernel
 def place_constraints(world: Any, sketch: Any, wanted: Any) -> None:
-    """Choose the links that are constraints, at most ``wanted`` of them.
+    """Choose the links that are constraints, at most ``wanted`` of them, spread over both parts.
 
     Where they need case splits, the last link of a part has to be a rule: it closes every case.
     """
-    closing = sketch[SPLIT]
-    in_common = max(np.int64(sketch[COMMON_LINKS]) - np.int64(closing), 0)
-    left = in_common + BRANCH - np.int64(closing)
-    sketch[IN_COMMON] = 0
-    sketch[IN_BRANCH] = 0
-    missing = min(wanted, left)
-    world.num_constraints = missing
-    for place in range(left):
-        if uniform(world.key, _SHAPE + 20 + place) * left < missing:
-            if place < in_common:
-                sketch[IN_COMMON] |= np.uint32(1) << np.uint32(place)
-            else:
-                sketch[IN_BRANCH] |= np.uint32(1) << np.uint32(place - in_common)
-            missing -= 1
-        left -= 1
+    closing = np.int64(sketch[SPLIT])
+    common_places = max(np.int64(sketch[COMMON_LINKS]) - closing, 0)
+    branch_places = BRANCH - closing
+    wanted = min(wanted, common_places + branch_places)
+    in_common = (wanted + stochastic_round(world.key, _SHAPE + 19, 0.5 * (wanted % 2))) // 2
+    in_common = min(max(in_common, wanted - branch_places), common_places)
+    sketch[IN_COMMON] = choose_links(world.key, _SHAPE + 20, common_places, in_common)
+    sketch[IN_BRANCH] = choose_links(world.key, _SHAPE + 30, branch_places, wanted - in_common)
+    world.num_constraints = wanted
 
 
 @kernel
@@ -114,9 +119,9 @@ def sketch_arguments(world: Any, difficulty: Any, sketch: Any) -> None:
     length = MIN_LENGTH + stochastic_round(key, _SHAPE, (MAX_LENGTH - MIN_LENGTH) * difficulty[CHAIN])
     world.argument_length = length
     sketch[COMMON_LINKS] = length - BRANCH
-    sketch[SPLIT] = family == CASES or (family == PUZZLE and uniform(key, _SHAPE + 1) < 0.5)
+    sketch[SPLIT] = family == CASES or uniform(key, _SHAPE + 1) < 0.5
     wanted = stochastic_round(key, _SHAPE + 2, MAX_CONSTRAINTS * difficulty[CONSTRAINTS])
-    if family == CASES or family == PUZZLE:
+    if family in (CASES, PUZZLE):
         wanted = max(wanted, 1)
     place_constraints(world, sketch, wanted)
     world.splits = 0
@@ -293,8 +298,8 @@ def lay_arguments(world: Any, sketch: Any, context: Any) -> None:
     status = below(key, _SHAPE + 3, NUM_STATUSES)
     atom = np.int64(sketch[COMMON_LINKS]) + 1
     world.query = sketch[LITERAL + atom]
-    supporting = status == ENTAILED or status == INCONSISTENT
-    opposing = status == REFUTED or status == INCONSISTENT
+    supporting = status in (ENTAILED, INCONSISTENT)
+    opposing = status in (REFUTED, INCONSISTENT)
     sketch[NEEDED] = atom + 1 + 2 * (BRANCH - 1) + (BRANCH - 1 if status == INCONSISTENT else 0) + 1
     lay_common_part(world, sketch, COMMON)
     stated = 0

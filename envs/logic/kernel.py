@@ -39,8 +39,10 @@ NUM_ACTIONS = CONFIDE + NUM_LEVELS
 
 BARE = 0.05
 """Score of a right answer without any support."""
-WASTE = 0.4
-"""Part of the score that wasted actions can cost."""
+WASTE = 0.04
+"""Share of the score that each action beyond those of the reference costs."""
+MOST_WASTE = 0.6
+"""The most that wasted actions can cost."""
 
 WORLD = np.dtype(
     [
@@ -297,16 +299,12 @@ def support(world: Any, status: Any) -> Any:
 
 
 @kernel
-def wasted(world: Any) -> Any:
-    """Share of the actions so far that the reference does not need, in [0, 1)."""
-    return max(0.0, 1.0 - world.reference_actions / world.steps)
-
-
-@kernel
 def grade(world: Any) -> Any:
     """Score of an answer: a right status, with its support, without waste."""
     right = 1.0 * (world.answer == world.status)
-    return right * (BARE + (1 - BARE) * world.support) * (1 - WASTE * wasted(world))
+    # The confidence that is still to be stated is one of the reference's actions.
+    extra = max(0, world.steps + 1 - world.reference_actions)
+    return right * (BARE + (1 - BARE) * world.support) * (1 - min(WASTE * extra, MOST_WASTE))
 
 
 @kernel

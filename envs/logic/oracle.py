@@ -1,8 +1,7 @@
 """Reference solvers of the world of premises.
 
 ``oracle_action`` knows status and proof: it draws the steps of the proof, splits cases where the proof
-does, or reaches the two models. ``greedy_action`` knows only what an agent sees: it draws whatever
-follows, assumes the query and its negation in turn, and answers what came out.
+does, or reaches the two models. ``search_action`` knows only what an agent sees.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ def next_step(world: Any, role: Any) -> Any:
     best = -1
     for i in range(world.num_premises):
         earlier = best < 0 or world.order[i] < world.order[best]
-        if world.role[i] == role and earlier:
-            if consequences(world.kind[i], world.literals[i], known) != 0:
-                best = i
+        found = consequences(world.kind[i], world.literals[i], known)
+        if world.role[i] == role and earlier and found != 0:
+            best = i
     return best
 
 
@@ -131,19 +130,24 @@ def run_oracle(world: Any, scratch: Any) -> None:
 
 
 @kernel
-def greedy_action(world: Any) -> Any:
-    """Draw whatever follows; assume the query, then its negation; answer as soon as there is an answer."""
+def search_action(world: Any, careful: Any) -> Any:
+    """Search without knowing the answer: draw whatever follows; assume the query, then its negation.
+
+    A careful searcher answers only when nothing more follows, so that it finds contradictions.
+    """
     if world.answer >= 0:
         return CONFIDE + NUM_LEVELS // 2
     if world.contradiction:
         return RETRACT if world.depth > 0 else ANSWER + INCONSISTENT
-    if world.known[0] & world.query != 0:
-        return ANSWER + ENTAILED
-    if world.known[0] & negated(world.query) != 0:
-        return ANSWER + REFUTED
-    if world.reached[0] and world.reached[1]:
-        return ANSWER + UNKNOWN
     step = any_step(world)
+    base = world.known[0]
+    if step < 0 or not careful:
+        if base & world.query != 0:
+            return ANSWER + ENTAILED
+        if base & negated(world.query) != 0:
+            return ANSWER + REFUTED
+        if world.reached[0] and world.reached[1]:
+            return ANSWER + UNKNOWN
     if step >= 0:
         return APPLY + step
     if world.depth == 0:
@@ -155,8 +159,11 @@ def greedy_action(world: Any) -> Any:
     return assumption_of(choice & (~choice + np.uint32(1)))
 
 
+SOLVERS = ("oracle", "greedy", "careful")
+
+
 @kernel
-def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
-    """Write the action of the oracle (or of the greedy agent) for every world."""
+def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
+    """Write the action of a solver (an index into ``SOLVERS``) for every world."""
     for row in range(len(worlds)):
-        actions[row] = greedy_action(worlds[row]) if greedy else oracle_action(worlds[row])
+        actions[row] = oracle_action(worlds[row]) if solver == 0 else search_action(worlds[row], solver == 2)
