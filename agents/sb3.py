@@ -20,9 +20,14 @@ from stable_baselines3.common.logger import Logger
 
 from etude_gym.agent import Recipe
 from etude_gym.agents.flops import PolicyFlops
+from etude_gym.agents.networks import ClausePolicy
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.vec_env import BatchedVecEnv
 from etude_gym.domain import Actions, Domain, Masks, Observations
+from etude_gym.errors import check_name
+from etude_gym.layout import ClauseLayout
+
+POLICIES = ("mlp", "clauses")
 
 
 class MaskablePPOLearner:
@@ -33,7 +38,10 @@ class MaskablePPOLearner:
         seed: seeds weights, actions and minibatches.
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
-        network: widths of the hidden layers, for the policy and for the value function.
+        policy: "mlp", or "clauses" for domains with a layout of clauses: see ``agents.networks``.
+        network: widths of the hidden layers, for the policy and for the value function; the one width of
+            the clause network.
+        rounds: of messages in the clause network.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
         n_epochs: passes over the collected steps in an update.
@@ -50,7 +58,9 @@ class MaskablePPOLearner:
         *,
         seed: int = 0,
         horizon: float = 0.0,
+        policy: str = "mlp",
         network: tuple[int, ...] = (128, 128),
+        rounds: int = 1,
         n_steps: int = 64,
         batch_size: int = 1024,
         n_epochs: int = 6,
@@ -64,9 +74,9 @@ class MaskablePPOLearner:
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0
         self._random_state: Any = None
-        dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)
+        policy_class, policy_arguments = _policy(domain, policy, network, rounds)
         self.model = MaskablePPO(
-            "MultiInputPolicy" if dictionary else "MlpPolicy",
+            policy_class,
             env=None,  # type: ignore[arg-type]
             learning_rate=lambda _: self._learning_rate(),
             n_steps=n_steps,
@@ -75,7 +85,7 @@ class MaskablePPOLearner:
             ent_coef=entropy_coefficient,
             gamma=gamma,
             gae_lambda=gae_lambda,
-            policy_kwargs={"net_arch": list(network)},
+            policy_kwargs=policy_arguments,
             seed=seed,
             device="cpu",
             _init_setup_model=False,
@@ -186,6 +196,21 @@ class MaskablePPOLearner:
         self._random_state = state["random_state"]
         self._policy_flops.lines.update(state["flops"])
         self._evaluation_flops = state["evaluation_flops"]
+
+
+def _policy(domain: Domain, name: str, network: tuple[int, ...], rounds: int) -> tuple[Any, dict[str, Any]]:
+    """The policy class that Stable-Baselines3 is given, and its arguments."""
+    check_name("policy", name, POLICIES)
+    if name == "mlp":
+        dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)
+        return "MultiInputPolicy" if dictionary else "MlpPolicy", {"net_arch": list(network)}
+    layout = getattr(domain, "layout", None)
+    if not isinstance(layout, ClauseLayout) or len(network) != 1:
+        raise ValueError(
+            f"policy='clauses' needs a domain with a ClauseLayout and one width, got {domain.name} "
+            f"and network={network!r}."
+        )
+    return ClausePolicy, {"layout": layout, "width": network[0], "rounds": rounds}
 
 
 def _random_states() -> tuple[Any, Any, Any]:

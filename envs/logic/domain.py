@@ -14,6 +14,7 @@ from etude_gym.difficulty import Axis, DifficultySpace
 from etude_gym.domain import Actions, Domain, Masks, Observations, Rows, Solver, Worlds
 from etude_gym.envs.logic import generator, kernel, oracle
 from etude_gym.kernels import prepare_kernels
+from etude_gym.layout import ClauseLayout, ItemSet
 from etude_gym.tasks import TaskBatch
 
 AXES = (
@@ -44,12 +45,33 @@ AXES = (
 )
 
 
+LAYOUT = ClauseLayout(
+    num_globals=kernel.PREMISES_AT,
+    clauses=ItemSet(
+        "premises",
+        kernel.PREMISES_AT,
+        kernel.MAX_PREMISES,
+        len(kernel.PREMISE_FEATURES),
+        kernel.APPLY,
+        heads=1,
+    ),
+    literals_per_clause=kernel.MAX_LITERALS,
+    atoms=ItemSet(
+        "atoms", kernel.ATOMS_AT, kernel.MAX_ATOMS, len(kernel.ATOM_FEATURES), kernel.ASSUME, heads=2
+    ),
+    last_globals=1 + kernel.NUM_STATUSES,
+    answers=(kernel.ANSWER, kernel.NUM_STATUSES),
+    levels=kernel.CONFIDENCE,
+)
+
+
 class LogicDomain(Domain):
     """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?"""
 
     name: ClassVar[str] = "logic-v0"
     render_modes: ClassVar[tuple[str, ...]] = ()
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+    layout: ClassVar[ClauseLayout] = LAYOUT
 
     def __init__(self) -> None:
         self.observation_space = gymnasium.spaces.Box(-1.0, 2.0, (kernel.NUM_FEATURES,), np.float32)

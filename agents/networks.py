@@ -1,0 +1,154 @@
+"""Reference networks: actor-critics whose shape follows the observation, for Stable-Baselines3.
+
+``ClausePolicy`` treats all clauses alike and all literals alike: it scores each of them by one shared
+network (a pointer policy), so that it does not matter in which order they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from torch import Tensor, nn
+
+from etude_gym.layout import ClauseLayout, ItemSet
+
+
+def items_of(observation: Tensor, items: ItemSet) -> Tensor:
+    """The items of a set: (batch, items, features)."""
+    block = observation[:, items.start : items.stop]
+    return block.reshape(-1, items.features, items.items).transpose(1, 2)
+
+
+def incidence(numbers: Tensor, atoms: int) -> Tensor:
+    """Which literals each clause holds: (batch, clauses, 2 * atoms), from the numbers in an observation.
+
+    Literals are the atoms, then their negations.
+    """
+    signed = (numbers * atoms).round().long()
+    # Place 0 is for "no literal"; an atom has its own number, its negation one that is larger by ``atoms``.
+    place = torch.where(signed < 0, atoms - signed, signed)
+    held = torch.zeros(*numbers.shape[:2], 2 * atoms + 1, device=numbers.device)
+    return held.scatter_(2, place, 1.0)[:, :, 1:]
+
+
+class ClauseNetwork(nn.Module):
+    """Scores clauses and literals by shared networks, in the light of the whole state.
+
+    Literals are told about the clauses that hold them and about those that hold their negation, clauses
+    about their literals: ``rounds`` times. Sums over clauses and literals, maxima among them, are what the
+    answers and the value are made of.
+
+    The confidence is not learned: it follows the probability that the network itself gives the answer
+    among all answers.
+
+    Args:
+        layout: where things stand in the observation.
+        width: of all hidden layers.
+        rounds: of messages between clauses and literals.
+    """
+
+    def __init__(self, layout: ClauseLayout, width: int = 32, rounds: int = 1) -> None:
+        super().__init__()
+        self.layout = layout
+        clause_features = layout.clauses.features - layout.literals_per_clause
+        num_globals = layout.num_globals - layout.last_globals
+        self.clause_in = nn.Linear(clause_features, width)
+        self.literal_in = nn.Linear(2 * layout.atoms.features, width)
+        self.to_literals = nn.ModuleList(nn.Linear(3 * width, width) for _ in range(rounds))
+        self.to_clauses = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(rounds))
+        self.summary = nn.Linear(num_globals + 4 * width, 2 * width)
+        self.clause_context = nn.Linear(2 * width, width)
+        self.literal_context = nn.Linear(2 * width, width)
+        self.clause_out = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+        self.literal_out = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+        others = layout.answers[0] + layout.answers[1] - (layout.atoms.first_action + 2 * layout.atoms.items)
+        self.other_out = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, others))
+        self.value_out = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU())
+        self.register_buffer("levels", torch.tensor(layout.levels))
+        self.latent_dim_pi = layout.answers[0] + layout.answers[1] + len(layout.levels)
+        self.latent_dim_vf = width
+
+    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
+        clauses, literals, summary = self._read(observation)
+        return self._logits(observation, clauses, literals, summary), self._value(observation, summary)
+
+    def forward_actor(self, observation: Tensor) -> Tensor:
+        """Logits of all actions (batch, actions)."""
+        return self._logits(observation, *self._read(observation))
+
+    def forward_critic(self, observation: Tensor) -> Tensor:
+        """Features of the value (batch, width)."""
+        return self._value(observation, self._read(observation)[2])
+
+    def _read(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Clauses (batch, clauses, width), literals (batch, literals, width), summary (batch, 2 * width)."""
+        layout = self.layout
+        shown = items_of(observation, layout.clauses)
+        atoms = items_of(observation, layout.atoms)
+        named = layout.literals_per_clause
+        held = incidence(shown[:, :, -named:], layout.atoms.items)
+        literals = torch.cat([atoms, -atoms], dim=1)
+        literals = torch.relu(self.literal_in(torch.cat([literals.relu(), (-literals).relu()], dim=2)))
+        clauses = torch.relu(self.clause_in(shown[:, :, :-named]))
+        half = layout.atoms.items
+        for to_literals, to_clauses in zip(self.to_literals, self.to_clauses, strict=True):
+            heard = held.transpose(1, 2) @ clauses
+            opposite = torch.cat([heard[:, half:], heard[:, :half]], dim=1)
+            literals = torch.relu(to_literals(torch.cat([literals, heard, opposite], dim=2)))
+            clauses = torch.relu(to_clauses(torch.cat([clauses, held @ literals], dim=2)))
+        seen = [clauses.mean(1), clauses.amax(1), literals.mean(1), literals.amax(1)]
+        state = observation[:, : layout.num_globals - layout.last_globals]
+        summary = torch.relu(self.summary(torch.cat([state, *seen], dim=1)))
+        return clauses, literals, summary
+
+    def _logits(self, observation: Tensor, clauses: Tensor, literals: Tensor, summary: Tensor) -> Tensor:
+        clauses = torch.relu(clauses + self.clause_context(summary)[:, None])
+        literals = torch.relu(literals + self.literal_context(summary)[:, None])
+        others = self.other_out(summary)
+        scores = (self.clause_out(clauses)[:, :, 0], self.literal_out(literals)[:, :, 0], others)
+        return torch.cat([*scores, self._confidence(observation, others)], dim=1)
+
+    def _value(self, observation: Tensor, summary: Tensor) -> Tensor:
+        """Nothing is to be earned once the answer is given."""
+        answered = observation[:, self.layout.num_globals - self.layout.last_globals, None]
+        return self.value_out(summary) * (1 - answered)
+
+    def _confidence(self, observation: Tensor, others: Tensor) -> Tensor:
+        """Logits of the levels of confidence, highest near the probability of the answer that was given."""
+        answers = self.layout.answers[1]
+        given = observation[:, self.layout.num_globals - answers : self.layout.num_globals]
+        probability = (others[:, -answers:].detach().softmax(dim=1) * given).sum(dim=1, keepdim=True)
+        return -(((self.levels - probability) / _SHARPNESS) ** 2)
+
+
+_SHARPNESS = 0.05
+"""How far from the probability of the answer a level of confidence may lie, roughly."""
+
+
+class ClausePolicy(MaskableActorCriticPolicy):
+    """Actor-critic over ``ClauseNetwork``; takes its arguments ``layout``, ``width`` and ``rounds``."""
+
+    def __init__(
+        self, *args: Any, layout: ClauseLayout, width: int = 32, rounds: int = 1, **kwargs: Any
+    ) -> None:
+        self._network = (layout, width, rounds)
+        super().__init__(*args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = ClauseNetwork(*self._network)
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        self.action_net = nn.Identity()  # the network's output are the logits
+        for head in (
+            self.mlp_extractor.clause_out,
+            self.mlp_extractor.literal_out,
+            self.mlp_extractor.other_out,
+        ):
+            nn.init.orthogonal_(head[-1].weight, gain=0.01)
+        nn.init.constant_(self.mlp_extractor.literal_out[-1].bias, -3.0)
+        nn.init.constant_(self.mlp_extractor.other_out[-1].bias, -1.0)
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)

@@ -1,0 +1,62 @@
+"""What the numbers of a flat observation stand for: sets of items, and which actions point at them.
+
+A network that treats all items of a set alike needs to know where they are. A domain that declares its
+layout gets such a network from ``etude_gym.agents`` without either importing the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ItemSet:
+    """Items of one kind, in an observation that holds one block of ``items`` numbers for each feature.
+
+    Attributes:
+        name: what the items are.
+        start: index of the first feature of the first item.
+        items: how many there are.
+        features: how many features each of them has.
+        first_action: actions ``first_action + head * items + item`` point at the items.
+        heads: how many actions point at each item.
+    """
+
+    name: str
+    start: int
+    items: int
+    features: int
+    first_action: int
+    heads: int
+
+    @property
+    def stop(self) -> int:
+        """Index after the last feature."""
+        return self.start + self.items * self.features
+
+
+@dataclass(frozen=True)
+class ClauseLayout:
+    """The layout of an observation of clauses over atoms.
+
+    The last features of a clause name its literals: the number of the atom from 1 on, divided by the number
+    of atoms, negative for a negated atom, 0 for none. The features of an atom are signed: those of its
+    negation have the opposite sign.
+
+    Attributes:
+        num_globals: the observation begins with so many numbers about the whole state.
+        clauses: the clauses; one action points at each.
+        literals_per_clause: how many of a clause's features name literals.
+        atoms: the atoms; one action points at each, and one at its negation.
+        last_globals: how many of the globals, at the end, tell which answer was given.
+        answers: first action and number of the answers.
+        levels: the probability of being right that each of the actions after the answers states.
+    """
+
+    num_globals: int
+    clauses: ItemSet
+    literals_per_clause: int
+    atoms: ItemSet
+    last_globals: int
+    answers: tuple[int, int]
+    levels: tuple[float, ...]
