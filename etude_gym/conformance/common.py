@@ -89,12 +89,16 @@ def describe(domain: Domain, tasks: TaskBatch, i: int) -> str:
     return f"task {i} (key {tasks.keys[i]}, difficulty {difficulty}, family {family!r})"
 
 
-def same(first: Observations, second: Observations) -> bool:
-    """Whether two observations (arrays or dictionaries of arrays) are equal bit for bit."""
+def same(first: Any, second: Any) -> bool:
+    """Whether two arrays, or dictionaries or tuples of them, are equal; not a number equals itself."""
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    if isinstance(first, tuple):
+        return len(first) == len(second) and all(map(same, first, second))
     first, second = np.asarray(first), np.asarray(second)
-    return first.dtype == second.dtype and first.shape == second.shape and bool(np.all(first == second))
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    return bool(np.all((first == second) | ((first != first) & (second != second))))
 
 
 def differing_rows(first: Observations, second: Observations) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from etude_gym.conformance.common import (
     make_vector,
     random_actions,
     random_tasks,
+    same,
 )
 from etude_gym.domain import Domain, Reply
 from etude_gym.randomness import mix
@@ -221,10 +222,7 @@ def text_front(env_id: str, size: Size) -> str:
         for reply in (*JUNK, prompt, prompt[::-1], prompt[: len(prompt) // 2]):
             _check_reply(domain, domain.parse(moment.worlds, row, reply), reply)
     after = domain.outcome(moment.worlds, rows)
-    expect(
-        all((before[name] == after[name]).all() for name in before),
-        "Reading a prompt or a reply changes a task.",
-    )
+    expect(same(before, after), "Reading a prompt or a reply changes a task.")
     return f"prompts of up to {max(map(len, prompts))} characters, {20 * (len(JUNK) + 3)} replies"
 
 
