@@ -115,7 +115,12 @@ class Domain(ABC):
 
     @abstractmethod
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components."""
+        """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components.
+
+        Where the agent says how sure it is of its answer, "confidence" (float64) is the probability it
+        stated, NaN as long as there is no answer, and "correct" (bool) whether the answer is right. The
+        score does not depend on them; see ``etude_gym.confidence``.
+        """
 
     @abstractmethod
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:

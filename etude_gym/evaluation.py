@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.agent import Agent, choose, make_agent
+from etude_gym.confidence import Calibration
 from etude_gym.difficulty import NUM_BANDS, Difficulty, DifficultySpace, band_edges
 from etude_gym.domain import Domain
 from etude_gym.environment import observation_allocator, take
@@ -22,6 +25,19 @@ CHANCE_TASKS = 500
 
 _CANDIDATES = 64
 _FIRST_COUNTER = 1 << 40
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorResult:
+    """What an agent did on the anchor tasks of a checkpoint.
+
+    Attributes:
+        scores: raw scores in [0, 1], shape (cells, per_cell).
+        calibration: of the confidence stated, over all cells; None in a domain without confidence.
+    """
+
+    scores: NDArray[np.float64]
+    calibration: Calibration | None
 
 
 def rollout(domain: Domain, tasks: TaskBatch, agent: Agent) -> dict[str, NDArray[Any]]:
@@ -104,10 +120,8 @@ def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, sal
     return TaskBatch(keys, np.concatenate(difficulty), np.concatenate(family).astype(np.int64))
 
 
-def score_anchors(
-    domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int
-) -> NDArray[np.float64]:
-    """Score an agent on the anchor tasks of a checkpoint.
+def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int) -> AnchorResult:
+    """Score an agent on the anchor tasks of a checkpoint, and measure the confidence it stated.
 
     Args:
         domain: the domain.
@@ -116,11 +130,23 @@ def score_anchors(
         per_cell: tasks in each cell.
         salt: secret of the run.
 
-    Returns:
-        float64 array of shape (cells, per_cell).
+    Raises:
+        ValueError: if the domain's outcomes hold confidence that is no probability.
     """
-    scores = rollout(domain, stratified_tasks(domain, "anchor", checkpoint, per_cell, salt), agent)["score"]
-    return np.asarray(scores, dtype=np.float64).reshape(-1, per_cell)
+    outcomes = rollout(domain, stratified_tasks(domain, "anchor", checkpoint, per_cell, salt), agent)
+    scores = np.asarray(outcomes["score"], dtype=np.float64).reshape(-1, per_cell)
+    return AnchorResult(scores, _calibration(domain, outcomes))
+
+
+def _calibration(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Calibration | None:
+    if "confidence" not in outcomes:
+        return None
+    if "correct" not in outcomes:
+        raise ValueError(
+            f'The outcomes of {domain.name} hold "confidence" but not "correct": confidence is measured '
+            "against whether the answer was right. Add the column, or leave both out."
+        )
+    return Calibration.from_answers(outcomes["confidence"], outcomes["correct"])
 
 
 def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:

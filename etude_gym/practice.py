@@ -217,14 +217,16 @@ class PracticeRun:
         started, cpu = time.perf_counter(), time.process_time()
         compute = self.meter.training("flops")
         index = self.tracker.index(compute)
-        scores = score_anchors(self.domain, self.learner, index, self.config.items, self.salt)
-        point = CurvePoint(index, compute, int(self.meter.training("env_steps")), scores)
+        result = score_anchors(self.domain, self.learner, index, self.config.items, self.salt)
+        point = CurvePoint(index, compute, int(self.meter.training("env_steps")), result.scores)
         self._add_point(point)
         self.meter.add(
             "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
         )
         self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
         record = point_record(point, self.tracker.cells, self.tracker.chance)
+        if result.calibration is not None:
+            record["calibration"] = result.calibration.record()
         self.run.append(CURVE, self.turn, record)
         self.board.curve(record)
 

@@ -44,14 +44,19 @@ class TensorBoardLog:
             self.practice(record)
 
     def curve(self, record: Mapping[str, Any]) -> None:
-        """Draw a checkpoint: chance-corrected anchor score, overall and by cell."""
+        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; calibration if recorded."""
         values = {}
         for cell in record["cells"]:
             mean = sum(cell["scores"]) / len(cell["scores"])
             values[f"anchor_score_{cell['family']}_band_{cell['band']}"] = (mean - cell["chance"]) / (
                 1 - cell["chance"]
             )
-        self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values})
+        calibration = {
+            f"calibration/{name}": value
+            for name in ("brier", "skill")
+            if (value := record.get("calibration", {}).get(name)) is not None
+        }
+        self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **calibration})
 
     def practice(self, record: Mapping[str, Any]) -> None:
         """Draw a turn of practice: success, difficulty per axis, what the sampler believes."""

@@ -65,7 +65,7 @@ def pilot_curve(pilot: Pilot, seed: int) -> NDArray[np.float64]:
     for point in range(POINTS + 1):
         learner.learn(env, pilot.budget * point / POINTS)
         compute = sum(flops for line, flops in learner.flops.items() if line != "evaluation")
-        score = score_anchors(domain, learner, point, pilot.items, salt=seed).mean()
+        score = score_anchors(domain, learner, point, pilot.items, salt=seed).scores.mean()
         curve.append((compute, score))
         print(f"seed {seed}: {compute:.3g} FLOPs, score {score:.3f}", flush=True)
     return np.array(curve)

@@ -431,7 +431,7 @@ def test_a_learner_of_ones_own_learns():
     before = score_anchors(domain, learner, 0, per_cell=200, salt=1)
     learner.learn(make_vector(num_envs=64), 1e9)
     after = score_anchors(domain, learner, 0, per_cell=200, salt=1)
-    assert before[0].mean() < 0.01 < 0.04 < after[0].mean()
+    assert before.scores[0].mean() < 0.01 < 0.04 < after.scores[0].mean()
 
 
 def test_a_learner_of_ones_own_runs_an_experiment_by_its_name(tmp_path):
