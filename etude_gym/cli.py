@@ -32,6 +32,7 @@ DESCRIPTION = """Practice agents on generated tasks; measure how fast they learn
 First steps: etude list, etude play, etude practice --preset quick."""
 
 PICTURE = "learning_curves.png"
+CONFIDENCE_PICTURE = "confidence.png"
 RESULTS = "comparison.json"
 
 console = Console()
@@ -233,7 +234,7 @@ def _say(line: str) -> None:
 def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
     """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
     from etude_gym.comparison import compare, write_hyperparameters
-    from etude_gym.plots import draw_comparison
+    from etude_gym.plots import draw_comparison, draw_confidence
     from etude_gym.run import write_json
     from etude_gym.tables import all_tables
 
@@ -244,6 +245,9 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
     try:
         draw_comparison(comparison, out / PICTURE)
         _say(f"Picture: {out / PICTURE}")
+        if comparison.calibrations:
+            draw_confidence(comparison, out / CONFIDENCE_PICTURE)
+            _say(f"Picture: {out / CONFIDENCE_PICTURE}")
     except MissingExtra as missing:
         _say(f"No picture. {missing}")
     write_hyperparameters(comparison)

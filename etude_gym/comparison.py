@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from etude_gym.confidence import Calibration
 from etude_gym.curves import LearningCurve, from_records
 from etude_gym.errors import check_name
 from etude_gym.experiment import REFERENCE_ARM
@@ -35,6 +36,7 @@ class LoadedRun:
         curve: its anchor scores.
         repeated_flops: what was done again after interruptions, outside the curve.
         anchor_salt: which anchor tasks it answered.
+        calibration: of the confidence stated at the last checkpoint; None if there was none.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class LoadedRun:
     curve: LearningCurve
     repeated_flops: float
     anchor_salt: int
+    calibration: Calibration | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class ArmResult:
         milestones: compute to parts of the reference's gain.
         final: mean chance-corrected anchor score at the horizon.
         repeated_flops: compute done again after interruptions, over all seeds; outside the curves.
+        calibration: of the confidence stated at the last checkpoint, all seeds pooled; None if there was
+            none.
     """
 
     arm: str
@@ -70,6 +75,15 @@ class ArmResult:
     milestones: tuple[Milestone, ...]
     final: float
     repeated_flops: float
+    calibration: Calibration | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data; "calibration" is there only if confidence was stated."""
+        record = asdict(self)
+        del record["calibration"]
+        if self.calibration is not None:
+            record["calibration"] = self.calibration.record()
+        return record
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,13 @@ class Comparison:
     left_out: tuple[str, ...]
     same_anchors: bool
 
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """Calibration of the arms that stated confidence, by Brier score, the best first."""
+        stated = {arm.arm: arm.calibration for arm in self.arms if arm.calibration is not None}
+        order = sorted(stated, key=lambda arm: float("inf") if (b := stated[arm].brier) is None else b)
+        return {arm: stated[arm] for arm in order}
+
     def to_json(self) -> dict[str, Any]:
         """The results as plain data."""
         return {
@@ -110,7 +131,7 @@ class Comparison:
             "runs": {arm: [str(run.folder) for run in runs] for arm, runs in self.runs.items()},
             "left_out": self.left_out,
             "same_anchors": self.same_anchors,
-            "arms": [asdict(arm) for arm in self.arms],
+            "arms": [arm.to_json() for arm in self.arms],
         }
 
 
@@ -144,13 +165,15 @@ def load_run(folder: Path) -> LoadedRun:
     run = Run(folder)
     if not run.finished:
         raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
+    records = run.read(CURVE)
     try:
         return LoadedRun(
             folder,
             RunConfig.read(folder),
-            from_records(run.read(CURVE)),
+            from_records(records),
             float(read_json(folder / COMPUTE)["repeated"]["flops"]),
             int(read_json(folder / RECORD)["anchor_salt"]),
+            Calibration.from_record(records[-1]["calibration"]) if "calibration" in records[-1] else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise IncompleteRun(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
@@ -238,7 +261,14 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
         milestones=milestones(curves, base, horizon),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
         repeated_flops=sum(run.repeated_flops for run in runs),
+        calibration=_pooled([run.calibration for run in runs]),
     )
+
+
+def _pooled(calibrations: Sequence[Calibration | None]) -> Calibration | None:
+    """All seeds together; None unless every one of them stated confidence."""
+    stated = [calibration for calibration in calibrations if calibration is not None]
+    return Calibration.pooled(stated) if len(stated) == len(calibrations) else None
 
 
 def write_hyperparameters(comparison: Comparison) -> None:

@@ -13,6 +13,13 @@ from etude_gym.practice_efficiency import Milestone, PracticeEfficiency
 
 UNKNOWN = "–"
 
+CALIBRATION_NOTES = (
+    "Brier: mean squared difference between stated confidence and being right, 0 the best. skill: the share "
+    "of it saved against stating the share correct throughout, which has 0. Episodes that ended without an "
+    "answer are left out: whoever answers only easy tasks looks better."
+)
+"""How to read the table of confidence."""
+
 
 def efficiency_table(comparison: Comparison) -> Table:
     """Practice Efficiency of every arm with its interval; the difference of areas where it is undefined."""
@@ -130,6 +137,25 @@ def milestone_notes(comparison: Comparison) -> str:
     return "In brackets: compute saved against the reference. > 1: not reached by most seeds."
 
 
+def calibration_table(comparison: Comparison) -> Table:
+    """How well stated confidence agrees with how often answers were right, by arm, the best first."""
+    table = _table("Brier", "skill", "confidence", "correct", "unanswered")
+    for arm, calibration in comparison.calibrations.items():
+        table.add_row(
+            arm,
+            _or_unknown(calibration.brier, ".3f"),
+            _or_unknown(calibration.skill, "+z.3f"),
+            _or_unknown(calibration.mean_confidence, ".3f"),
+            _or_unknown(calibration.share_correct, ".3f"),
+            f"{calibration.unanswered} of {calibration.answered + calibration.unanswered}",
+        )
+    return table
+
+
+def _or_unknown(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
 def closing_notes(comparison: Comparison) -> str:
     """What was spent beside the curves, and what is missing."""
     notes = []
@@ -157,7 +183,19 @@ def all_tables(comparison: Comparison) -> Group:
         _title("Milestones: median compute, in units of H, to a share of the reference's gain"),
         milestone_table(comparison),
         _notes(milestone_notes(comparison)),
+        *_calibration(comparison),
         *((_notes(closing),) if closing else ()),
+    )
+
+
+def _calibration(comparison: Comparison) -> tuple[Table | Text, ...]:
+    """What is printed on confidence: nothing where none was stated."""
+    if not comparison.calibrations:
+        return ()
+    return (
+        _title("Confidence at the last checkpoint, all seeds pooled, ranked by Brier score"),
+        calibration_table(comparison),
+        _notes(CALIBRATION_NOTES),
     )
 
 
