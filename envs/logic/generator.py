@@ -29,6 +29,7 @@ from etude_gym.envs.logic.kernel import (
     REFUTED,
     RULE,
     SCRATCH,
+    UNKNOWN,
     begin,
     negated,
     number_of,
@@ -351,13 +352,13 @@ def add_distractors(world: Any, sketch: Any, distractors: Any) -> None:
             sort = uniform(key, at + 4)
             kind = RULE
             conditions, alternatives = source, true
-            if sort < 0.4:
+            if sort < 0.35:
                 conditions, alternatives = source | false, other
                 if uniform(key, at + 5) < 0.3:
                     alternatives = negated(world.query)
-            elif sort < 0.5:
+            elif sort < 0.4:
                 conditions, alternatives = false, other
-            elif sort < 0.65 and choices < MAX_CHOICES:
+            elif sort < 0.55 and choices < MAX_CHOICES:
                 kind = DISJUNCTION
                 alternatives = other | true
             if alternatives & conditions != 0 or negated(alternatives) & conditions != 0:
@@ -409,6 +410,19 @@ def list_literals(world: Any) -> None:
 
 
 @kernel
+def note_proof(world: Any) -> None:
+    """Note which premises make the proof, or contradict each other: none of them can be spared."""
+    world.proof = 0
+    for i in range(world.num_premises):
+        role = world.role[i]
+        unneeded = (role == OPPOSING and world.status == ENTAILED) or (
+            role == SUPPORTING and world.status == REFUTED
+        )
+        if role != LOOSE and world.status != UNKNOWN and not unneeded:
+            world.proof |= np.uint32(1) << np.uint32(i)
+
+
+@kernel
 def set_limits(world: Any, scratch: Any) -> None:
     """Measure the reference solution, and leave room for more than it needs.
 
@@ -438,6 +452,7 @@ def generate_world(
     shuffle_premises(world)
     list_literals(world)
     decide(world, stack)
+    note_proof(world)
     set_limits(world, scratch)
 
 

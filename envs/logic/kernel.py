@@ -37,9 +37,11 @@ ANSWER = RETRACT + 1
 CONFIDE = ANSWER + NUM_STATUSES
 NUM_ACTIONS = CONFIDE + NUM_LEVELS
 
-BARE = 0.05
+BARE = 0.02
 """Score of a right answer without any support."""
-WASTE = 0.04
+PARTIAL = 0.4
+"""Support by a proof of which all but a little is made; it grows with the share that is made."""
+WASTE = 0.05
 """Share of the score that each action beyond those of the reference costs."""
 MOST_WASTE = 0.6
 """The most that wasted actions can cost."""
@@ -59,6 +61,7 @@ WORLD = np.dtype(
         ("query", np.uint32),
         ("atoms", np.uint32),  # literals, of either sign, of the atoms that occur
         ("positive", np.uint32),  # one literal of each atom: with these, every rule is a Horn clause
+        ("proof", np.uint32),  # bit i is set for premises of the proof, or of a minimal set in contradiction
         ("model", np.uint32, (2,)),  # models of the premises: one with the query true, one with it false
         ("family", np.uint8),
         ("status", np.uint8),
@@ -283,19 +286,26 @@ def retract(world: Any) -> None:
 
 
 @kernel
-def support(world: Any, status: Any) -> Any:
-    """Share of what a status needs that has been shown.
+def is_shown(world: Any, status: Any) -> Any:
+    """Whether a status other than unknown is shown, by a proof or contradiction without assumptions."""
+    if status == INCONSISTENT:
+        return world.contradiction & (world.depth == 0)
+    query = negated(world.query) if status == REFUTED else world.query
+    return world.known[0] & query != 0
 
-    A proof or a contradiction that rests on no assumption; for "unknown" two models, half for each.
+
+@kernel
+def support(world: Any, status: Any) -> Any:
+    """Share of what a right status needs that has been shown.
+
+    For "unknown" two models, half for each. Otherwise all of it, or as much as the share of the premises
+    of the certificate that were of use is worth.
     """
-    query = world.query
     if status == UNKNOWN:
         return (world.reached[0] + world.reached[1]) / 2
-    if status == INCONSISTENT:
-        return 1.0 * (world.contradiction & (world.depth == 0))
-    if status == REFUTED:
-        query = negated(query)
-    return 1.0 * (world.known[0] & query != 0)
+    if is_shown(world, status):
+        return 1.0
+    return PARTIAL * number_of(world.applied & world.proof) / max(1, number_of(world.proof))
 
 
 @kernel
