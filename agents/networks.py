@@ -36,39 +36,46 @@ def incidence(numbers: Tensor, atoms: int) -> Tensor:
 class ClauseNetwork(nn.Module):
     """Scores clauses and literals by shared networks, in the light of the whole state.
 
-    Literals are told about the clauses that hold them and about those that hold their negation, clauses
-    about their literals: ``rounds`` times. Sums over clauses and literals, maxima among them, are what the
-    answers and the value are made of.
+    Literals are told about the clauses that hold them and about those that hold their negation, then
+    clauses about their literals. Means and maxima over clauses and literals are what the answers and the
+    value are made of.
 
     The confidence is not learned: it follows the probability that the network itself gives the answer
     among all answers.
 
     Args:
         layout: where things stand in the observation.
-        width: of all hidden layers.
-        rounds: of messages between clauses and literals.
+        width: numbers that stand for a clause; half as many for a literal, a quarter for a message.
     """
 
-    def __init__(self, layout: ClauseLayout, width: int = 32, rounds: int = 1) -> None:
+    def __init__(self, layout: ClauseLayout, width: int = 32) -> None:
         super().__init__()
         self.layout = layout
-        clause_features = layout.clauses.features - layout.literals_per_clause
+        literal_width, message_width = width // 2, width // 4
+        others = layout.answers[0] + layout.answers[1] - layout.atoms.stop_action
+        self.clause_in = nn.Linear(layout.clauses.features - layout.literals_per_clause, width)
+        self.to_literals = nn.Linear(width, message_width)
+        self.literal_in = nn.Linear(2 * layout.atoms.features + 2 * message_width, literal_width)
+        self.to_clauses = nn.Linear(literal_width, message_width)
+        self.clause_hidden = nn.Linear(width + message_width, width)
         num_globals = layout.num_globals - layout.last_globals
-        self.clause_in = nn.Linear(clause_features, width)
-        self.literal_in = nn.Linear(2 * layout.atoms.features, width)
-        self.to_literals = nn.ModuleList(nn.Linear(3 * width, width) for _ in range(rounds))
-        self.to_clauses = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(rounds))
-        self.summary = nn.Linear(num_globals + 4 * width, 2 * width)
+        self.summary = nn.Linear(num_globals + 2 * width + 2 * literal_width, 2 * width)
         self.clause_context = nn.Linear(2 * width, width)
-        self.literal_context = nn.Linear(2 * width, width)
-        self.clause_out = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
-        self.literal_out = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
-        others = layout.answers[0] + layout.answers[1] - (layout.atoms.first_action + 2 * layout.atoms.items)
-        self.other_out = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, others))
-        self.value_out = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU())
+        self.literal_context = nn.Linear(2 * width, literal_width)
+        self.clause_out = nn.Linear(width, 1)
+        self.literal_out = nn.Linear(literal_width, 1)
+        self.other_hidden = nn.Linear(2 * width, width)
+        self.other_out = nn.Linear(width, others)
+        self.value_hidden = nn.Linear(2 * width, width)
         self.register_buffer("levels", torch.tensor(layout.levels))
         self.latent_dim_pi = layout.answers[0] + layout.answers[1] + len(layout.levels)
         self.latent_dim_vf = width
+
+    def prefer_clauses(self) -> None:
+        """Begin with a policy that seldom assumes and seldom answers: there is little to be earned so."""
+        for head, bias in ((self.clause_out, 0.0), (self.literal_out, -3.0), (self.other_out, -1.0)):
+            nn.init.orthogonal_(head.weight, gain=0.01)
+            nn.init.constant_(head.bias, bias)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
@@ -84,37 +91,35 @@ class ClauseNetwork(nn.Module):
         return self._value(observation, self._read(observation)[2])
 
     def _read(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Clauses (batch, clauses, width), literals (batch, literals, width), summary (batch, 2 * width)."""
+        """Clauses (batch, clauses, width), literals (batch, literals, width / 2), summary."""
         layout = self.layout
         shown = items_of(observation, layout.clauses)
         atoms = items_of(observation, layout.atoms)
         named = layout.literals_per_clause
-        held = incidence(shown[:, :, -named:], layout.atoms.items)
-        literals = torch.cat([atoms, -atoms], dim=1)
-        literals = torch.relu(self.literal_in(torch.cat([literals.relu(), (-literals).relu()], dim=2)))
-        clauses = torch.relu(self.clause_in(shown[:, :, :-named]))
-        half = layout.atoms.items
-        for to_literals, to_clauses in zip(self.to_literals, self.to_clauses, strict=True):
-            heard = held.transpose(1, 2) @ clauses
-            opposite = torch.cat([heard[:, half:], heard[:, :half]], dim=1)
-            literals = torch.relu(to_literals(torch.cat([literals, heard, opposite], dim=2)))
-            clauses = torch.relu(to_clauses(torch.cat([clauses, held @ literals], dim=2)))
+        held = incidence(shown[:, :, :named], layout.atoms.items)
+        clauses = torch.relu(self.clause_in(shown[:, :, named:]))
+        heard = held.transpose(1, 2) @ self.to_literals(clauses)
+        opposite = heard.roll(layout.atoms.items, dims=1)
+        signed = torch.cat([atoms, -atoms], dim=1)
+        literals = torch.cat([signed.relu(), (-signed).relu(), heard, opposite], dim=2)
+        literals = torch.relu(self.literal_in(literals))
+        told = held @ self.to_clauses(literals)
+        clauses = torch.relu(self.clause_hidden(torch.cat([clauses, told], dim=2)))
         seen = [clauses.mean(1), clauses.amax(1), literals.mean(1), literals.amax(1)]
         state = observation[:, : layout.num_globals - layout.last_globals]
-        summary = torch.relu(self.summary(torch.cat([state, *seen], dim=1)))
-        return clauses, literals, summary
+        return clauses, literals, torch.relu(self.summary(torch.cat([state, *seen], dim=1)))
 
     def _logits(self, observation: Tensor, clauses: Tensor, literals: Tensor, summary: Tensor) -> Tensor:
         clauses = torch.relu(clauses + self.clause_context(summary)[:, None])
         literals = torch.relu(literals + self.literal_context(summary)[:, None])
-        others = self.other_out(summary)
+        others = self.other_out(torch.relu(self.other_hidden(summary)))
         scores = (self.clause_out(clauses)[:, :, 0], self.literal_out(literals)[:, :, 0], others)
         return torch.cat([*scores, self._confidence(observation, others)], dim=1)
 
     def _value(self, observation: Tensor, summary: Tensor) -> Tensor:
         """Nothing is to be earned once the answer is given."""
         answered = observation[:, self.layout.num_globals - self.layout.last_globals, None]
-        return self.value_out(summary) * (1 - answered)
+        return torch.relu(self.value_hidden(summary)) * (1 - answered)
 
     def _confidence(self, observation: Tensor, others: Tensor) -> Tensor:
         """Logits of the levels of confidence, highest near the probability of the answer that was given."""
@@ -129,12 +134,10 @@ _SHARPNESS = 0.05
 
 
 class ClausePolicy(MaskableActorCriticPolicy):
-    """Actor-critic over ``ClauseNetwork``; takes its arguments ``layout``, ``width`` and ``rounds``."""
+    """Actor-critic over ``ClauseNetwork``; takes its arguments ``layout`` and ``width``."""
 
-    def __init__(
-        self, *args: Any, layout: ClauseLayout, width: int = 32, rounds: int = 1, **kwargs: Any
-    ) -> None:
-        self._network = (layout, width, rounds)
+    def __init__(self, *args: Any, layout: ClauseLayout, width: int = 32, **kwargs: Any) -> None:
+        self._network = (layout, width)
         super().__init__(*args, **kwargs)
 
     def _build_mlp_extractor(self) -> None:
@@ -143,12 +146,5 @@ class ClausePolicy(MaskableActorCriticPolicy):
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.action_net = nn.Identity()  # the network's output are the logits
-        for head in (
-            self.mlp_extractor.clause_out,
-            self.mlp_extractor.literal_out,
-            self.mlp_extractor.other_out,
-        ):
-            nn.init.orthogonal_(head[-1].weight, gain=0.01)
-        nn.init.constant_(self.mlp_extractor.literal_out[-1].bias, -3.0)
-        nn.init.constant_(self.mlp_extractor.other_out[-1].bias, -1.0)
+        self.mlp_extractor.prefer_clauses()
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)

@@ -41,7 +41,6 @@ class MaskablePPOLearner:
         policy: "mlp", or "clauses" for domains with a layout of clauses: see ``agents.networks``.
         network: widths of the hidden layers, for the policy and for the value function; the one width of
             the clause network.
-        rounds: of messages in the clause network.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
         n_epochs: passes over the collected steps in an update.
@@ -60,7 +59,6 @@ class MaskablePPOLearner:
         horizon: float = 0.0,
         policy: str = "mlp",
         network: tuple[int, ...] = (128, 128),
-        rounds: int = 1,
         n_steps: int = 64,
         batch_size: int = 1024,
         n_epochs: int = 6,
@@ -74,7 +72,7 @@ class MaskablePPOLearner:
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0
         self._random_state: Any = None
-        policy_class, policy_arguments = _policy(domain, policy, network, rounds)
+        policy_class, policy_arguments = _policy(domain, policy, network)
         self.model = MaskablePPO(
             policy_class,
             env=None,  # type: ignore[arg-type]
@@ -198,7 +196,7 @@ class MaskablePPOLearner:
         self._evaluation_flops = state["evaluation_flops"]
 
 
-def _policy(domain: Domain, name: str, network: tuple[int, ...], rounds: int) -> tuple[Any, dict[str, Any]]:
+def _policy(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
     """The policy class that Stable-Baselines3 is given, and its arguments."""
     check_name("policy", name, POLICIES)
     if name == "mlp":
@@ -210,7 +208,7 @@ def _policy(domain: Domain, name: str, network: tuple[int, ...], rounds: int) ->
             f"policy='clauses' needs a domain with a ClauseLayout and one width, got {domain.name} "
             f"and network={network!r}."
         )
-    return ClausePolicy, {"layout": layout, "width": network[0], "rounds": rounds}
+    return ClausePolicy, {"layout": layout, "width": network[0]}
 
 
 def _random_states() -> tuple[Any, Any, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,10 @@ def prepare_kernels(name: str, entry_points: tuple[Any, ...]) -> None:
     cached = 0
     for cache in {Path(entry_point.stats.cache_path) for entry_point in entry_points}:
         for index in (index for source in sources for index in cache.glob(f"{source.stem}.*.nbi")):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)
-            else:
-                cached += 1
+            with suppress(FileNotFoundError):  # another process may be at the same
+                if index.stat().st_mtime < newest:
+                    index.unlink()
+                else:
+                    cached += 1
     if not cached:
         print(f"etude-gym: compiling the kernels of {name}, once (about 10 seconds) ...", file=sys.stderr)

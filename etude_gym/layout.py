@@ -34,12 +34,17 @@ class ItemSet:
         """Index after the last feature."""
         return self.start + self.items * self.features
 
+    @property
+    def stop_action(self) -> int:
+        """The action after the last one that points at an item."""
+        return self.first_action + self.heads * self.items
+
 
 @dataclass(frozen=True)
 class ClauseLayout:
     """The layout of an observation of clauses over atoms.
 
-    The last features of a clause name its literals: the number of the atom from 1 on, divided by the number
+    The first features of a clause name its literals: the number of the atom from 1 on, divided by the number
     of atoms, negative for a negated atom, 0 for none. The features of an atom are signed: those of its
     negation have the opposite sign.
 

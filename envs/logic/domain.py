@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty import Axis, DifficultySpace
-from etude_gym.domain import Actions, Domain, Masks, Observations, Rows, Solver, Worlds
+from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
 from etude_gym.envs.logic import generator, kernel, oracle
+from etude_gym.errors import check_name
 from etude_gym.kernels import prepare_kernels
 from etude_gym.layout import ClauseLayout, ItemSet
 from etude_gym.tasks import TaskBatch
@@ -45,36 +46,46 @@ AXES = (
 )
 
 
-LAYOUT = ClauseLayout(
-    num_globals=kernel.PREMISES_AT,
-    clauses=ItemSet(
-        "premises",
-        kernel.PREMISES_AT,
-        kernel.MAX_PREMISES,
-        len(kernel.PREMISE_FEATURES),
-        kernel.APPLY,
-        heads=1,
-    ),
-    literals_per_clause=kernel.MAX_LITERALS,
-    atoms=ItemSet(
-        "atoms", kernel.ATOMS_AT, kernel.MAX_ATOMS, len(kernel.ATOM_FEATURES), kernel.ASSUME, heads=2
-    ),
-    last_globals=1 + kernel.NUM_STATUSES,
-    answers=(kernel.ANSWER, kernel.NUM_STATUSES),
-    levels=kernel.CONFIDENCE,
-)
+VARIANTS = ("plain", "hints")
+WORDINGS = ("english", "formal")
+
+
+def _layout(hints: bool) -> ClauseLayout:
+    """The layout of the observation, for networks that treat all premises and all literals alike."""
+    return ClauseLayout(
+        num_globals=kernel.ATOMS_AT,
+        atoms=ItemSet(
+            "atoms", kernel.ATOMS_AT, kernel.MAX_ATOMS, len(kernel.ATOM_FEATURES), kernel.ASSUME, heads=2
+        ),
+        clauses=ItemSet(
+            "premises",
+            kernel.PREMISES_AT,
+            kernel.MAX_PREMISES,
+            len(kernel.PREMISE_FEATURES) + hints * len(kernel.PREMISE_HINTS),
+            kernel.APPLY,
+            heads=1,
+        ),
+        literals_per_clause=kernel.MAX_LITERALS,
+        last_globals=1 + kernel.NUM_STATUSES,
+        answers=(kernel.ANSWER, kernel.NUM_STATUSES),
+        levels=kernel.CONFIDENCE,
+    )
 
 
 class LogicDomain(Domain):
     """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?"""
 
     name: ClassVar[str] = "logic-v0"
-    render_modes: ClassVar[tuple[str, ...]] = ()
+    render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
-    layout: ClassVar[ClauseLayout] = LAYOUT
 
-    def __init__(self) -> None:
-        self.observation_space = gymnasium.spaces.Box(-1.0, 2.0, (kernel.NUM_FEATURES,), np.float32)
+    def __init__(self, observation: str = "plain", wording: str = "english") -> None:
+        check_name("observation variant", observation, VARIANTS)
+        self.wording = check_name("wording", wording, WORDINGS)
+        hints = observation == "hints"
+        size = kernel.NUM_FEATURES_WITH_HINTS if hints else kernel.NUM_FEATURES
+        self.layout = _layout(hints)
+        self.observation_space = gymnasium.spaces.Box(-1.0, 2.0, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
 
     def allocate(self, num_envs: int) -> Worlds:
@@ -135,6 +146,26 @@ class LogicDomain(Domain):
 
     def solvers(self) -> Mapping[str, Solver]:
         return {name: functools.partial(_act, solver) for solver, name in enumerate(oracle.SOLVERS)}
+
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        from etude_gym.envs.logic.text import action_name
+
+        return action_name(worlds[row], action, self.wording)
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> str:
+        from etude_gym.envs.logic.text import describe_state
+
+        return describe_state(worlds[row], self.wording)
+
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.logic.text import write_prompt
+
+        return write_prompt(worlds[row], self.wording)
+
+    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+        from etude_gym.envs.logic.text import parse_reply
+
+        return parse_reply(worlds[row], reply, self.wording)
 
 
 @functools.cache

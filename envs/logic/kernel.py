@@ -80,6 +80,7 @@ WORLD = np.dtype(
         ("depth", np.uint32),
         ("contradiction", np.int32),  # 1 when a premise was found violated at this depth
         ("reached", np.uint8, (2,)),  # 1 when a model with the query true, or false, was reached
+        ("supposed", np.uint32),  # the literal of each atom that was last assumed
         ("applied", np.uint32),  # bit i is set when premise i was of use
         ("in_vain", np.uint32),  # bit i is set when premise i was of no use since knowledge last changed
         ("useless", np.int32),  # actions that brought nothing
@@ -269,6 +270,7 @@ def assume(world: Any, literal: Any) -> None:
     world.depth += 1
     world.assumed[world.depth] = literal
     world.known[world.depth] = known | literal
+    world.supposed = literal | (world.supposed & ~negated(literal))
     world.in_vain = 0
 
 
@@ -353,6 +355,7 @@ def begin(world: Any) -> None:
     world.contradiction = 0
     world.reached[0] = 0
     world.reached[1] = 0
+    world.supposed = 0
     world.applied = 0
     world.in_vain = 0
     world.useless = 0
@@ -369,22 +372,25 @@ def begin(world: Any) -> None:
 # --- What an agent sees ------------------------------------------------------------------------------
 
 PREMISE_FEATURES = (
+    *(f"literal {n}: number of the atom / 16, negative if negated, 0 if none" for n in range(1, 5)),
     "1 if it is a rule",
     "1 if it is a disjunction",
     "1 if it is an exactly-one group",
     "1 if it is satisfied",
-    "literals whose truth is not known / 4",
-    "literals known to be false / 4",
-    "1 if the query is among the literals not known, -1 if its negation is",
-    "1 if it leaves open which of several alternatives holds",
+    "1 if the query is among its literals, -1 if its negation is",
     "1 if it was of use in this episode",
     "1 if it was applied in vain since knowledge last changed",
-    *(f"literal {n}: number of the atom / 16, negative if negated, 0 if none" for n in range(1, 5)),
+)
+PREMISE_HINTS = (
+    "literals whose truth is not known / 4",
+    "literals known to be false / 4",
+    "1 if it leaves open which of several alternatives holds",
 )
 ATOM_FEATURES = (
     "1 if it is known to be true, -1 if false",
     "1 if the atom occurs in this task",
-    "1 if it was assumed to be true, -1 if false",
+    "1 if it is assumed to be true, -1 if false",
+    "1 if it was assumed to be true when it was last assumed, -1 if to be false",
     "1 if it is the query, -1 if its negation is",
 )
 GLOBAL_FEATURES = (
@@ -407,10 +413,12 @@ GLOBAL_FEATURES = (
     "1 if the answer was unknown",
     "1 if the answer was inconsistent",
 )
-# One block for each feature: the globals, then 24 premises for each feature, then 16 atoms for each.
-PREMISES_AT = len(GLOBAL_FEATURES)
-ATOMS_AT = PREMISES_AT + MAX_PREMISES * len(PREMISE_FEATURES)
-NUM_FEATURES = ATOMS_AT + MAX_ATOMS * len(ATOM_FEATURES)
+# One block for each feature: the globals, then 16 atoms for each feature, then 24 premises for each.
+ATOMS_AT = len(GLOBAL_FEATURES)
+PREMISES_AT = ATOMS_AT + MAX_ATOMS * len(ATOM_FEATURES)
+HINTS_AT = PREMISES_AT + MAX_PREMISES * len(PREMISE_FEATURES)
+NUM_FEATURES = HINTS_AT
+NUM_FEATURES_WITH_HINTS = HINTS_AT + MAX_PREMISES * len(PREMISE_HINTS)
 
 _QUARTER = np.float32(1 / 4)
 _SIXTEENTH = np.float32(1 / 16)
@@ -446,32 +454,35 @@ def observe_globals(world: Any, features: Any) -> None:
 
 @kernel
 def observe_premises(world: Any, scratch: Any, features: Any) -> None:
-    """Kind, state and literals of each premise, from the survey in ``scratch``."""
+    """Literals, kind and state of each premise, from the survey in ``scratch``."""
     at = PREMISES_AT
+    for n in range(MAX_LITERALS):
+        for i in range(MAX_PREMISES):
+            features[at + i] = np.float32(world.shown[n, i]) * _SIXTEENTH
+        at += MAX_PREMISES
     query = world.query
     for i in range(MAX_PREMISES):
         kind = world.kind[i]
+        bit = np.uint32(i)
         features[at + i] = kind == RULE
         features[at + MAX_PREMISES + i] = kind == DISJUNCTION
         features[at + 2 * MAX_PREMISES + i] = kind == GROUP
+        features[at + 3 * MAX_PREMISES + i] = np.float32(scratch[PENDING + i] ^ np.uint32(1))
+        features[at + 4 * MAX_PREMISES + i] = sign(world.literals[i], query)
+        features[at + 5 * MAX_PREMISES + i] = np.float32((world.applied >> bit) & np.uint32(1))
+        features[at + 6 * MAX_PREMISES + i] = np.float32((world.in_vain >> bit) & np.uint32(1))
+
+
+@kernel
+def observe_hints(world: Any, scratch: Any, features: Any) -> None:
+    """What a look at the literals of each premise would tell."""
     for i in range(MAX_PREMISES):
         open_ones = scratch[OPEN + i]
         alternatives = open_ones & ~negated(world.conditions[i])
-        pending = scratch[PENDING + i]
-        choice = pending & np.uint32(several(alternatives)) & np.uint32(world.kind[i] != RULE)
-        features[at + 3 * MAX_PREMISES + i] = np.float32(pending ^ np.uint32(1))
-        features[at + 4 * MAX_PREMISES + i] = np.float32(number_of(open_ones)) * _QUARTER
-        features[at + 5 * MAX_PREMISES + i] = np.float32(number_of(scratch[FALSE + i])) * _QUARTER
-        features[at + 6 * MAX_PREMISES + i] = sign(open_ones, query)
-        features[at + 7 * MAX_PREMISES + i] = np.float32(choice)
-    for i in range(MAX_PREMISES):
-        bit = np.uint32(i)
-        features[at + 8 * MAX_PREMISES + i] = np.float32((world.applied >> bit) & np.uint32(1))
-        features[at + 9 * MAX_PREMISES + i] = np.float32((world.in_vain >> bit) & np.uint32(1))
-    for n in range(MAX_LITERALS):
-        for i in range(MAX_PREMISES):
-            shown = np.float32(world.shown[n, i]) * _SIXTEENTH
-            features[at + (10 + n) * MAX_PREMISES + i] = shown
+        choice = scratch[PENDING + i] & np.uint32(several(alternatives)) & np.uint32(world.kind[i] != RULE)
+        features[HINTS_AT + i] = np.float32(number_of(open_ones)) * _QUARTER
+        features[HINTS_AT + MAX_PREMISES + i] = np.float32(number_of(scratch[FALSE + i])) * _QUARTER
+        features[HINTS_AT + 2 * MAX_PREMISES + i] = np.float32(choice)
 
 
 @kernel
@@ -487,15 +498,21 @@ def observe_atoms(world: Any, features: Any) -> None:
         features[at] = sign(known, literal)
         features[at + MAX_ATOMS] = np.float32(world.atoms & literal != 0)
         features[at + 2 * MAX_ATOMS] = sign(assumed, literal)
-        features[at + 3 * MAX_ATOMS] = sign(world.query, literal)
+        features[at + 3 * MAX_ATOMS] = sign(world.supposed, literal)
+        features[at + 4 * MAX_ATOMS] = sign(world.query, literal)
 
 
 @kernel
 def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> None:
-    """Write one row of the observation and of the mask, from the survey in ``scratch``."""
+    """Write one row of the observation and of the mask, from the survey in ``scratch``.
+
+    Hints are written if there is room for them.
+    """
     observe_globals(world, features)
     observe_premises(world, scratch, features)
     observe_atoms(world, features)
+    if len(features) == NUM_FEATURES_WITH_HINTS:
+        observe_hints(world, scratch, features)
     legal_actions(world, scratch, mask)
 
 
