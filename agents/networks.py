@@ -73,7 +73,7 @@ class ClauseNetwork(nn.Module):
 
     def prefer_clauses(self) -> None:
         """Begin with a policy that seldom assumes and seldom answers: there is little to be earned so."""
-        for head, bias in ((self.clause_out, 0.0), (self.literal_out, -3.0), (self.other_out, -1.0)):
+        for head, bias in ((self.clause_out, 0.0), (self.literal_out, -2.5), (self.other_out, -1.0)):
             nn.init.orthogonal_(head.weight, gain=0.01)
             nn.init.constant_(head.bias, bias)
 

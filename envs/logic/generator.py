@@ -47,7 +47,6 @@ MIN_LENGTH, MAX_LENGTH = BRANCH, 8
 MAX_CONSTRAINTS = 3
 MAX_DISTRACTORS = 10
 MAX_CHOICES = 2  # distractors that leave a choice
-NO_LIMIT = 1000
 
 # Places in the sketch, an array of words that holds what the generator decides before it writes premises.
 LITERAL = 0  # the literal that stands for each atom of the anatomy
@@ -301,7 +300,8 @@ def lay_arguments(world: Any, sketch: Any, context: Any) -> None:
     world.query = sketch[LITERAL + atom]
     supporting = status in (ENTAILED, INCONSISTENT)
     opposing = status in (REFUTED, INCONSISTENT)
-    sketch[NEEDED] = atom + 1 + 2 * (BRANCH - 1) + (BRANCH - 1 if status == INCONSISTENT else 0) + 1
+    branches = 3 if status == INCONSISTENT else 2
+    sketch[NEEDED] = atom + 1 + branches * (BRANCH - 1) + 1
     lay_common_part(world, sketch, COMMON)
     stated = 0
     incomplete = 0
@@ -352,12 +352,15 @@ def add_distractors(world: Any, sketch: Any, distractors: Any) -> None:
             sort = uniform(key, at + 4)
             kind = RULE
             conditions, alternatives = source, true
-            if sort < 0.35:
+            if uniform(key, at + 5) < idle / free:
+                alternatives = negated(false)
+            if sort < 0.3:
                 conditions, alternatives = source | false, other
-                if uniform(key, at + 5) < 0.3:
+                if uniform(key, at + 6) < 0.3:
                     alternatives = negated(world.query)
             elif sort < 0.4:
-                conditions, alternatives = false, other
+                # What nothing fulfills looks as if something might fulfill it.
+                conditions, alternatives = sketch[LITERAL + needed + below(key, at + 7, idle)], false
             elif sort < 0.55 and choices < MAX_CHOICES:
                 kind = DISJUNCTION
                 alternatives = other | true
@@ -423,16 +426,11 @@ def note_proof(world: Any) -> None:
 
 
 @kernel
-def set_limits(world: Any, scratch: Any) -> None:
-    """Measure the reference solution, and leave room for more than it needs.
-
-    The limit depends on the number of premises alone: it says nothing about the status.
-    """
-    world.step_limit = NO_LIMIT
+def measure_reference(world: Any, scratch: Any) -> None:
+    """Carry out the reference solution, to know how many actions it takes."""
     begin(world)
     run_oracle(world, scratch)
     world.reference_actions = world.steps
-    world.step_limit = 2 * world.num_premises + 24
     begin(world)
 
 
@@ -453,7 +451,7 @@ def generate_world(
     list_literals(world)
     decide(world, stack)
     note_proof(world)
-    set_limits(world, scratch)
+    measure_reference(world, scratch)
 
 
 @kernel

@@ -25,6 +25,9 @@ ABSENT, RULE, DISJUNCTION, GROUP = range(4)
 ENTAILED, REFUTED, UNKNOWN, INCONSISTENT = range(4)
 NUM_STATUSES = 4
 
+STEP_LIMIT = 40
+"""Actions in an episode: the same for every task, so that it says nothing about it."""
+
 NUM_LEVELS = 5
 CONFIDENCE = (0.3, 0.5, 0.7, 0.85, 0.97)
 """Probability of being right that each level of confidence states."""
@@ -40,8 +43,8 @@ NUM_ACTIONS = CONFIDE + NUM_LEVELS
 BARE = 0.02
 """Score of a right answer without any support."""
 PARTIAL = 0.4
-"""Support by a proof of which all but a little is made; it grows with the share that is made."""
-WASTE = 0.05
+"""Support by a certificate of which all but a little is made; it grows with the share that is made."""
+WASTE = 0.08
 """Share of the score that each action beyond those of the reference costs."""
 MOST_WASTE = 0.6
 """The most that wasted actions can cost."""
@@ -73,7 +76,6 @@ WORLD = np.dtype(
         ("splits", np.uint8),  # bit 0: the common part of the arguments needs a case split; bit 1: branches
         ("junction", np.uint32),  # the literal at which the arguments part
         ("reference_actions", np.int32),
-        ("step_limit", np.int32),
         # The episode: changed by actions.
         ("known", np.uint32, (MAX_DEPTH + 1,)),  # literals known at each depth of assumptions
         ("assumed", np.uint32, (MAX_DEPTH + 1,)),  # the literal assumed at each depth
@@ -289,24 +291,25 @@ def retract(world: Any) -> None:
 
 @kernel
 def is_shown(world: Any, status: Any) -> Any:
-    """Whether a status other than unknown is shown, by a proof or contradiction without assumptions."""
+    """Whether a status is shown: by a proof or a contradiction without assumptions, or by two models."""
+    if status == UNKNOWN:
+        return world.reached[0] & world.reached[1] != 0
     if status == INCONSISTENT:
-        return world.contradiction & (world.depth == 0)
+        return (world.contradiction != 0) & (world.depth == 0)
     query = negated(world.query) if status == REFUTED else world.query
     return world.known[0] & query != 0
 
 
 @kernel
 def support(world: Any, status: Any) -> Any:
-    """Share of what a right status needs that has been shown.
+    """How far a right status has been shown: 1 in full, else according to the share of the certificate.
 
-    For "unknown" two models, half for each. Otherwise all of it, or as much as the share of the premises
-    of the certificate that were of use is worth.
+    The certificate is the pair of models of "unknown", or the premises of the proof (of the contradiction).
     """
-    if status == UNKNOWN:
-        return (world.reached[0] + world.reached[1]) / 2
     if is_shown(world, status):
         return 1.0
+    if status == UNKNOWN:
+        return PARTIAL * (world.reached[0] + world.reached[1]) / 2
     return PARTIAL * number_of(world.applied & world.proof) / max(1, number_of(world.proof))
 
 
@@ -340,7 +343,7 @@ def take_action(world: Any, action: Any, scratch: Any) -> Any:
     else:
         world.level = action - CONFIDE
         world.over = 1
-    world.over |= world.steps >= world.step_limit
+    world.over |= world.steps >= STEP_LIMIT
     survey(world, scratch)
     return reward
 
@@ -404,8 +407,7 @@ GLOBAL_FEATURES = (
     "1 if the query is known to be true, -1 if false",
     "the same without assumptions",
     "1 if the query was the last assumption, -1 if its negation was",
-    "steps left, as a share of the limit",
-    "steps taken / 32",
+    "steps left / 40",
     "premises / 24",
     "1 if the answer is given and its confidence asked for",
     "1 if the answer was entailed",
@@ -444,12 +446,11 @@ def observe_globals(world: Any, features: Any) -> None:
     features[7] = sign(world.known[depth], world.query)
     features[8] = sign(world.known[0], world.query)
     features[9] = sign(world.assumed[depth], world.query) * np.float32(depth > 0)
-    features[10] = np.float32(world.step_limit - world.steps) / np.float32(world.step_limit)
-    features[11] = np.float32(world.steps) * np.float32(1 / 32)
-    features[12] = np.float32(world.num_premises) * np.float32(1 / 24)
-    features[13] = world.answer >= 0
+    features[10] = np.float32(STEP_LIMIT - world.steps) * np.float32(1 / STEP_LIMIT)
+    features[11] = np.float32(world.num_premises) * np.float32(1 / MAX_PREMISES)
+    features[12] = world.answer >= 0
     for status in range(NUM_STATUSES):
-        features[14 + status] = world.answer == status
+        features[13 + status] = world.answer == status
 
 
 @kernel
