@@ -73,7 +73,12 @@ def _layout(hints: bool) -> ClauseLayout:
 
 
 class LogicDomain(Domain):
-    """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?"""
+    """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?
+
+    Args:
+        observation: "plain", or "hints", which adds what a look at the literals of each premise would tell.
+        wording: how tasks are told in text: "english" sentences or "formal" notation.
+    """
 
     name: ClassVar[str] = "logic-v0"
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)

@@ -52,7 +52,7 @@ def action_name(world: Any, action: int, wording: str = "english") -> str:
 
     Args:
         world: one row of the worlds, which says what its atoms are called.
-        action: 0 to 66.
+        action: 0 to 65.
         wording: "english" or "formal".
 
     Raises:
@@ -232,8 +232,8 @@ Steps
   known. Once reached it stays reached, whatever is retracted.
 
 Score
-- A right status alone earns {_percent(BARE)}; the rest is for showing it. What is shown in part (one of two
-  situations, some premises of a proof) earns up to {_percent(PARTIAL)} of the rest, according to how much it is.
+- A right status alone earns {_percent(BARE)}; the rest is for showing it. What is shown only in part (one of
+  two situations, some premises of a proof) earns up to {_percent(PARTIAL)} of the rest.
 - Every step beyond those of a reference solution costs {_percent(WASTE)} of the score, and all of them
   together {_percent(MOST_WASTE)} at most. To answer and to state a confidence are steps too. A step counts
   even if nothing new follows from it or if it is not possible, such as applying a premise that is sure to be
