@@ -196,9 +196,7 @@ def describe_state(world: Any, wording: str = "english") -> str:
 # --- The prompt --------------------------------------------------------------------------------------
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:g}%"
-
+_BARE, _PARTIAL, _WASTE, _MOST = (f"{100 * share:g}%" for share in (BARE, PARTIAL, WASTE, MOST_WASTE))
 
 RULES = f"""\
 You are given facts, premises and a query. Find the status of the query, and show it step by step.
@@ -232,12 +230,11 @@ Steps
   known. Once reached it stays reached, whatever is retracted.
 
 Score
-- A right status alone earns {_percent(BARE)}; the rest is for showing it. What is shown only in part (one of
-  two situations, some premises of a proof) earns up to {_percent(PARTIAL)} of the rest.
-- Every step beyond those of a reference solution costs {_percent(WASTE)} of the score, and all of them
-  together {_percent(MOST_WASTE)} at most. To answer and to state a confidence are steps too. A step counts
-  even if nothing new follows from it or if it is not possible, such as applying a premise that is sure to be
-  true by what is known.
+- A right status alone earns {_BARE}; the rest is for showing it. What is shown only in part (one of two
+  situations, some premises of a proof) earns up to {_PARTIAL} of the rest.
+- Every step beyond those of a reference solution costs {_WASTE} of the score, all together at most {_MOST}.
+  To answer and to state a confidence are steps too. A step counts even if nothing new follows from it or if
+  it is not possible, such as applying a premise that is sure to be true by what is known.
 - Without an answer within {STEP_LIMIT} steps the score is 0.
 - The confidence does not change the score; it is judged apart, by how well it fits the truth."""
 
@@ -308,8 +305,8 @@ confidence: {_LEVELS[-2]}
   first what your steps have brought: you are asked again.
 - "confidence:" is how likely your answer is right, from 0% to 100%; the nearest of {", ".join(_LEVELS)}
   counts. It comes after the answer; without it you are asked for it.
-Steps come first, then the answer, then the confidence. At most {MAX_REPLY_ACTIONS} steps. Text outside the
-last fenced block is ignored; anything else in it makes the whole reply void, at the cost of a step."""
+Steps come first, then the answer, then the confidence. Text outside the last fenced block is ignored;
+anything else in it makes the whole reply void, at the cost of a step."""
 
 
 def _answered_text(world: Any) -> str:
