@@ -34,8 +34,8 @@ AXES = (
     Axis(
         "context",
         "how near incomplete arguments come to being complete: what they need is stated, all but one premise",
-        "nothing that is particular to an incomplete argument is stated",
-        "all but one premise is stated, and that one in a form with a condition that nothing fulfills",
+        "one in three of the premises particular to an incomplete argument is stated",
+        "all but one are stated, and that one with a further condition that nothing fulfills",
     ),
     Axis(
         "distractors",

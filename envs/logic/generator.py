@@ -55,13 +55,15 @@ IN_COMMON = COMMON_LINKS + 1  # bit j: link j of the common part is a constraint
 IN_BRANCH = IN_COMMON + 1  # the same for every branch
 SPLIT = IN_BRANCH + 1  # 1 if constraints need case splits
 NEEDED = SPLIT + 1  # atoms from here on are free for distractors
-SKETCH = NEEDED + 1
+WITHHELD = NEEDED + 1  # bit j: link j of the present branch is not stated
+NEARLY = WITHHELD + 1  # bit j: it is stated with an unfulfilled condition
+SKETCH = NEARLY + 1
 
 # What a link can be.
 NO_CONSTRAINT, FIRST, LATER = range(3)
 
 # Counters of a task's random numbers; every stage has its own range.
-_ATOMS, _SHAPE, _LINKS, _WITHHELD, _DISTRACTORS, _ORDER = 0, 100, 200, 300, 400, 800
+_ATOMS, _SHAPE, _LINKS, _BRANCHES, _DISTRACTORS, _ORDER = 0, 100, 200, 300, 500, 900
 
 
 @kernel
@@ -212,83 +214,54 @@ def link(
 
 
 @kernel
-def lay_common_part(world: Any, sketch: Any, role: Any) -> None:
+def lay_common_part(world: Any, sketch: Any) -> None:
     """The links from the first fact to the junction."""
     links = np.int64(sketch[COMMON_LINKS])
+    end = sketch[LITERAL + links]
     world.facts |= sketch[LITERAL]
-    world.junction = sketch[LITERAL + links]
+    world.junction = end
     for j in range(links):
+        source, target = sketch[LITERAL + j], sketch[LITERAL + j + 1]
         constraint = constraint_at(sketch[IN_COMMON], j)
-        link(
-            world,
-            sketch,
-            sketch[LITERAL + j],
-            sketch[LITERAL + j + 1],
-            world.junction,
-            constraint,
-            np.uint32(0),
-            role,
-            j,
-            _LINKS + 4 * j,
-        )
+        at = _LINKS + 4 * j
+        link(world, sketch, source, target, end, constraint, np.uint32(0), COMMON, j, at)
 
 
 @kernel
-def lay_branch(
-    world: Any, sketch: Any, first: Any, target: Any, role: Any, withheld: Any, near: Any, counter: Any
-) -> None:
-    """The links from the junction to a target, over two atoms of its own from ``first`` on.
+def withhold_links(world: Any, sketch: Any, context: Any, counter: Any) -> Any:
+    """Choose what an incomplete branch lacks: two links at context 0; at 1 one, and that is nearly stated.
 
-    Args:
-        withheld: bit j: link j is not stated.
-        near: bit j: a withheld link is stated with an unfulfilled condition.
+    Returns how many links are stated, also those nearly stated: with a condition that nothing fulfills.
     """
+    key = world.key
+    stated = 1 + stochastic_round(key, counter, (BRANCH - 1) * context)
+    nearly = stated == BRANCH or (stated == BRANCH - 1 and uniform(key, counter + 1) < 0.5)
+    start = below(key, counter + 2, BRANCH)
+    for n in range(BRANCH - stated + nearly):
+        sketch[WITHHELD] |= np.uint32(1) << np.uint32((start + n) % BRANCH)
+    if nearly:
+        sketch[NEARLY] = np.uint32(1) << np.uint32(start)
+    return stated
+
+
+@kernel
+def lay_branch(world: Any, sketch: Any, first: Any, target: Any, role: Any, counter: Any) -> None:
+    """The links from the junction to a target, over two atoms of its own from ``first`` on."""
     links = np.int64(sketch[COMMON_LINKS])
+    needed = np.int64(sketch[NEEDED])
+    idle = (MAX_ATOMS - needed + 1) // 2
     source = world.junction
     for j in range(BRANCH):
         goal = target if j == BRANCH - 1 else sketch[LITERAL + first + j]
-        bit = np.uint32(j)
-        missing = (withheld >> bit) & np.uint32(1)
-        nearly = (near >> bit) & np.uint32(1)
-        if missing == 0 or nearly == 1:
+        bit = np.uint32(1) << np.uint32(j)
+        unfulfilled = np.uint32(0)
+        if sketch[NEARLY] & bit != 0:
+            unfulfilled = sketch[LITERAL + needed + below(world.key, counter + 20 + j, idle)]
+        if sketch[WITHHELD] & bit == 0 or unfulfilled != 0:
             constraint = constraint_at(sketch[IN_BRANCH], j)
-            unfulfilled = np.uint32(0)
-            if nearly == 1:
-                free = (MAX_ATOMS - np.int64(sketch[NEEDED]) + 1) // 2
-                unfulfilled = sketch[LITERAL + sketch[NEEDED] + below(world.key, counter + 20 + j, free)]
-            link(
-                world,
-                sketch,
-                source,
-                goal,
-                target,
-                constraint,
-                unfulfilled,
-                role,
-                links + j,
-                counter + 4 * j,
-            )
+            at = counter + 4 * j
+            link(world, sketch, source, goal, target, constraint, unfulfilled, role, links + j, at)
         source = goal
-
-
-@kernel
-def lay_incomplete_branch(
-    world: Any, sketch: Any, context: Any, first: Any, target: Any, counter: Any
-) -> Any:
-    """A branch with links withheld, all at context 0 and one at 1; returns how many are stated after all."""
-    key = world.key
-    missing = 1 + stochastic_round(key, counter + 30, (BRANCH - 1) * (1 - context))
-    nearly = stochastic_round(key, counter + 31, missing * context)
-    start = below(key, counter + 32, BRANCH)
-    withheld = np.uint32(0)
-    near = np.uint32(0)
-    for n in range(missing):
-        bit = np.uint32(1) << np.uint32((start + n) % BRANCH)
-        withheld |= bit
-        if n < nearly:
-            near |= bit
-    lay_branch(world, sketch, first, target, LOOSE, withheld, near, counter)
-    return BRANCH - missing + nearly
 
 
 @kernel
@@ -296,31 +269,31 @@ def lay_arguments(world: Any, sketch: Any, context: Any) -> None:
     """Draw the status, and lay the arguments that make it."""
     key = world.key
     status = below(key, _SHAPE + 3, NUM_STATUSES)
-    atom = np.int64(sketch[COMMON_LINKS]) + 1
-    world.query = sketch[LITERAL + atom]
     supporting = status in (ENTAILED, INCONSISTENT)
     opposing = status in (REFUTED, INCONSISTENT)
-    branches = 3 if status == INCONSISTENT else 2
-    sketch[NEEDED] = atom + 1 + branches * (BRANCH - 1) + 1
-    lay_common_part(world, sketch, COMMON)
+    branches = 3 if supporting and opposing else 2
+    query = np.int64(sketch[COMMON_LINKS]) + 1
+    world.query = sketch[LITERAL + query]
+    sketch[NEEDED] = query + 1 + branches * (BRANCH - 1) + 1
+    lay_common_part(world, sketch)
     stated = 0
     incomplete = 0
-    none = np.uint32(0)
-    if supporting:
-        lay_branch(world, sketch, atom + 1, world.query, SUPPORTING, none, none, _LINKS + 40)
-    else:
-        stated += lay_incomplete_branch(world, sketch, context, atom + 1, world.query, _WITHHELD)
-        incomplete += 1
-    if opposing:
-        lay_branch(world, sketch, atom + 3, negated(world.query), OPPOSING, none, none, _LINKS + 60)
-    else:
-        target = negated(world.query)
-        stated += lay_incomplete_branch(world, sketch, context, atom + 3, target, _WITHHELD + 33)
-        incomplete += 1
-    if supporting and opposing:
-        target = world.query if uniform(key, _SHAPE + 4) < 0.5 else negated(world.query)
-        stated += lay_incomplete_branch(world, sketch, context, atom + 5, target, _WITHHELD + 66)
-        incomplete += 1
+    for branch in range(branches):
+        counter = _BRANCHES + 40 * branch
+        against = branch == 1 or (branch == 2 and uniform(key, _SHAPE + 4) < 0.5)
+        role = LOOSE
+        sketch[WITHHELD] = 0
+        sketch[NEARLY] = 0
+        if branch == 0 and supporting:
+            role = SUPPORTING
+        elif branch == 1 and opposing:
+            role = OPPOSING
+        else:
+            stated += withhold_links(world, sketch, context, counter + 30)
+            incomplete += 1
+        first = query + 1 + branch * (BRANCH - 1)
+        target = negated(world.query) if against else world.query
+        lay_branch(world, sketch, first, target, role, counter)
     world.stated = np.float32(stated / (BRANCH * incomplete))
 
 
