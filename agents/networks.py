@@ -48,6 +48,8 @@ class ClauseNetwork(nn.Module):
         width: numbers that stand for a clause; half as many for a literal, a quarter for a message.
     """
 
+    levels: Tensor
+
     def __init__(self, layout: ClauseLayout, width: int = 32) -> None:
         super().__init__()
         self.layout = layout

@@ -73,11 +73,33 @@ def _layout(hints: bool) -> ClauseLayout:
 
 
 class LogicDomain(Domain):
-    """Multi-step logical reasoning: is the query entailed, refuted, unknown, or the premises inconsistent?
+    """Multi-step logical reasoning: is a query entailed, refuted, unknown, or are the premises inconsistent?
+
+    Premises over up to 16 atoms are rules, disjunctions and exactly-one groups; some literals are facts.
+    The agent draws what follows from one premise at a time, assumes literals and retracts them (what led to
+    a contradiction is refuted), answers with a status, and says how sure it is.
+
+    Actions (Discrete 66): 0-23 apply a premise, 24-39 assume that an atom is true, 40-55 that it is false,
+    56 retract the last assumption, 57-60 answer entailed, refuted, unknown, inconsistent, 61-65 state a
+    confidence of 30, 50, 70, 85 or 97%. An episode ends with the confidence, or after 40 actions.
+
+    Score: a wrong status earns nothing, a right one as much as it is shown: by a proof (of the query, of its
+    negation, of a contradiction) without assumptions, or for "unknown" by two models, one with the query
+    true and one with it false. Each action beyond those of the reference solution costs 8%, 60% at most.
+    The reward is the score, paid at the answer; the confidence does not change it.
+
+    The domain card, ``envs/logic/README.md``, documents the observation field by field.
 
     Args:
         observation: "plain", or "hints", which adds what a look at the literals of each premise would tell.
         wording: how tasks are told in text: "english" sentences or "formal" notation.
+
+    Example:
+        >>> import gymnasium as gym, etude_gym
+        >>> env = gym.make("EtudeLogic-v0", family="cases", difficulty={"distractors": 0.0})
+        >>> observation, info = env.reset(seed=0)
+        >>> observation.shape, info["family"]
+        ((361,), 'cases')
     """
 
     name: ClassVar[str] = "logic-v0"
@@ -90,7 +112,7 @@ class LogicDomain(Domain):
         hints = observation == "hints"
         size = kernel.NUM_FEATURES_WITH_HINTS if hints else kernel.NUM_FEATURES
         self.layout = _layout(hints)
-        self.observation_space = gymnasium.spaces.Box(-1.0, 2.0, (size,), np.float32)
+        self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
 
     def allocate(self, num_envs: int) -> Worlds:

@@ -103,14 +103,14 @@ def place_constraints(world: Any, sketch: Any, wanted: Any) -> None:
     Where they need case splits, the last link of a part has to be a rule: it closes every case.
     """
     closing = np.int64(sketch[SPLIT])
-    common_places = max(np.int64(sketch[COMMON_LINKS]) - closing, 0)
+    common_places: Any = max(np.int64(sketch[COMMON_LINKS]) - closing, 0)
     branch_places = BRANCH - closing
-    wanted = min(wanted, common_places + branch_places)
-    in_common = (wanted + stochastic_round(world.key, _SHAPE + 19, 0.5 * (wanted % 2))) // 2
-    in_common = min(max(in_common, wanted - branch_places), common_places)
+    number: Any = min(wanted, common_places + branch_places)
+    half = number // 2 + stochastic_round(world.key, _SHAPE + 19, 0.5 * (number % 2))
+    in_common = min(max(half, number - branch_places), common_places)
     sketch[IN_COMMON] = choose_links(world.key, _SHAPE + 20, common_places, in_common)
-    sketch[IN_BRANCH] = choose_links(world.key, _SHAPE + 30, branch_places, wanted - in_common)
-    world.num_constraints = wanted
+    sketch[IN_BRANCH] = choose_links(world.key, _SHAPE + 30, branch_places, number - in_common)
+    world.num_constraints = number
 
 
 @kernel
