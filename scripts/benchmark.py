@@ -13,6 +13,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -32,10 +33,44 @@ import etude_gym
 from etude_gym.kernels import sample_masked
 from etude_gym.randomness import mix
 from etude_gym.run import versions
+from etude_gym.tasks import TaskBatch
 
-ENV = "EtudePlan-v0"
 PRACTICE = "uniform"
 ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kernel domain that is measured.
+
+    Attributes:
+        name: what its rows are called.
+        env_id: its environment.
+        vector_rate: steps per second that its vector of 1,024 has to reach.
+    """
+
+    name: str
+    env_id: str
+    vector_rate: float
+
+
+PLAN = Subject("plan", "EtudePlan-v0", 3e6)
+LOGIC = Subject("logic", "EtudeLogic-v0", 1e6)
+SUBJECTS = (PLAN, LOGIC)
+
+REASONING_GYM: dict[str, tuple[str, dict[str, int]]] = {
+    "knights_knaves": (
+        "5 people, depth 3, width 3",
+        {"n_people": 5, "depth_constraint": 3, "width_constraint": 3},
+    ),
+    "propositional_logic": (
+        "10 variables, 10 statements, complexity 5",
+        {"min_vars": 10, "max_vars": 10}
+        | {"min_statements": 10, "max_statements": 10}
+        | {"min_complexity": 5, "max_complexity": 5},
+    ),
+}
+"""Comparable generators at the highest level of every attribute of their curricula, in words and settings."""
 
 Rate = Callable[[], float]
 """Something done as often as possible for a while; returns how often in a second."""
@@ -76,9 +111,9 @@ def single_rate(env_id: str, steps: int = 50_000, **arguments: Any) -> Rate:
     return rate
 
 
-def vector_rate(num_envs: int, steps: int = 400) -> Rate:
+def vector_rate(env_id: str, num_envs: int, steps: int = 400) -> Rate:
     """Environment steps per second of the native vector environment under random legal actions."""
-    env: Any = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE)
+    env: Any = gymnasium.make_vec(env_id, num_envs=num_envs, practice=PRACTICE)
     _, infos = env.reset(seed=0)
     keys, actions, state = mix(np.arange(num_envs)), np.zeros(num_envs, np.int64), {"infos": infos, "turn": 0}
 
@@ -110,35 +145,12 @@ def cartpole_vector_rate(num_envs: int, steps: int = 400) -> Rate:
     return rate
 
 
-def environments() -> list[Row]:
-    """Single and vector environments, and task generation at the hardest corner."""
-    ours, cartpole = take_turns(single_rate(ENV, practice=PRACTICE), single_rate("CartPole-v1"))
-    adaptive = take_turns(single_rate(ENV))[0]
-    vector, cartpole_vector = take_turns(vector_rate(1024), cartpole_vector_rate(1024))
-    hard = take_turns(generation_rate())[0]
-    return [
-        Row("gym.make, against CartPole-v1", "steps/s", ours, cartpole, ">= 2x", ours >= 2 * cartpole),
-        Row("gym.make with practice='adaptive'", "steps/s", adaptive, cartpole, "reported", True),
-        Row(
-            "vector of 1,024, against CartPole's native one (4 floats)",
-            "steps/s",
-            vector,
-            cartpole_vector,
-            ">= 3M",
-            vector >= 3e6,
-        ),
-        Row("tasks generated, hardest corner", "tasks/s", hard, None, ">= 100k", hard >= 1e5),
-    ]
-
-
-def generation_rate(num_tasks: int = 20_000) -> Rate:
-    """Tasks per second at the hardest corner of difficulty."""
-    from etude_gym.tasks import TaskBatch
-
-    domain = etude_gym.make_domain(ENV)
+def generation_rate(env_id: str, num_tasks: int = 20_000) -> Rate:
+    """Tasks per second at the hardest corner of difficulty, all families in turn."""
+    domain = etude_gym.make_domain(env_id)
     worlds, rows = domain.allocate(num_tasks), np.arange(num_tasks)
     difficulty = np.ones((num_tasks, len(domain.space)))
-    tasks = TaskBatch(mix(1, rows), difficulty, np.zeros(num_tasks, np.int64))
+    tasks = TaskBatch(mix(1, rows), difficulty, rows % len(domain.space.families))
 
     def rate() -> float:
         started = time.perf_counter()
@@ -146,6 +158,65 @@ def generation_rate(num_tasks: int = 20_000) -> Rate:
         return num_tasks / (time.perf_counter() - started)
 
     return rate
+
+
+def reasoning_gym_rate(name: str, num_tasks: int = 36) -> Rate:
+    """Tasks per second of one of reasoning-gym's generators, the same tasks in every round."""
+    import reasoning_gym
+
+    tasks = reasoning_gym.create_dataset(name, seed=0, size=num_tasks, **REASONING_GYM[name][1])
+
+    def rate() -> float:
+        started = time.perf_counter()
+        for i in range(num_tasks):
+            tasks[i]
+        return num_tasks / (time.perf_counter() - started)
+
+    return rate
+
+
+def environments() -> list[Row]:
+    """Single and vector environments, and task generation at the hardest corner."""
+    return [row for subject in SUBJECTS for row in environment_rows(subject)] + reasoning_gym_rows()
+
+
+def environment_rows(subject: Subject) -> list[Row]:
+    """The speed of one domain."""
+    name, env_id = subject.name, subject.env_id
+    ours, cartpole = take_turns(single_rate(env_id, practice=PRACTICE), single_rate("CartPole-v1"))
+    adaptive = take_turns(single_rate(env_id))[0]
+    vector, cartpole_vector = take_turns(vector_rate(env_id, 1024), cartpole_vector_rate(1024))
+    hard = take_turns(generation_rate(env_id))[0]
+    return [
+        Row(
+            f"{name}: gym.make, against CartPole-v1", "steps/s", ours, cartpole, ">= 2x", ours >= 2 * cartpole
+        ),
+        Row(f"{name}: gym.make with practice='adaptive'", "steps/s", adaptive, cartpole, "reported", True),
+        Row(
+            f"{name}: vector of 1,024, against CartPole's native one (4 floats)",
+            "steps/s",
+            vector,
+            cartpole_vector,
+            f">= {subject.vector_rate / 1e6:.0f}M",
+            vector >= subject.vector_rate,
+        ),
+        Row(f"{name}: tasks generated, hardest corner", "tasks/s", hard, None, ">= 100k", hard >= 1e5),
+    ]
+
+
+def reasoning_gym_rows() -> list[Row]:
+    """Logic tasks at the hardest corner against comparable generators, where these are installed."""
+    if importlib.util.find_spec("reasoning_gym") is None:
+        Console().print("reasoning-gym is not installed, so there is no comparison with its generators.")
+        return []
+    ours, *theirs = take_turns(generation_rate(LOGIC.env_id), *map(reasoning_gym_rate, REASONING_GYM))
+    rates = zip(REASONING_GYM.items(), theirs, strict=True)
+    return [
+        Row(
+            f"logic: against reasoning-gym {name}, hardest ({words})", "tasks/s", ours, rate, "reported", True
+        )
+        for (name, (words, _)), rate in rates
+    ]
 
 
 def training() -> list[Row]:
@@ -157,10 +228,11 @@ def training() -> list[Row]:
     alone, dummy_alone = take_turns(stepping_rate(batched=True), stepping_rate(batched=False))
     bare, counted = take_turns(training_rate(batched=True), training_rate(batched=True, counted=True))
     counter = take_turns(training_rate(batched=True, steps=8_192, always_on=True))[0]
+    logic = take_turns(training_rate(LOGIC, batched=True, steps=8_192))[0]
     cost = bare / counted - 1
     return [
         Row(
-            "VecEnv of 64 alone, batched against DummyVecEnv",
+            "plan: VecEnv of 64 alone, batched against DummyVecEnv",
             "steps/CPU s",
             alone,
             dummy_alone,
@@ -168,19 +240,22 @@ def training() -> list[Row]:
             True,
         ),
         Row(
-            "MaskablePPO, batched against DummyVecEnv",
+            "plan: MaskablePPO, batched against DummyVecEnv",
             "steps/CPU s",
             batched,
             dummy,
             ">= 2x",
             batched >= 2 * dummy,
         ),
-        Row(f"compute accounting costs {cost:+.1%}", "steps/CPU s", counted, bare, "<= 2%", cost <= 0.02),
-        Row("an always-on FlopCounterMode instead", "steps/CPU s", counter, bare, "reported", True),
+        Row(
+            f"plan: compute accounting costs {cost:+.1%}", "steps/CPU s", counted, bare, "<= 2%", cost <= 0.02
+        ),
+        Row("plan: an always-on FlopCounterMode instead", "steps/CPU s", counter, bare, "reported", True),
+        Row("logic: MaskablePPO, batched", "steps/CPU s", logic, None, "reported", True),
     ]
 
 
-def sb3_env(batched: bool, num_envs: int, counted: bool = False) -> Any:
+def sb3_env(env_id: str, batched: bool, num_envs: int, counted: bool = False) -> Any:
     """The environments as Stable-Baselines3 sees them, natively batched or one by one."""
     from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
@@ -188,8 +263,8 @@ def sb3_env(batched: bool, num_envs: int, counted: bool = False) -> Any:
     from etude_gym.wrappers import VectorComputeAccounting
 
     if not batched:
-        return VecMonitor(DummyVecEnv([lambda: gymnasium.make(ENV, practice=PRACTICE)] * num_envs))
-    env = gymnasium.make_vec(ENV, num_envs=num_envs, practice=PRACTICE, autoreset_mode="SameStep")
+        return VecMonitor(DummyVecEnv([lambda: gymnasium.make(env_id, practice=PRACTICE)] * num_envs))
+    env = gymnasium.make_vec(env_id, num_envs=num_envs, practice=PRACTICE, autoreset_mode="SameStep")
     return BatchedVecEnv(VectorComputeAccounting(env) if counted else env)
 
 
@@ -197,7 +272,7 @@ def stepping_rate(*, batched: bool, steps: int = 300, num_envs: int = 64) -> Rat
     """Environment steps per CPU second of a VecEnv alone, masks asked for at every step."""
     from sb3_contrib.common.maskable.utils import get_action_masks
 
-    env = sb3_env(batched, num_envs)
+    env = sb3_env(PLAN.env_id, batched, num_envs)
     env.reset()
     keys, actions, state = mix(np.arange(num_envs)), np.zeros(num_envs, np.int64), {"turn": 0}
 
@@ -212,28 +287,36 @@ def stepping_rate(*, batched: bool, steps: int = 300, num_envs: int = 64) -> Rat
     return rate
 
 
-def training_rate(
-    *, batched: bool, counted: bool = False, always_on: bool = False, steps: int = 32_768, num_envs: int = 64
-) -> Rate:
-    """Environment steps per CPU second of MaskablePPO with the shipped recipe's settings."""
+def sb3_model(env_id: str, env: Any) -> Any:
+    """MaskablePPO with the shipped recipe's settings, its compute not counted."""
     from sb3_contrib import MaskablePPO
-    from torch.utils.flop_counter import FlopCounterMode
 
     from etude_gym.agent import load_recipe
+    from etude_gym.agents.sb3 import _policy
+
+    options = load_recipe("sb3", env_id).options
+    policy, arguments = _policy(
+        etude_gym.make_domain(env_id), options.get("policy", "mlp"), tuple(options["network"])
+    )
+    sizes = {name: options[name] for name in ("n_steps", "batch_size", "n_epochs")}
+    return MaskablePPO(policy, env, policy_kwargs=arguments, seed=0, device="cpu", **sizes)
+
+
+def training_rate(
+    subject: Subject = PLAN,
+    *,
+    batched: bool,
+    counted: bool = False,
+    always_on: bool = False,
+    steps: int = 32_768,
+    num_envs: int = 64,
+) -> Rate:
+    """Environment steps per CPU second of MaskablePPO with the shipped recipe's settings."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     from etude_gym.agents.flops import PolicyFlops
 
-    options = load_recipe("sb3", ENV).options
-    env = sb3_env(batched, num_envs, counted)
-    model = MaskablePPO(
-        "MlpPolicy",
-        env,
-        n_steps=options["n_steps"],
-        batch_size=options["batch_size"],
-        n_epochs=options["n_epochs"],
-        policy_kwargs={"net_arch": list(options["network"])},
-        seed=0,
-        device="cpu",
-    )
+    model = sb3_model(subject.env_id, sb3_env(subject.env_id, batched, num_envs, counted))
     if counted:
         PolicyFlops(model.policy)
 
@@ -251,7 +334,14 @@ def training_rate(
 
 def compilation() -> list[Row]:
     """A cold start with an empty kernel cache, and a warm one."""
-    program = f"import gymnasium, etude_gym; e = gymnasium.make('{ENV}'); e.reset(seed=0); e.step(0)"
+    return [compilation_row(subject) for subject in SUBJECTS]
+
+
+def compilation_row(subject: Subject) -> Row:
+    """The first and the second start of one domain."""
+    program = (
+        f"import gymnasium, etude_gym; e = gymnasium.make('{subject.env_id}'); e.reset(seed=0); e.step(0)"
+    )
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"NUMBA_CACHE_DIR": cache}
         seconds = []
@@ -262,7 +352,8 @@ def compilation() -> list[Row]:
             )
             seconds.append(time.perf_counter() - started)
     cold, warm = seconds
-    return [Row("first use, cold against cached kernels", "seconds", cold, warm, "<= 10 s", cold <= 10)]
+    what = f"{subject.name}: first use, cold against cached kernels"
+    return Row(what, "seconds", cold, warm, "<= 10 s", cold <= 10)
 
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
