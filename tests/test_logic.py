@@ -245,13 +245,13 @@ def make_world(*premises, facts=(), query=16, proof=(), status=ENTAILED, referen
         world["shown"][: len(literals), i] = literals
         occurring |= set(map(abs, literals))
     world["num_premises"] = len(premises)
-    world["facts"] = world["known"] = word(facts)
+    world["facts"] = word(facts)
     world["query"] = word([query])
     world["atoms"] = word([*occurring, *(-atom for atom in occurring)])
     world["proof"] = sum(1 << i for i in proof)
     world["status"] = status
     world["reference_actions"] = reference_actions
-    world["answer"] = world["level"] = -1
+    kernel.begin.py_func(worlds.view(np.recarray)[0])
     return worlds
 
 
