@@ -399,13 +399,13 @@ def test_what_leads_to_a_contradiction_may_only_be_retracted_and_then_its_negati
     assert episode["contradiction"]
     assert episode.legal == {RETRACT, *ANSWERS}
     assert episode.do(RETRACT).known == {3, -1}
-    assert (episode["contradiction"], episode["depth"], episode["splits_made"]) == (0, 0, 1)
+    assert (episode["contradiction"], episode["depth"], episode["splits"]) == (0, 0, 1)
 
 
 def test_what_is_retracted_without_a_contradiction_teaches_nothing():
     episode = Episode(*CLASH, facts=[3]).do(assume(1), 0, RETRACT)
     assert episode.known == {3}
-    assert episode["splits_made"] == 0
+    assert episode["splits"] == 0
 
 
 def test_what_is_found_under_an_assumption_is_lost_with_it():

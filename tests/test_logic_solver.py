@@ -90,13 +90,6 @@ def of_family(worlds, family):
     return worlds[worlds["family"] == FAMILIES.index(family)]
 
 
-BACKWARD = pytest.mark.xfail(
-    strict=True,
-    reason="exactly one of (not junction, next, end), which begins a branch, leads from end to junction",
-)
-FAMILIES_APART = [*FAMILIES[:-1], pytest.param(FAMILIES[-1], marks=BACKWARD)]
-
-
 def test_no_premise_of_a_proof_can_be_spared():
     worlds = make_worlds(800, seed=1)
     decided = worlds[np.isin(worlds["status"], (ENTAILED, REFUTED))]
@@ -105,7 +98,7 @@ def test_no_premise_of_a_proof_can_be_spared():
         assert spared(world, proof_of(world)) == []
 
 
-@pytest.mark.parametrize("family", FAMILIES_APART)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_no_premise_of_a_conflict_set_can_be_spared(family):
     worlds = of_family(make_worlds(1600, seed=1), family)
     inconsistent = worlds[worlds["status"] == INCONSISTENT]
@@ -114,7 +107,7 @@ def test_no_premise_of_a_conflict_set_can_be_spared(family):
         assert spared(world, proof_of(world)) == []
 
 
-@pytest.mark.parametrize("family", FAMILIES_APART)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_outside_the_certificate_offers_no_shortcut(family):
     worlds = of_family(make_worlds(800, seed=1), family)
     decided = worlds[worlds["status"] != UNKNOWN]

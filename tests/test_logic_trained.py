@@ -64,7 +64,7 @@ def test_the_recipe_learns_within_five_cpu_minutes(trained, tasks, outcome):
 def test_case_splits_are_learned_where_they_are_needed(tasks, outcome):
     """Shares of the tasks whose proof needs an assumption that are solved with a split."""
     worlds = begin(DOMAIN, tasks).worlds
-    proved = (worlds["status"] != STATUSES.index("unknown")) & (worlds["splits"] > 0)
+    proved = (worlds["status"] != STATUSES.index("unknown")) & (worlds["needs_split"] > 0)
     untrained = make_agent("sb3", DOMAIN, seed=500, **load_recipe("sb3", ENV).options)
     before = rollout(DOMAIN, tasks, untrained)
     for name in SPLIT:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty import Axis, DifficultySpace
 from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
-from etude_gym.envs.logic import generator, kernel, oracle
+from etude_gym.envs.logic import generator, kernel, oracle, solver
 from etude_gym.errors import check_name
 from etude_gym.kernels import prepare_kernels
 from etude_gym.layout import ClauseLayout, ItemSet
@@ -45,6 +45,19 @@ AXES = (
     ),
 )
 
+
+RESULTS = (
+    "score",
+    "solved",
+    "correct",
+    "support",
+    "confidence",
+    "brier",
+    "answer",
+    "splits",
+    "illegal_actions",
+)
+"""Columns of the world that ``outcome`` reports as they are."""
 
 VARIANTS = ("plain", "hints")
 WORDINGS = ("english", "formal")
@@ -144,20 +157,9 @@ class LogicDomain(Domain):
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         ended = worlds[rows]
-        correct = ended["answer"] == ended["status"]
-        confidence = np.where(ended["level"] >= 0, np.array(kernel.CONFIDENCE)[ended["level"]], np.nan)
-        return {
-            "score": ended["score"],
-            "solved": correct & (ended["support"] == 1.0),
-            "correct": correct,
-            "support": ended["support"],
-            "wasted_actions": np.maximum(0, ended["steps"] - ended["reference_actions"]),
-            "confidence": confidence,
-            "brier": (confidence - correct) ** 2,
-            "answer": ended["answer"],
-            "splits": ended["splits_made"],
-            "illegal_actions": ended["illegal_actions"],
-        }
+        outcome = {name: ended[name] for name in RESULTS}
+        outcome["wasted_actions"] = np.maximum(0, ended["steps"] - ended["reference_actions"])
+        return outcome
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         tasks = worlds[rows]
@@ -172,7 +174,7 @@ class LogicDomain(Domain):
         }
 
     def solvers(self) -> Mapping[str, Solver]:
-        return {name: functools.partial(_act, solver) for solver, name in enumerate(oracle.SOLVERS)}
+        return {name: functools.partial(_act, number) for number, name in enumerate(oracle.SOLVERS)}
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.logic.text import action_name
@@ -204,6 +206,7 @@ def _prepare() -> None:
         kernel.step_one,
         kernel.observe_batch,
         oracle.solve_batch,
+        solver.decide,
     )
     prepare_kernels("EtudeLogic-v0", entry_points)
 

@@ -100,16 +100,19 @@ def choose_links(key: Any, counter: Any, places: Any, wanted: Any) -> Any:
 def place_constraints(world: Any, sketch: Any, wanted: Any) -> None:
     """Choose the links that are constraints, at most ``wanted`` of them, spread over both parts.
 
-    Where they need case splits, the last link of a part has to be a rule: it closes every case.
+    Where they need case splits, the last link of a part has to be a rule: it closes every case. And the
+    first link of a branch then is no group, as that would lead back from the end to the junction.
     """
     closing = np.int64(sketch[SPLIT])
     common_places: Any = max(np.int64(sketch[COMMON_LINKS]) - closing, 0)
-    branch_places = BRANCH - closing
+    first = np.int64(closing == 1 and world.family == PUZZLE)
+    branch_places = BRANCH - closing - first
     number: Any = min(wanted, common_places + branch_places)
     half = number // 2 + stochastic_round(world.key, _SHAPE + 19, 0.5 * (number % 2))
     in_common = min(max(half, number - branch_places), common_places)
+    in_branch = choose_links(world.key, _SHAPE + 30, branch_places, number - in_common)
     sketch[IN_COMMON] = choose_links(world.key, _SHAPE + 20, common_places, in_common)
-    sketch[IN_BRANCH] = choose_links(world.key, _SHAPE + 30, branch_places, number - in_common)
+    sketch[IN_BRANCH] = in_branch << np.uint32(first)
     world.num_constraints = number
 
 
@@ -126,9 +129,9 @@ def sketch_arguments(world: Any, difficulty: Any, sketch: Any) -> None:
     if family in (CASES, PUZZLE):
         wanted = max(wanted, 1)
     place_constraints(world, sketch, wanted)
-    world.splits = 0
+    world.needs_split = 0
     if sketch[SPLIT] != 0:
-        world.splits = np.uint8((sketch[IN_COMMON] != 0) + 2 * (sketch[IN_BRANCH] != 0))
+        world.needs_split = np.uint8((sketch[IN_COMMON] != 0) + 2 * (sketch[IN_BRANCH] != 0))
 
 
 @kernel
@@ -390,11 +393,7 @@ def note_proof(world: Any) -> None:
     """Note which premises make the proof, or contradict each other: none of them can be spared."""
     world.proof = 0
     for i in range(world.num_premises):
-        role = world.role[i]
-        unneeded = (role == OPPOSING and world.status == ENTAILED) or (
-            role == SUPPORTING and world.status == REFUTED
-        )
-        if role != LOOSE and world.status != UNKNOWN and not unneeded:
+        if world.role[i] != LOOSE and world.status != UNKNOWN:
             world.proof |= np.uint32(1) << np.uint32(i)
 
 

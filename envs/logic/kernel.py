@@ -73,7 +73,10 @@ WORLD = np.dtype(
         ("num_constraints", np.int32),  # used together in an argument
         ("num_distractors", np.int32),
         ("stated", np.float32),  # share of what incomplete arguments need that is stated
-        ("splits", np.uint8),  # bit 0: the common part of the arguments needs a case split; bit 1: branches
+        (
+            "needs_split",
+            np.uint8,
+        ),  # bit 0: the common part of the arguments needs a case split; bit 1: branches
         ("junction", np.uint32),  # the literal at which the arguments part
         ("reference_actions", np.int32),
         # The episode: changed by actions.
@@ -86,14 +89,18 @@ WORLD = np.dtype(
         ("applied", np.uint32),  # bit i is set when premise i was of use
         ("in_vain", np.uint32),  # bit i is set when premise i was of no use since knowledge last changed
         ("useless", np.int32),  # actions that brought nothing
-        ("splits_made", np.int32),  # assumptions that were refuted
+        ("splits", np.int32),  # assumptions that were refuted
         ("steps", np.int32),
         ("illegal_actions", np.int32),
+        ("over", np.int8),
+        # How it went.
         ("answer", np.int8),  # status answered, or -1
-        ("level", np.int8),  # level of confidence, or -1
+        ("correct", np.bool_),
+        ("solved", np.bool_),  # correct and shown in full
         ("support", np.float64),  # of the answer
         ("score", np.float64),
-        ("over", np.int8),
+        ("confidence", np.float64),  # probability stated for the answer to be right; not a number until then
+        ("brier", np.float64),
     ],
     align=True,
 )
@@ -286,7 +293,7 @@ def retract(world: Any) -> None:
     world.in_vain = 0
     if refuted:
         world.known[world.depth] |= negated(assumed)
-        world.splits_made += 1
+        world.splits += 1
 
 
 @kernel
@@ -314,12 +321,16 @@ def support(world: Any, status: Any) -> Any:
 
 
 @kernel
-def grade(world: Any) -> Any:
-    """Score of an answer: a right status, with its support, without waste."""
-    right = 1.0 * (world.answer == world.status)
+def grade(world: Any) -> None:
+    """Score the answer: a right status, with its support, without waste."""
+    shown = support(world, world.answer)
     # The confidence that is still to be stated is one of the reference's actions.
     extra = max(0, world.steps + 1 - world.reference_actions)
-    return right * (BARE + (1 - BARE) * world.support) * (1 - min(WASTE * extra, MOST_WASTE))
+    world.correct = world.answer == world.status
+    world.solved = world.correct and shown == 1.0
+    world.support = shown
+    if world.correct:
+        world.score = (BARE + (1 - BARE) * shown) * (1 - min(WASTE * extra, MOST_WASTE))
 
 
 @kernel
@@ -337,11 +348,11 @@ def take_action(world: Any, action: Any, scratch: Any) -> Any:
         retract(world)
     elif action < CONFIDE:
         world.answer = action - ANSWER
-        world.support = support(world, world.answer)
-        world.score = grade(world)
+        grade(world)
         reward = world.score
     else:
-        world.level = action - CONFIDE
+        world.confidence = CONFIDENCE[action - CONFIDE]
+        world.brier = (world.confidence - world.correct) ** 2
         world.over = 1
     world.over |= world.steps >= STEP_LIMIT
     survey(world, scratch)
@@ -362,14 +373,17 @@ def begin(world: Any) -> None:
     world.applied = 0
     world.in_vain = 0
     world.useless = 0
-    world.splits_made = 0
+    world.splits = 0
     world.steps = 0
     world.illegal_actions = 0
+    world.over = 0
     world.answer = -1
-    world.level = -1
+    world.correct = False
+    world.solved = False
     world.support = 0.0
     world.score = 0.0
-    world.over = 0
+    world.confidence = np.nan
+    world.brier = np.nan
 
 
 # --- What an agent sees ------------------------------------------------------------------------------

@@ -41,16 +41,25 @@ def assumption_of(literal: Any) -> Any:
 
 
 @kernel
-def next_step(world: Any, role: Any) -> Any:
-    """The first premise of an argument from which something follows; -1 if there is none."""
+def next_step(world: Any, premises: Any) -> Any:
+    """The first of some premises (bits) from which something follows, in order; -1 if there is none."""
     known = world.known[world.depth]
     best = -1
     for i in range(world.num_premises):
         earlier = best < 0 or world.order[i] < world.order[best]
         found = consequences(world.kind[i], world.literals[i], known)
-        if world.role[i] == role and earlier and found != 0:
+        if (premises >> np.uint32(i)) & np.uint32(1) != 0 and earlier and found != 0:
             best = i
     return best
+
+
+@kernel
+def premises_of(world: Any, role: Any) -> Any:
+    """The premises with a role, as bits."""
+    premises = np.uint32(0)
+    for i in range(world.num_premises):
+        premises |= np.uint32(world.role[i] == role) << np.uint32(i)
+    return premises
 
 
 @kernel
@@ -64,29 +73,34 @@ def any_step(world: Any) -> Any:
 
 
 @kernel
-def prove(world: Any) -> Any:
-    """The next action of the proof (or of the two that contradict each other)."""
-    status = world.status
-    base = world.known[0]
-    query = world.query
-    if status == ENTAILED and base & query != 0:
-        return ANSWER + ENTAILED
-    if status == REFUTED and base & negated(query) != 0:
-        return ANSWER + REFUTED
-    if base & world.junction == 0:
-        role, conclusion, split = COMMON, world.junction, world.splits & 1
-    elif status != REFUTED and base & query == 0:
-        role, conclusion, split = SUPPORTING, query, world.splits & 2
-    else:
-        role, conclusion, split = OPPOSING, negated(query), world.splits & 2
-    # What contradicts the conclusion needs no assumption where it is known already.
-    split = split != 0 and base & negated(conclusion) == 0
+def draw(world: Any, premises: Any, conclusion: Any, split: Any) -> Any:
+    """The next action on the way to a conclusion, by some premises, assuming its negation if need be."""
     if world.depth == 0 and split:
         return assumption_of(negated(conclusion))
     if world.depth > 1 or (world.depth == 1 and world.assumed[1] != negated(conclusion)):
         return RETRACT
-    step = next_step(world, role)
+    step = next_step(world, premises)
     return APPLY + step if step >= 0 else RETRACT
+
+
+@kernel
+def prove(world: Any) -> Any:
+    """The next action of the proof: one refutation of the opposite if it needs case splits."""
+    goal = negated(world.query) if world.status == REFUTED else world.query
+    if world.known[0] & goal != 0:
+        return ANSWER + world.status
+    return draw(world, world.proof, goal, world.needs_split != 0)
+
+
+@kernel
+def contradict(world: Any) -> Any:
+    """The next action on the way to a contradiction: the common part, one branch, then the other."""
+    base = world.known[0]
+    if base & world.junction == 0:
+        return draw(world, premises_of(world, COMMON), world.junction, world.needs_split & 1 != 0)
+    if base & world.query == 0:
+        return draw(world, premises_of(world, SUPPORTING), world.query, world.needs_split & 2 != 0)
+    return draw(world, premises_of(world, OPPOSING), negated(world.query), False)
 
 
 @kernel
@@ -118,7 +132,9 @@ def oracle_action(world: Any) -> Any:
         return CONFIDE + NUM_LEVELS - 1
     if world.contradiction:
         return RETRACT if world.depth > 0 else ANSWER + INCONSISTENT
-    return show_models(world) if world.status == UNKNOWN else prove(world)
+    if world.status == UNKNOWN:
+        return show_models(world)
+    return contradict(world) if world.status == INCONSISTENT else prove(world)
 
 
 @kernel
