@@ -62,7 +62,8 @@ class TaskStream:
             practice = "adaptive" if split == "practice" else "uniform"
         self.space = domain.space
         self.sampler = make_sampler(practice, domain.space)
-        self.pinned_difficulty = self.space.parse(difficulty or {})
+        self._nothing_pinned = self.space.parse({})
+        self.pinned_difficulty = self.space.parse(difficulty) if difficulty else self._nothing_pinned
         self.pinned_family = -1 if family is None else self.space.parse_family(family)
         self._prefix = mix(SUITE_VERSION, name_key(domain.name), stream, salt)
         self.streams: Keys = np.zeros(num_envs, dtype=np.uint64)
@@ -101,12 +102,12 @@ class TaskStream:
     def draw(self, rows: Rows, difficulty: Difficulty, family: int) -> TaskBatch:
         """The next task of each row; ``difficulty`` (NaN: free) and ``family`` (-1: free) pin it."""
         drawn = self._draw_unpinned(rows)
-        free = np.isnan(difficulty)
-        tasks = TaskBatch(
-            drawn.task_keys,
-            drawn.difficulty if free.all() else np.where(free, drawn.difficulty, difficulty),
-            drawn.family if family < 0 else np.full(len(rows), family),
-        )
+        drawn_difficulty, drawn_family = drawn.difficulty, drawn.family
+        if difficulty is not self._nothing_pinned:
+            drawn_difficulty = np.where(np.isnan(difficulty), drawn_difficulty, difficulty)
+        if family >= 0:
+            drawn_family = np.full(len(rows), family)
+        tasks = TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
         self.keys[rows], self.difficulty[rows], self.family[rows] = tasks.keys, tasks.difficulty, tasks.family
         self.reason[rows] = drawn.reason
         return tasks
@@ -285,7 +286,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             self._over = True
             outcome = self.domain.outcome(self.worlds, self._row)
             self.stream.report(self._row, outcome["score"])
-            info.update((name, value[0].item()) for name, value in outcome.items())
+            info.update((name, value.item()) for name, value in outcome.items())
         return observation, reward, over, False, info
 
     def action_masks(self) -> Masks:
@@ -294,7 +295,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
     def task_metrics(self) -> dict[str, Any]:
         """Realized properties of the present task."""
-        return {name: value[0].item() for name, value in self.domain.metrics(self.worlds, self._row).items()}
+        return {name: value.item() for name, value in self.domain.metrics(self.worlds, self._row).items()}
 
     def render(self) -> Any:
         """The present state as text or as an image, according to ``render_mode``."""

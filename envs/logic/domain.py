@@ -51,6 +51,7 @@ RESULTS = (
     "solved",
     "correct",
     "support",
+    "wasted_actions",
     "confidence",
     "brier",
     "answer",
@@ -58,6 +59,17 @@ RESULTS = (
     "illegal_actions",
 )
 """Columns of the world that ``outcome`` reports as they are."""
+
+METRICS = {
+    "chain": "argument_length",
+    "constraints": "num_constraints",
+    "context": "stated",
+    "distractors": "num_distractors",
+    "status": "status",
+    "premises": "num_premises",
+    "reference_actions": "reference_actions",
+}
+"""Columns of the world that ``metrics`` reports, by the names it gives them."""
 
 VARIANTS = ("plain", "hints")
 WORDINGS = ("english", "formal")
@@ -156,22 +168,10 @@ class LogicDomain(Domain):
         return kernel.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        ended = worlds[rows]
-        outcome = {name: ended[name] for name in RESULTS}
-        outcome["wasted_actions"] = np.maximum(0, ended["steps"] - ended["reference_actions"])
-        return outcome
+        return {name: worlds[name][rows] for name in RESULTS}
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        tasks = worlds[rows]
-        return {
-            "chain": tasks["argument_length"],
-            "constraints": tasks["num_constraints"],
-            "context": tasks["stated"],
-            "distractors": tasks["num_distractors"],
-            "status": tasks["status"],
-            "premises": tasks["num_premises"],
-            "reference_actions": tasks["reference_actions"],
-        }
+        return {name: worlds[column][rows] for name, column in METRICS.items()}
 
     def solvers(self) -> Mapping[str, Solver]:
         return {name: functools.partial(_act, number) for number, name in enumerate(oracle.SOLVERS)}

@@ -95,6 +95,7 @@ WORLD = np.dtype(
         ("over", np.int8),
         # How it went.
         ("answer", np.int8),  # status answered, or -1
+        ("wasted_actions", np.int32),  # beyond those of the reference
         ("correct", np.bool_),
         ("solved", np.bool_),  # correct and shown in full
         ("support", np.float64),  # of the answer
@@ -325,12 +326,12 @@ def grade(world: Any) -> None:
     """Score the answer: a right status, with its support, without waste."""
     shown = support(world, world.answer)
     # The confidence that is still to be stated is one of the reference's actions.
-    extra = max(0, world.steps + 1 - world.reference_actions)
+    wasted = max(0, world.steps + 1 - world.reference_actions)
     world.correct = world.answer == world.status
     world.solved = world.correct and shown == 1.0
     world.support = shown
     if world.correct:
-        world.score = (BARE + (1 - BARE) * shown) * (1 - min(WASTE * extra, MOST_WASTE))
+        world.score = (BARE + (1 - BARE) * shown) * (1 - min(WASTE * wasted, MOST_WASTE))
 
 
 @kernel
@@ -354,6 +355,7 @@ def take_action(world: Any, action: Any, scratch: Any) -> Any:
         world.confidence = CONFIDENCE[action - CONFIDE]
         world.brier = (world.confidence - world.correct) ** 2
         world.over = 1
+    world.wasted_actions = max(0, world.steps - world.reference_actions)
     world.over |= world.steps >= STEP_LIMIT
     survey(world, scratch)
     return reward
@@ -378,6 +380,7 @@ def begin(world: Any) -> None:
     world.illegal_actions = 0
     world.over = 0
     world.answer = -1
+    world.wasted_actions = 0
     world.correct = False
     world.solved = False
     world.support = 0.0
