@@ -10,9 +10,9 @@ from gymnasium.utils import RecordConstructorArgs
 
 from etude_gym.domain import Domain, Worlds
 from etude_gym.environment import EtudeEnv
+from etude_gym.replies import MAX_REPLY_CHARACTERS
 
 MAX_PROMPT_CHARACTERS = 100_000
-MAX_REPLY_CHARACTERS = 20_000
 
 
 class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):

@@ -27,17 +27,14 @@ from etude_gym.envs.logic.kernel import (
     WASTE,
 )
 from etude_gym.envs.logic.wording import Wording, literals_of, opposite, put_into_words, statements_of
+from etude_gym.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
 
 STATUS_NAMES = ("entailed", "refuted", "unknown", "inconsistent")
-
-MAX_REPLY_ACTIONS = 200
-MAX_REPLY_CHARACTERS = 20_000
 
 _LEVELS = tuple(f"{level:.0%}" for level in CONFIDENCE)
 _FIELDS = ("steps", "answer", "confidence")
 _STEPS, _ANSWER, _CONFIDENCE = range(3)
 _VERBS = ("apply", "suppose", "retract")
-_FENCE = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*")
 _BULLET = re.compile(r"^(?:[-*+•>]\s+|\(?[0-9]{1,3}[.):]\s*)+(?=\S)")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -363,34 +360,22 @@ def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    if not isinstance(reply, str):
-        return _malformed(f"A reply is text (str), got {type(reply).__name__}.")
-    if len(reply) > MAX_REPLY_CHARACTERS:
-        return _malformed(f"A reply has at most {MAX_REPLY_CHARACTERS} characters, got {len(reply)}.")
-    parts = _FENCE.split(reply)
-    if len(parts) % 2 == 0:
-        return Reply("truncated", [], "The last fenced block is not closed: the reply seems to be cut off.")
-    lines = _block_lines(parts[-2]) if len(parts) > 1 else reply.splitlines()
+    lines = lines_of_reply(reply, _is_language)
+    if isinstance(lines, Reply):
+        return lines
     reader = _Reader(world, wording)
     for number, line in enumerate(lines, start=1):
         problem = reader.read(line)
         if problem:
-            return _malformed(f"Line {number}, {line.strip()[:60]!a}: {problem}")
+            return malformed(f"Line {number}, {line.strip()[:60]!a}: {problem}")
     if not reader.actions:
-        return _malformed(f"The reply says nothing. Allowed: {', '.join(reader.fields())}.")
+        return malformed(f"The reply says nothing. Allowed: {', '.join(reader.fields())}.")
     return Reply("ok", reader.actions)
 
 
-def _malformed(problem: str) -> Reply:
-    return Reply("malformed", [], problem)
-
-
-def _block_lines(block: str) -> list[str]:
-    """Lines of a fenced block; a single word on the line of the fence names a language and is left out."""
-    lines = block.splitlines()
-    if len(lines) > 1 and _LANGUAGE.fullmatch(lines[0].strip()):
-        lines[0] = ""
-    return lines
+def _is_language(line: str) -> bool:
+    """Whether the first line of a fenced block is a single word."""
+    return _LANGUAGE.fullmatch(line) is not None
 
 
 class _Reader:

@@ -31,9 +31,7 @@ from etude_gym.envs.plan.kernel import (
     REFUEL,
     TRAVEL,
 )
-
-MAX_REPLY_ACTIONS = 200
-MAX_REPLY_CHARACTERS = 20_000
+from etude_gym.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
 
 _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "go": (TRAVEL, PLACE_NAMES, "place"),
@@ -44,7 +42,6 @@ _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "discard": (DISCARD, (), ""),
 }
 _REPEATABLE = ("gather", "craft", "discard")
-_FENCE = re.compile(r"`{3,}")
 _BULLET = re.compile(r"^(?:[-*+•>]\s+|\(?[0-9]{1,3}[.):]\s*)+")
 _REPEAT = re.compile(r" [x×] ?([0-9]{1,9})$")
 
@@ -282,39 +279,27 @@ def parse_reply(world: Any, reply: object) -> Reply:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    if not isinstance(reply, str):
-        return _malformed(f"A reply is text (str), got {type(reply).__name__}.")
-    if len(reply) > MAX_REPLY_CHARACTERS:
-        return _malformed(f"A reply has at most {MAX_REPLY_CHARACTERS} characters, got {len(reply)}.")
-    parts = _FENCE.split(reply)
-    if len(parts) % 2 == 0:
-        return Reply("truncated", [], "The last fenced block is not closed: the reply seems to be cut off.")
-    lines = _block_lines(parts[-2]) if len(parts) > 1 else reply.splitlines()
+    lines = lines_of_reply(reply, _is_language)
+    if isinstance(lines, Reply):
+        return lines
     num_places = len(PLACE_NAMES) if world is None else int(world["num_places"])
     actions: list[int] = []
     for number, line in enumerate(lines, start=1):
         for command in line.split(";"):
             meant = _parse_command(command, num_places)
             if isinstance(meant, str):
-                return _malformed(f"Line {number}, {command.strip()[:60]!a}: {meant}")
+                return malformed(f"Line {number}, {command.strip()[:60]!a}: {meant}")
             actions += meant
             if len(actions) > MAX_REPLY_ACTIONS:
-                return _malformed(f"A reply has at most {MAX_REPLY_ACTIONS} actions.")
+                return malformed(f"A reply has at most {MAX_REPLY_ACTIONS} actions.")
     if not actions:
-        return _malformed(f"The reply has no command. Allowed: {', '.join(_WORDS)}.")
+        return malformed(f"The reply has no command. Allowed: {', '.join(_WORDS)}.")
     return Reply("ok", actions)
 
 
-def _malformed(problem: str) -> Reply:
-    return Reply("malformed", [], problem)
-
-
-def _block_lines(block: str) -> list[str]:
-    """Lines of a fenced block; a first word that is no command names the language and is left out."""
-    lines = block.splitlines()
-    if len(lines) > 1 and len(lines[0].split()) == 1 and lines[0].strip().casefold() not in _WORDS:
-        lines[0] = ""
-    return lines
+def _is_language(line: str) -> bool:
+    """Whether the first line of a fenced block is one word that is no command."""
+    return len(line.split()) == 1 and line.casefold() not in _WORDS
 
 
 def _parse_command(text: str, num_places: int) -> list[int] | str:
