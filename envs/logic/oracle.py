@@ -54,15 +54,6 @@ def next_step(world: Any, premises: Any) -> Any:
 
 
 @kernel
-def premises_of(world: Any, role: Any) -> Any:
-    """The premises with a role, as bits."""
-    premises = np.uint32(0)
-    for i in range(world.num_premises):
-        premises |= np.uint32(world.role[i] == role) << np.uint32(i)
-    return premises
-
-
-@kernel
 def any_step(world: Any) -> Any:
     """The first premise from which something follows; -1 if there is none."""
     known = world.known[world.depth]
@@ -73,34 +64,40 @@ def any_step(world: Any) -> Any:
 
 
 @kernel
-def draw(world: Any, premises: Any, conclusion: Any, split: Any) -> Any:
-    """The next action on the way to a conclusion, by some premises, assuming its negation if need be."""
+def part_to_contradict(world: Any) -> Any:
+    """Where contradicting premises are drawn next: the common part, one branch, then the other.
+
+    Returns the role of the part, its conclusion, and whether that takes a case split.
+    """
+    base = world.known[0]
+    if base & world.junction == 0:
+        return COMMON, world.junction, world.needs_split & 1 != 0
+    if base & world.query == 0:
+        return SUPPORTING, world.query, world.needs_split & 2 != 0
+    return OPPOSING, negated(world.query), False
+
+
+@kernel
+def prove(world: Any) -> Any:
+    """The next action of the proof, or of the one that premises contradict each other.
+
+    Where a proof needs case splits, one refutation of the opposite is enough.
+    """
+    premises = world.proof
+    conclusion = negated(world.query) if world.status == REFUTED else world.query
+    split = world.needs_split != 0
+    if world.status == INCONSISTENT:
+        role, conclusion, split = part_to_contradict(world)
+        for i in range(world.num_premises):
+            premises &= ~(np.uint32(world.role[i] != role) << np.uint32(i))
+    elif world.known[0] & conclusion != 0:
+        return ANSWER + world.status
     if world.depth == 0 and split:
         return assumption_of(negated(conclusion))
     if world.depth > 1 or (world.depth == 1 and world.assumed[1] != negated(conclusion)):
         return RETRACT
     step = next_step(world, premises)
     return APPLY + step if step >= 0 else RETRACT
-
-
-@kernel
-def prove(world: Any) -> Any:
-    """The next action of the proof: one refutation of the opposite if it needs case splits."""
-    goal = negated(world.query) if world.status == REFUTED else world.query
-    if world.known[0] & goal != 0:
-        return ANSWER + world.status
-    return draw(world, world.proof, goal, world.needs_split != 0)
-
-
-@kernel
-def contradict(world: Any) -> Any:
-    """The next action on the way to a contradiction: the common part, one branch, then the other."""
-    base = world.known[0]
-    if base & world.junction == 0:
-        return draw(world, premises_of(world, COMMON), world.junction, world.needs_split & 1 != 0)
-    if base & world.query == 0:
-        return draw(world, premises_of(world, SUPPORTING), world.query, world.needs_split & 2 != 0)
-    return draw(world, premises_of(world, OPPOSING), negated(world.query), False)
 
 
 @kernel
@@ -132,9 +129,7 @@ def oracle_action(world: Any) -> Any:
         return CONFIDE + NUM_LEVELS - 1
     if world.contradiction:
         return RETRACT if world.depth > 0 else ANSWER + INCONSISTENT
-    if world.status == UNKNOWN:
-        return show_models(world)
-    return contradict(world) if world.status == INCONSISTENT else prove(world)
+    return show_models(world) if world.status == UNKNOWN else prove(world)
 
 
 @kernel

@@ -81,8 +81,9 @@ def find_model(world: Any, known: Any, stack: Any) -> Any:
 @kernel
 def decide(world: Any, stack: Any) -> None:
     """Find the status of the query, and the models that show it where there are any."""
-    world.model[0] = find_model(world, world.facts | world.query, stack)
-    world.model[1] = find_model(world, world.facts | negated(world.query), stack)
+    for false in range(2):
+        query = negated(world.query) if false else world.query
+        world.model[false] = find_model(world, world.facts | query, stack)
     if world.model[0] == 0:
         world.status = INCONSISTENT if world.model[1] == 0 else REFUTED
     else:
