@@ -72,7 +72,7 @@ class MaskablePPOLearner:
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0
         self._random_state: Any = None
-        policy_class, policy_arguments = _policy(domain, policy, network)
+        policy_class, policy_arguments = policy_for(domain, policy, network)
         self.model = MaskablePPO(
             policy_class,
             env=None,  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ class MaskablePPOLearner:
         self._evaluation_flops = state["evaluation_flops"]
 
 
-def _policy(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
+def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
     """The policy class that Stable-Baselines3 is given, and its arguments."""
     check_name("policy", name, POLICIES)
     if name == "mlp":

@@ -292,10 +292,10 @@ def sb3_model(env_id: str, env: Any) -> Any:
     from sb3_contrib import MaskablePPO
 
     from etude_gym.agent import load_recipe
-    from etude_gym.agents.sb3 import _policy
+    from etude_gym.agents.sb3 import policy_for
 
     options = load_recipe("sb3", env_id).options
-    policy, arguments = _policy(
+    policy, arguments = policy_for(
         etude_gym.make_domain(env_id), options.get("policy", "mlp"), tuple(options["network"])
     )
     sizes = {name: options[name] for name in ("n_steps", "batch_size", "n_epochs")}
