@@ -1,1 +1,1 @@
-"""EtudePlan-v0: sequential planning in a crafting and delivery world."""
+"""EtudeLogic-v0: multi-step logical reasoning over premises and a query."""

@@ -73,10 +73,7 @@ WORLD = np.dtype(
         ("num_constraints", np.int32),  # used together in an argument
         ("num_distractors", np.int32),
         ("stated", np.float32),  # share of what incomplete arguments need that is stated
-        (
-            "needs_split",
-            np.uint8,
-        ),  # bit 0: the common part of the arguments needs a case split; bit 1: branches
+        ("needs_split", np.uint8),  # bit 0: the common part of the arguments has case splits; bit 1: branches
         ("junction", np.uint32),  # the literal at which the arguments part
         ("reference_actions", np.int32),
         # The episode: changed by actions.
@@ -109,8 +106,7 @@ WORLD = np.dtype(
 # Places in the scratch array of uint32 words: one for each premise, derived by ``survey``.
 OPEN = 0  # literals whose truth is not known
 FALSE = OPEN + MAX_PREMISES  # literals known to be false
-TRUE = FALSE + MAX_PREMISES  # literals known to be true
-PENDING = TRUE + MAX_PREMISES  # 1 unless the premise is satisfied
+PENDING = FALSE + MAX_PREMISES  # 1 unless the premise is satisfied
 SCRATCH = PENDING + MAX_PREMISES
 
 
@@ -195,7 +191,6 @@ def survey(world: Any, scratch: Any) -> None:
         settled &= satisfied | (many_open & (choice ^ np.uint32(1)))
         scratch[OPEN + i] = open_ones
         scratch[FALSE + i] = false
-        scratch[TRUE + i] = true
         scratch[PENDING + i] = satisfied ^ np.uint32(1)
     query_true = known & world.query != 0
     query_false = known & negated(world.query) != 0
