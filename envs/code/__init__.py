@@ -1,0 +1,1 @@
+"""EtudeCode: write, repair and restructure small Python programs."""
