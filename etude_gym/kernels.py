@@ -16,7 +16,7 @@ import numpy as np
 
 from etude_gym.randomness import FIRST, GOLDEN, SECOND
 
-_GOLDEN = np.uint64(GOLDEN)
+GOLDEN_WORD = np.uint64(GOLDEN)
 _FIRST = np.uint64(FIRST)
 _SECOND = np.uint64(SECOND)
 
@@ -29,12 +29,17 @@ domain more than a third of its time.
 
 
 @kernel
-def uniform(key: Any, counter: Any) -> Any:
-    """Uniform number in [0, 1) for a uint64 key and a non-negative counter."""
-    word = (key ^ np.uint64(counter)) + _GOLDEN
+def finalize_word(word: Any) -> Any:
+    """SplitMix64's finalizer."""
     word = (word ^ (word >> np.uint64(30))) * _FIRST
     word = (word ^ (word >> np.uint64(27))) * _SECOND
-    word = word ^ (word >> np.uint64(31))
+    return word ^ (word >> np.uint64(31))
+
+
+@kernel
+def uniform(key: Any, counter: Any) -> Any:
+    """Uniform number in [0, 1) for a uint64 key and a non-negative counter."""
+    word = finalize_word((key ^ np.uint64(counter)) + GOLDEN_WORD)
     return (word >> np.uint64(11)) * 2.0**-53
 
 
