@@ -17,7 +17,6 @@ from etude_gym.envs.code.grammar import (
     DECLARES,
     DIVISOR,
     FIRST_LET,
-    FIXED,
     FREE,
     HALF,
     HELPER_GROWTH,
@@ -29,7 +28,6 @@ from etude_gym.envs.code.grammar import (
     INPUT_SIZE,
     INT,
     INT_SIZE,
-    K,
     LEAST,
     LESS,
     LIST,
@@ -43,9 +41,9 @@ from etude_gym.envs.code.grammar import (
     STR,
     TARGET,
     TEXT_SIZE,
+    K,
 )
 from etude_gym.envs.code.interpreter import (
-    ASSIGN_IF,
     CALL,
     DEFINE_BOOL,
     DEFINE_INT,
@@ -68,15 +66,20 @@ MAX_OPEN = 48
 # Flags of a hole: what is in scope beside the variables.
 IN_LOOP, IN_FOLD, IN_HELPER = 1, 2, 4
 
+MAX_STATEMENTS = 12
+"""Beyond so many statements there are no more conditional assignments: each lets a number grow."""
 FIRST_INT_SIZE = 28
-"""Size of the first number that a statement declares; each further one may be as much larger as a sum of 16."""
-FIRST_TEXT_SIZE = 7
+"""Size of the first number that a statement declares; each further one may be larger by that of a sum."""
+DECLARED_TEXT_SIZE = 10
+"""Size of texts that statements declare: 16 times a number with something before or behind it."""
 
 DERIVATION = np.dtype(
     [
         ("category", np.int8, (MAX_OPEN,)),
         ("size", np.int8, (MAX_OPEN,)),
         ("flags", np.int8, (MAX_OPEN,)),
+        ("parent", np.int16, (MAX_OPEN,)),  # production that opened the hole, or -1
+        ("index", np.int8, (MAX_OPEN,)),  # and which of its holes it is
         ("num_open", np.int32),
         ("pending", np.int32),  # productions needed at least to fill all open holes
         ("return_category", np.int8),
@@ -89,6 +92,7 @@ DERIVATION = np.dtype(
         ("wants_list", np.int8),  # 1 until the list of the present statement is known
         ("list_size", np.int8),  # size of that list, and of its items
         ("list_declares", np.int8),  # 1 when the variable has the size of that list
+        ("assigned", np.int8),  # variable that the present statement assigns to
         ("num_helpers", np.int32),
         ("helper_category", np.int8, (MAX_HELPERS,)),
         ("num_statements", np.int32),
@@ -110,10 +114,11 @@ def least_size(category: Any) -> Any:
 
 
 @kernel
-def push_hole(d: Any, category: Any, size: Any, flags: Any) -> None:
+def push_hole(d: Any, category: Any, size: Any, flags: Any, parent: Any, index: Any) -> None:
     """Open a hole."""
     top = d.num_open
     d.category[top], d.size[top], d.flags[top] = category, size, flags
+    d.parent[top], d.index[top] = parent, index
     d.num_open = top + 1
     d.pending += least_tokens(category)
 
@@ -128,17 +133,17 @@ def begin_derivation(d: Any, return_category: Any) -> None:
     d.variable_category[K], d.variable_size[K] = INT, INPUT_SIZE
     d.num_variables, d.num_numbers = FIRST_LET, 0
     d.declaring, d.wants_list, d.list_size, d.list_declares = 0, 0, INPUT_SIZE, 0
+    d.assigned = 0
     d.num_helpers, d.num_statements = 0, 0
-    push_hole(d, STATEMENTS, 0, 0)
+    push_hole(d, STATEMENTS, 0, 0, -1, 0)
 
 
 @kernel
 def declared_size(d: Any, category: Any) -> Any:
     """Size of the next number, list of numbers or text that a statement declares."""
-    index = d.num_variables - FIRST_LET
     if category == STR:
-        return min(FIRST_TEXT_SIZE + index // 2, TEXT_SIZE)
-    return FIRST_INT_SIZE + LIST_BITS * index
+        return DECLARED_TEXT_SIZE
+    return FIRST_INT_SIZE + LIST_BITS * (d.num_variables - FIRST_LET)
 
 
 @kernel
@@ -162,8 +167,6 @@ def child_size(token: Any, i: Any, size: Any, cap: Any) -> Any:
         return TEXT_SIZE if HOLE_CATEGORY[token, i] == STR else cap
     if rule == HALF:
         return size // 2
-    if rule == FIXED:
-        return amount
     return size - amount if rule == LESS else size
 
 
@@ -220,7 +223,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
     for i in range(NUM_HOLES[token]):
         opened = child_category(d, token, i)
         if opened == TARGET:
-            if d.num_numbers == 0:
+            if d.num_numbers == 0 or d.num_statements > MAX_STATEMENTS:
                 return False
         elif (opened == LIST or opened == STR) and flags & IN_HELPER != 0:
             return False
@@ -260,7 +263,9 @@ def end_statement(d: Any) -> None:
             d.variable_size[variable] = d.list_size
         d.num_numbers += d.variable_category[variable] == INT
         d.num_variables += 1
-    d.declaring = 0
+    elif d.assigned > 0:
+        d.variable_size[d.assigned] += 1
+    d.declaring, d.assigned = 0, 0
 
 
 @big_kernel
@@ -274,21 +279,23 @@ def fill(d: Any, token: Any) -> None:
         size = size_of_statement(d, token)
         begin_statement(d, token)
         if token != RETURN:
-            push_hole(d, STATEMENTS, 0, 0)
+            push_hole(d, STATEMENTS, 0, 0, -1, 0)
         if token == DEFINE_INT or token == DEFINE_BOOL:
             flags = flags | IN_HELPER
     elif category == LIST and d.wants_list and VARIABLE <= token < CALL:
         d.list_size = d.variable_size[token - VARIABLE]
         d.wants_list = 0
     elif category == TARGET:
-        d.size[top - 2] = d.variable_size[token - VARIABLE]  # of the value, below the condition
+        d.assigned = token - VARIABLE
+        d.size[top - 2] = d.variable_size[d.assigned] + 1  # of the value, below the condition
     for i in range(NUM_HOLES[token] - 1, -1, -1):
         opened = flags
         if HOLE_ITEM[token, i]:
             opened = opened | IN_LOOP
         if HOLE_ACCUMULATOR[token, i]:
             opened = opened | IN_FOLD
-        push_hole(d, child_category(d, token, i), child_size(token, i, size, d.cap), opened)
+        child = child_category(d, token, i)
+        push_hole(d, child, child_size(token, i, size, d.cap), opened, token, i)
     if d.num_open > 0 and d.category[d.num_open - 1] == STATEMENTS and category != STATEMENTS:
         end_statement(d)
 

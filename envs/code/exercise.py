@@ -40,7 +40,7 @@ class Architecture:
 
     Attributes:
         cycles: modules that import themselves, directly or by way of others.
-        duplicates: subtrees of at least ``architecture.MIN_DUPLICATE`` expressions that repeat an earlier one.
+        duplicates: subtrees of ``architecture.MIN_DUPLICATE`` expressions or more that repeat an earlier one.
         longest: expressions in the longest function.
         edges: pairs of a function and a function of another module that it uses.
     """

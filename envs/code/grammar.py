@@ -22,8 +22,8 @@ CATEGORY_NAMES = ("statements", "int", "bool", "str", "list[int]", "divisor", "t
 LIST_LENGTH = 16
 """No list is longer: lists are never joined, and inputs are as long at most."""
 LIST_BITS = 4
-TEXT_SIZE = 10
-"""No text is longer than 2 ** 10 characters."""
+TEXT_SIZE = 11
+"""No text is longer than 2 ** 11 characters."""
 INT_SIZE = 61
 """No number needs more bits, intermediate results included."""
 INPUT_SIZE = 7
@@ -43,13 +43,13 @@ MAX_HELPERS = 3
 MAX_DEFINITIONS = 16
 
 HELPER_GROWTH = 5
-"""A helper's value needs at most so many bits more than its argument, for each helper it may call and itself."""
+"""Bits by which a helper's value may exceed its argument, for itself and each helper that it may call."""
 PARAMETER_SIZE = 40
 """Size of a helper's parameter in its own body: so large that only growth by a constant fits."""
 
 # Rules for the size of a hole that a production opens in a hole of size s.
-SAME, FREE, HALF, FIXED, LESS = range(5)
-"""s; as large as the definition allows; s // 2; a given number; s minus a given number."""
+SAME, FREE, HALF, LESS = range(4)
+"""s; as large as the definition allows; s // 2; s minus a given number."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Hole:
     Attributes:
         category: what fits in.
         rule: how its size follows from that of the hole which the production fills.
-        amount: of FIXED and LESS.
+        amount: of LESS.
         item: whether the loop variable is in scope.
         accumulator: whether the variable that the statement declares is in scope.
     """
@@ -219,7 +219,7 @@ BOOL_PRODUCTIONS = (
 
 STR_PRODUCTIONS = (
     *(Production(f"TEXT_{i}", STR, f'"{text}"') for i, text in enumerate(TEXTS)),
-    Production("DIGITS", STR, "str({0})", (Hole(INT, FIXED, 23),), least=3),
+    Production("DIGITS", STR, "str({0})", (_ANY_INT,), least=5),
     Production("JOIN", STR, "{0} + {1}", (Hole(STR, LESS, 1), Hole(STR, LESS, 1))),
     Production("BACKWARD", STR, "{0}[::-1]", (Hole(STR),)),
     Production("CHOOSE_TEXT", STR, "{1} if {0} else {2}", (_CONDITION, Hole(STR), Hole(STR))),

@@ -18,7 +18,6 @@ from etude_gym.envs.code.grammar import (
     DECLARES,
     FIRST_LET,
     INT,
-    K,
     LIST,
     LITERALS,
     MAX_DEFINITIONS,
@@ -29,6 +28,7 @@ from etude_gym.envs.code.grammar import (
     STR,
     TEXT_SIZE,
     TEXTS,
+    K,
 )
 from etude_gym.kernels import GOLDEN_WORD, finalize_word, kernel
 
@@ -36,7 +36,7 @@ MAX_TOKENS = 128
 """Productions in a program at most."""
 MAX_TEXT = 1 << TEXT_SIZE
 SEQUENCES = 40
-"""Lists and texts on the stack at most: joined texts nest ten deep, a choice between texts takes three tokens."""
+"""Lists and texts on the stack at most: joined texts nest ten deep, and a choice of texts takes three tokens."""
 
 MACHINE = np.dtype(
     [

@@ -1,0 +1,663 @@
+"""The world of programs: state, mask, step and observation, as numba scalar functions.
+
+Read in the order in which things happen: the world's record, running a program on the tests, what is legal,
+what an action does, what an agent sees. ``generator`` makes worlds, ``oracle`` solves them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.code.actions import (
+    EXTRACT,
+    INLINE,
+    MAX_MODULES,
+    MERGE,
+    MODULE,
+    MOVE,
+    NUM_ACTIONS,
+    POINT,
+    SUBMIT,
+)
+from etude_gym.envs.code.derivation import DERIVATION, fill, fits, replay
+from etude_gym.envs.code.exercise import STRATA
+from etude_gym.envs.code.grammar import (
+    CATEGORY,
+    FIRST_LET,
+    LIST,
+    MAX_DEFINITIONS,
+    MAX_VARIABLES,
+    NUM_PRODUCTIONS,
+    STATEMENTS,
+    STR,
+    WEIGHT,
+)
+from etude_gym.envs.code.interpreter import (
+    ASSIGN_IF,
+    CALL,
+    MAX_TOKENS,
+    absorb_word,
+    big_kernel,
+    execute,
+    find_ends,
+    hash_result,
+    hash_variable,
+)
+from etude_gym.envs.code.refactoring import (
+    PACKAGE,
+    can_extract,
+    can_inline,
+    can_merge,
+    can_move,
+    extract,
+    flatten,
+    improvement,
+    inline,
+    measure,
+    merge,
+    move,
+    offset_at,
+    slot_at,
+)
+from etude_gym.kernels import kernel
+
+SYNTHESIZE, DEBUG, REFACTOR = range(3)
+
+NUM_HIDDEN, NUM_PUBLIC = 20, 4
+NUM_TESTS = NUM_HIDDEN + NUM_PUBLIC
+MAX_NUMBERS = 16
+MAX_SPECIFICATION = 14
+"""Sentences at most: helpers, guards and steps."""
+MAX_LETS = MAX_VARIABLES - FIRST_LET
+MAX_PLAN = 128
+MAX_PROGRAM = 120
+"""Productions in a program of one function and its helpers at most."""
+
+REPAIR_STEPS = 72
+"""Actions in an episode of debugging."""
+REFACTOR_STEPS = 56
+"""Actions in an episode of refactoring."""
+SPARE_STEPS = 8
+"""Actions in an episode of synthesis beyond the productions that a program may have."""
+MILESTONES = 0.4
+"""Most of the score that stands for intermediate results while a program is incomplete."""
+
+WORLD = np.dtype(
+    [
+        # The task: written by the generator, constant during an episode.
+        ("key", np.uint64),
+        ("family", np.int8),
+        ("return_category", np.int8),
+        ("reference", np.int16, (MAX_TOKENS,)),
+        ("num_reference", np.int32),
+        ("given", np.int16, (MAX_TOKENS,)),  # the program to repair
+        ("plan", np.int16, (MAX_PLAN,)),  # actions of the reference solution
+        ("num_plan", np.int32),
+        (
+            "specification",
+            np.int8,
+            (3, MAX_SPECIFICATION),
+        ),  # step, first and second argument of each sentence
+        ("num_sentences", np.int32),
+        ("numbers", np.int8, (NUM_TESTS, MAX_NUMBERS)),  # of each test; the hidden ones come first
+        ("num_numbers", np.int8, (NUM_TESTS,)),
+        ("k", np.int8, (NUM_TESTS,)),
+        ("stratum", np.int8, (NUM_TESTS,)),
+        ("guarded", np.bool_, (NUM_TESTS,)),  # whether the reference returns from a guard
+        ("expected", np.uint64, (NUM_TESTS,)),  # hash of what has to be returned
+        ("wanted", np.int16, (NUM_PUBLIC, 7)),  # what the public tests have to return, as far as it is shown
+        ("milestones", np.uint64, (MAX_LETS,)),  # hashes of the reference's intermediate results
+        ("num_milestones", np.int32),
+        ("floor", np.float64),
+        ("budget", np.int32),  # productions that a program may have
+        ("step_limit", np.int32),
+        ("num_steps", np.int32),
+        ("num_helpers", np.int32),
+        ("num_guards", np.int32),
+        ("guarded_share", np.float32),
+        ("transfer_share", np.float32),
+        ("num_defects", np.int32),
+        ("package", PACKAGE),
+        ("clean", PACKAGE),
+        ("start_measures", np.int64, (4,)),
+        ("clean_measures", np.int64, (4,)),
+        # The episode: changed by actions.
+        ("tokens", np.int16, (MAX_TOKENS,)),  # the program as far as it is derived
+        ("num_tokens", np.int32),
+        ("tail", np.int16, (MAX_TOKENS,)),  # what stands behind the part that is derived anew
+        ("num_tail", np.int32),
+        ("kept", np.int16, (MAX_TOKENS,)),  # the program before the repair that is under way
+        ("num_kept", np.int32),
+        ("derivation", DERIVATION),
+        ("present", PACKAGE),
+        ("chosen", np.int16),  # action of a refactoring that is not yet complete, or 0
+        ("chosen_slot", np.int16),  # the definition that was pointed at, or -1
+        ("reached", np.int32),  # milestones
+        ("steps", np.int32),
+        ("illegal_actions", np.int32),
+        ("over", np.int8),
+        # How it goes.
+        ("passed", np.bool_, (NUM_TESTS,)),
+        ("shown", np.int16, (NUM_PUBLIC, 7)),  # present results of the public tests
+        ("measures", np.int64, (4,)),
+        ("score", np.float64),
+        ("pass_rate", np.float64),
+        ("solved", np.bool_),
+    ],
+    align=True,
+)
+
+SHOWN = 6
+"""Numbers of a result that an agent sees."""
+
+
+# --- Running a program on the tests ------------------------------------------------------------------
+
+
+@kernel
+def clip16(value: Any) -> Any:
+    """A number as an observation holds it."""
+    return np.int16(min(max(value, -32767), 32767))
+
+
+@kernel
+def show_sequence(shown: Any, values: Any, length: Any) -> None:
+    """Write the length and the first numbers of a list or text."""
+    shown[0] = length
+    for i in range(SHOWN):
+        shown[1 + i] = clip16(values[i]) if i < length else 0
+
+
+@kernel
+def show_number(shown: Any, value: Any) -> None:
+    """Write a number or the truth: its length is -1."""
+    shown[0], shown[1] = -1, clip16(value)
+    for i in range(1, SHOWN):
+        shown[1 + i] = 0
+
+
+@kernel
+def show_result(shown: Any, value: Any, category: Any, machine: Any) -> None:
+    """Write what ``execute`` returned."""
+    if category == LIST or category == STR:
+        show_sequence(shown, machine.sequences[0], machine.lengths[0])
+    else:
+        show_number(shown, value)
+
+
+@kernel
+def show_variable(shown: Any, variable: Any, machine: Any) -> None:
+    """Write the value of a variable after a run."""
+    category = machine.variable_categories[variable]
+    if category == LIST or category == STR:
+        show_sequence(shown, machine.variable_sequences[variable], machine.variable_lengths[variable])
+    else:
+        show_number(shown, machine.variables[variable])
+
+
+@kernel
+def stratified_pass_rate(world: Any) -> Any:
+    """Mean over the strata of the share of hidden tests that pass."""
+    total, present = 0.0, 0
+    for stratum in range(len(STRATA)):
+        tests, passed = 0, 0
+        for i in range(NUM_HIDDEN):
+            if world.stratum[i] == stratum:
+                tests += 1
+                passed += world.passed[i]
+        if tests > 0:
+            total += passed / tests
+            present += 1
+    return total / max(present, 1)
+
+
+@big_kernel
+def run_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
+    """Run a complete program on all tests: note which pass, and what the public ones return."""
+    find_ends(tokens, count, machine)
+    for i in range(NUM_TESTS):
+        value = execute(tokens, count, world.numbers[i], world.num_numbers[i], world.k[i], machine)
+        world.passed[i] = hash_result(value, world.return_category, machine) == world.expected[i]
+        if i >= NUM_HIDDEN:
+            show_result(world.shown[i - NUM_HIDDEN], value, world.return_category, machine)
+
+
+@kernel
+def grade_program(world: Any, machine: Any) -> None:
+    """Set the score from the complete program."""
+    run_tests(world, world.tokens, world.num_tokens, machine)
+    world.pass_rate = stratified_pass_rate(world)
+    solved = True
+    for i in range(NUM_HIDDEN):
+        solved &= world.passed[i]
+    world.solved = solved
+    share = (world.pass_rate - world.floor) / (1.0 - world.floor)
+    world.score = 1.0 if solved else max(share, 0.0)
+
+
+@big_kernel
+def look_for_milestones(world: Any, machine: Any) -> None:
+    """Set the score of a program that lacks its end from the intermediate results that it has."""
+    find_ends(world.tokens, world.num_tokens, machine)
+    num_variables = world.derivation.num_variables
+    hashes = np.zeros(MAX_VARIABLES, dtype=np.uint64)
+    for i in range(NUM_TESTS):
+        if world.guarded[i] and i < NUM_HIDDEN:
+            continue
+        numbers, length, k = world.numbers[i], world.num_numbers[i], world.k[i]
+        execute(world.tokens, world.num_tokens, numbers, length, k, machine)
+        returned = machine.num_variables < num_variables  # from a guard that the reference does not have
+        if i >= NUM_HIDDEN:
+            if num_variables > FIRST_LET and not returned:
+                show_variable(world.shown[i - NUM_HIDDEN], num_variables - 1, machine)
+            continue
+        for variable in range(FIRST_LET, num_variables):
+            value = np.uint64(0) if returned else hash_variable(variable, machine)
+            hashes[variable] = absorb_word(hashes[variable], value)
+    for i in range(world.reached, world.num_milestones):
+        for variable in range(FIRST_LET, num_variables):
+            if hashes[variable] == world.milestones[i]:
+                world.reached = i + 1
+    world.score = MILESTONES * world.reached / (world.num_milestones + 1)
+
+
+@kernel
+def measure_package(world: Any) -> None:
+    """Set the score from the architecture of the present package."""
+    measure(world.present, world.measures)
+    world.score = improvement(world.start_measures, world.measures, world.clean_measures)
+    world.solved = world.score >= 1.0
+
+
+# --- What is legal -----------------------------------------------------------------------------------
+
+
+@kernel
+def is_writing(world: Any) -> Any:
+    """Whether a hole is open."""
+    return world.derivation.num_open > 0
+
+
+@kernel
+def room(world: Any) -> Any:
+    """Productions that may still be written."""
+    left = world.step_limit - world.steps
+    return min(left, world.budget - world.num_tokens - world.num_tail)
+
+
+@kernel
+def is_expression(token: Any) -> Any:
+    """Whether a production stands for a value, not for a statement."""
+    return CATEGORY[token] != STATEMENTS
+
+
+@kernel
+def is_target(tokens: Any, position: Any) -> Any:
+    """Whether a variable is what a conditional assignment assigns to."""
+    return position > 0 and tokens[position - 1] == ASSIGN_IF
+
+
+@kernel
+def may_repair(world: Any, position: Any) -> Any:
+    """Whether there is an expression at a position that may be derived anew."""
+    if position < 0 or position >= world.num_tokens:
+        return False
+    if not is_expression(world.tokens[position]) or is_target(world.tokens, position):
+        return False
+    return world.steps + 2 <= world.step_limit
+
+
+@kernel
+def may_point(world: Any, position: Any) -> Any:
+    """Whether pointing at a position makes sense for the refactoring that was chosen."""
+    if position < 0 or position >= world.num_tokens or world.chosen == 0:
+        return False
+    slot = slot_at(world.present, position)
+    offset = offset_at(world.present, position)
+    if world.chosen == EXTRACT:
+        return offset >= 0 and can_extract(world.present, slot, offset)
+    if offset >= 0:
+        return False
+    if world.chosen == INLINE:
+        return can_inline(world.present, slot)
+    if world.chosen == MERGE and world.chosen_slot >= 0:
+        return can_merge(world.present, world.chosen_slot, slot)
+    return world.chosen_slot < 0 and not world.present.public[slot]
+
+
+@kernel
+def refactoring_is_legal(world: Any, action: Any) -> Any:
+    """Whether one action is legal in a package."""
+    if action == SUBMIT or EXTRACT <= action <= MOVE:
+        return True  # another choice takes the place of one that is not complete
+    if MODULE <= action < MODULE + MAX_MODULES:
+        ready = world.chosen == MOVE and world.chosen_slot >= 0
+        return ready and can_move(world.present, world.chosen_slot, action - MODULE)
+    return POINT <= action < MODULE and may_point(world, action - POINT)
+
+
+@kernel
+def is_legal(world: Any, action: Any) -> Any:
+    """Whether one action is legal now; any integer is allowed."""
+    if action < 0 or action >= NUM_ACTIONS or world.over:
+        return False
+    if world.family == REFACTOR:
+        return refactoring_is_legal(world, action)
+    if is_writing(world):
+        d = world.derivation
+        top = d.num_open - 1
+        category, size, flags = d.category[top], np.int64(d.size[top]), d.flags[top]
+        return action < NUM_PRODUCTIONS and fits(d, action, category, size, flags, room(world))
+    if action == SUBMIT:
+        return True
+    return POINT <= action < MODULE and may_repair(world, action - POINT)
+
+
+@kernel
+def legal_actions(world: Any, mask: Any) -> None:
+    """Write the action mask."""
+    first, stop = 0, NUM_ACTIONS
+    if world.family != REFACTOR:
+        if is_writing(world):
+            stop = NUM_PRODUCTIONS
+        else:
+            first = POINT
+    for action in range(NUM_ACTIONS):
+        mask[action] = first <= action < stop and is_legal(world, action)
+
+
+# --- What an action does -----------------------------------------------------------------------------
+
+
+@kernel
+def copy_tokens(source: Any, target: Any, start: Any, stop: Any) -> Any:
+    """Copy the tokens of some positions to the beginning of another array; returns how many."""
+    for i in range(start, stop):
+        target[i - start] = source[i]
+    return stop - start
+
+
+@kernel
+def begin_repair(world: Any, position: Any, machine: Any) -> None:
+    """Open a hole in place of the expression at a position."""
+    find_ends(world.tokens, world.num_tokens, machine)
+    end = machine.ends[position]
+    world.num_kept = copy_tokens(world.tokens, world.kept, 0, world.num_tokens)
+    world.num_tail = copy_tokens(world.tokens, world.tail, end, world.num_tokens)
+    world.num_tokens = position
+    d = world.derivation
+    # The list that a loop goes over may not get larger items than what follows was written for.
+    replay(d, world.kept, end, world.return_category)
+    list_size = d.list_size
+    replay(d, world.kept, position, world.return_category)
+    top = d.num_open - 1
+    d.category[0], d.size[0], d.flags[0] = d.category[top], d.size[top], d.flags[top]
+    d.parent[0], d.index[0] = d.parent[top], d.index[top]
+    if d.wants_list and d.category[0] == LIST:
+        d.size[0] = list_size
+    d.num_open, d.pending = 1, 1
+
+
+@kernel
+def end_repair(world: Any) -> None:
+    """Put what stood behind the repaired expression back in its place."""
+    for i in range(world.num_tail):
+        world.tokens[world.num_tokens + i] = world.tail[i]
+    world.num_tokens += world.num_tail
+    world.num_tail = 0
+
+
+@kernel
+def break_off(world: Any) -> None:
+    """Time ran out in the middle: a repair is undone, an unfinished program is worth nothing."""
+    if world.family == DEBUG and is_writing(world):
+        world.num_tokens = copy_tokens(world.kept, world.tokens, 0, world.num_kept)
+        world.num_tail = 0
+    elif world.family == SYNTHESIZE:
+        world.score = 0.0
+    world.derivation.num_open = 0
+    world.over = 1
+
+
+@kernel
+def write_production(world: Any, action: Any, machine: Any) -> None:
+    """Fill the open hole; judge what became complete."""
+    world.tokens[world.num_tokens] = action
+    world.num_tokens += 1
+    d = world.derivation
+    in_statement = d.num_open > 0 and d.category[d.num_open - 1] != STATEMENTS
+    fill(d, action)
+    if d.num_open == 0:
+        if world.family == DEBUG:
+            end_repair(world)
+        grade_program(world, machine)
+        world.over = world.solved or world.family == SYNTHESIZE
+    elif in_statement and d.category[d.num_open - 1] == STATEMENTS and world.family == SYNTHESIZE:
+        look_for_milestones(world, machine)
+
+
+@kernel
+def choose_refactoring(world: Any, action: Any) -> None:
+    """Take one of the actions that make up a refactoring; carry it out when it is complete."""
+    package = world.present
+    if action >= EXTRACT:
+        world.chosen, world.chosen_slot = action, -1
+        return
+    if action >= MODULE:
+        move(package, world.chosen_slot, action - MODULE)
+    else:
+        slot = slot_at(package, action - POINT)
+        if world.chosen == EXTRACT:
+            extract(package, slot, offset_at(package, action - POINT))
+        elif world.chosen == INLINE:
+            inline(package, slot)
+        elif world.chosen_slot < 0:
+            world.chosen_slot = slot
+            return
+        else:
+            merge(package, world.chosen_slot, slot)
+    world.chosen, world.chosen_slot = 0, -1
+    world.num_tokens = flatten(package, world.tokens)
+    measure_package(world)
+
+
+@kernel
+def take_action(world: Any, action: Any, machine: Any) -> Any:
+    """Let one action happen; returns by how much the score rose."""
+    before = world.score
+    world.steps += 1
+    if not is_legal(world, action):
+        world.illegal_actions += 1
+    elif action == SUBMIT:
+        world.over = 1
+    elif action < NUM_PRODUCTIONS:
+        write_production(world, action, machine)
+    elif world.family == REFACTOR:
+        choose_refactoring(world, action)
+    else:
+        begin_repair(world, action - POINT, machine)
+    left = world.step_limit - world.steps
+    if not world.over and (left <= 0 or left < world.derivation.pending * is_writing(world)):
+        break_off(world)
+    return world.score - before
+
+
+# --- What an agent sees ------------------------------------------------------------------------------
+
+GLOBALS = (
+    *("family", "return category", "writing", "hole category", "hole size", "in loop", "in fold"),
+    *("in helper", "production that opened the hole", "number of the hole", "open holes", "room"),
+    *("steps left", "sentence", "number of sentences", "variables", "position", "public tests passed"),
+    *("chosen refactoring", "position of the chosen definition"),
+)
+"""Numbers about the whole state, in this order; categories, productions and positions count from 1."""
+DEFINITION_FEATURES = ("position", "module", "public", "constant", "calls", "weight")
+SHOWN_NUMBERS = 8
+EXAMPLE_SIZE = 1 + SHOWN_NUMBERS + 1 + 2 * (1 + SHOWN) + 1
+
+SCOPE_AT = len(GLOBALS)
+SPECIFICATION_AT = SCOPE_AT + MAX_VARIABLES
+TOKENS_AT = SPECIFICATION_AT + 3 * MAX_SPECIFICATION
+EXAMPLES_AT = TOKENS_AT + MAX_TOKENS
+DEFINITIONS_AT = EXAMPLES_AT + NUM_PUBLIC * EXAMPLE_SIZE
+NUM_FEATURES = DEFINITIONS_AT + MAX_DEFINITIONS * len(DEFINITION_FEATURES)
+
+HOLE = NUM_PRODUCTIONS + 1
+"""Stands among the productions (which count from 1) where the open hole is."""
+
+
+@kernel
+def sentence_at_hole(d: Any) -> Any:
+    """Which sentence the open hole belongs to, if the program follows the specification in order."""
+    if d.num_open == 0:
+        return 0
+    inside = d.category[d.num_open - 1] != STATEMENTS and d.declaring != 2
+    return d.num_helpers + d.num_statements - inside
+
+
+@kernel
+def observe_globals(world: Any, seen: Any) -> None:
+    """Write the numbers about the whole state."""
+    d = world.derivation
+    for i in range(len(GLOBALS)):
+        seen[i] = 0
+    seen[0] = world.family
+    seen[1] = world.return_category + 1
+    if is_writing(world):
+        top = d.num_open - 1
+        flags = d.flags[top]
+        seen[2] = 1
+        seen[3] = d.category[top] + 1
+        seen[4] = d.size[top]
+        seen[5], seen[6], seen[7] = flags & 1, (flags >> 1) & 1, (flags >> 2) & 1
+        seen[8] = d.parent[top] + 1
+        seen[9] = d.index[top]
+        seen[10] = d.num_open
+        seen[11] = room(world)
+        seen[15] = d.num_variables
+    seen[12] = world.step_limit - world.steps
+    seen[13] = sentence_at_hole(d) + 1
+    seen[14] = world.num_sentences
+    seen[16] = world.num_tokens + 1
+    for i in range(NUM_HIDDEN, NUM_TESTS):
+        seen[17] += world.passed[i]
+    if world.chosen > 0:
+        seen[18] = world.chosen - EXTRACT + 1
+
+
+@kernel
+def observe_program(world: Any, seen: Any) -> None:
+    """Write scope, specification and the productions of the program."""
+    d = world.derivation
+    writing = is_writing(world)
+    for i in range(MAX_VARIABLES):
+        seen[SCOPE_AT + i] = d.variable_category[i] + 1 if writing and i < d.num_variables else 0
+    for row in range(3):
+        for i in range(MAX_SPECIFICATION):
+            told = i < world.num_sentences
+            offset = 1 if row == 0 else 0
+            at = SPECIFICATION_AT + row * MAX_SPECIFICATION + i
+            seen[at] = world.specification[row, i] + offset if told else 0
+    for i in range(world.num_tokens):
+        seen[TOKENS_AT + i] = world.tokens[i] + 1
+    at = world.num_tokens
+    if writing:
+        seen[TOKENS_AT + at] = HOLE
+        for i in range(world.num_tail):
+            seen[TOKENS_AT + at + 1 + i] = world.tail[i] + 1
+        at += 1 + world.num_tail
+    for i in range(at, MAX_TOKENS):
+        seen[TOKENS_AT + i] = 0
+
+
+@kernel
+def observe_examples(world: Any, seen: Any) -> None:
+    """Write the public tests: what is given, what has to be returned, what is returned at present."""
+    for i in range(NUM_PUBLIC):
+        at = EXAMPLES_AT + i * EXAMPLE_SIZE
+        test = NUM_HIDDEN + i
+        seen[at] = world.num_numbers[test]
+        for j in range(SHOWN_NUMBERS):
+            seen[at + 1 + j] = world.numbers[test, j] if j < world.num_numbers[test] else 0
+        at += 1 + SHOWN_NUMBERS
+        seen[at] = world.k[test]
+        for j in range(1 + SHOWN):
+            seen[at + 1 + j] = world.wanted[i, j]
+            seen[at + 2 + SHOWN + j] = world.shown[i, j]
+        seen[at + 3 + 2 * SHOWN] = world.passed[test]
+
+
+@kernel
+def observe_definitions(world: Any, seen: Any) -> None:
+    """Write what is to be known about each definition of a package, in the order in which they stand."""
+    package = world.present
+    position = 0
+    for slot in range(MAX_DEFINITIONS):
+        at = DEFINITIONS_AT + slot * len(DEFINITION_FEATURES)
+        length = package.length[slot] if world.family == REFACTOR else 0
+        for i in range(len(DEFINITION_FEATURES)):
+            seen[at + i] = 0
+        if length == 0:
+            continue
+        weight = 0
+        for i in range(length):
+            weight += WEIGHT[package.body[slot, i]]
+        calls = 0
+        for i in range(world.num_tokens):
+            calls += world.tokens[i] == CALL + slot
+        seen[at] = position + 1
+        seen[at + 1] = package.module[slot] + 1
+        seen[at + 2] = package.public[slot]
+        seen[at + 3] = package.constant[slot]
+        seen[at + 4] = calls
+        seen[at + 5] = weight
+        if world.chosen > 0 and world.chosen_slot == slot:
+            seen[19] = position + 1
+        position += 1 + length
+
+
+@kernel
+def observe(world: Any, seen: Any, mask: Any) -> None:
+    """Write observation and mask of one world."""
+    observe_globals(world, seen)
+    observe_program(world, seen)
+    observe_examples(world, seen)
+    observe_definitions(world, seen)
+    if world.over:
+        for action in range(NUM_ACTIONS):
+            mask[action] = 0
+    else:
+        legal_actions(world, mask)
+
+
+# --- Batches -----------------------------------------------------------------------------------------
+
+
+@big_kernel
+def observe_batch(worlds: Any, rows: Any, observations: Any, masks: Any) -> None:
+    """Observe some worlds."""
+    for row in rows:
+        observe(worlds[row], observations[row], masks[row])
+
+
+@big_kernel
+def step_batch(
+    worlds: Any,
+    actions: Any,
+    active: Any,
+    observations: Any,
+    masks: Any,
+    rewards: Any,
+    ends: Any,
+    machines: Any,
+) -> None:
+    """Let the active worlds take their actions; observe all."""
+    for row in range(len(worlds)):
+        world = worlds[row]
+        rewards[row], ends[row] = 0.0, False
+        if active[row]:
+            rewards[row] = take_action(world, actions[row], machines[0])
+            ends[row] = world.over
+        observe(world, observations[row], masks[row])
