@@ -8,20 +8,15 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
 
 from etude_gym.envs.code.grammar import (
     BOOL,
     CATEGORY_NAMES,
     DIVISOR,
-    DIVISORS,
     FIRST_LET,
     INT,
     LIST,
     MAX_HELPERS,
-    MAX_HOLES,
-    MAX_VARIABLES,
     NUM_PRODUCTIONS,
     NUMBER_OF,
     NUMBERS,
@@ -32,46 +27,25 @@ from etude_gym.envs.code.grammar import (
     VARIABLE_NAMES,
     K,
 )
-
-HOLE_NAMES = tuple(f"_hole_{i}" for i in range(MAX_HOLES))
-"""What stands for the holes of a production in its parsed template."""
-NEW_NAME = "_new"
-"""What stands there for the variable that a statement declares."""
-FUNCTION_NAME = "_function"
-"""What stands there for the function that is defined or called."""
-
-VARIABLES = tuple(NUMBER_OF[f"VARIABLE_{i}"] for i in range(MAX_VARIABLES))
-DECLARED = VARIABLES[FIRST_LET:]
-"""Tokens of the variables that statements declare, in order."""
-DIVISOR_TOKENS = tuple(NUMBER_OF[f"LITERAL_{n}"] for n in DIVISORS)
-CALLS = tuple(n for n, p in enumerate(PRODUCTIONS) if p.category != STATEMENTS and "{h}" in p.template)
-"""Tokens that call a function."""
-NAMED = (NUMBER_OF["ITEM"], NUMBER_OF["PARAMETER"], *VARIABLES, *CALLS)
-"""Tokens that are legal only where what they name is in scope."""
-DEFINITIONS = tuple(
-    n for n, p in enumerate(PRODUCTIONS) if p.category == STATEMENTS and p.template.startswith("def ")
+from etude_gym.envs.code.templates import (
+    DECLARED,
+    DEFINITIONS,
+    DIVISOR_TOKENS,
+    FUNCTION_NAME,
+    HOLE_NAMES,
+    ITEM,
+    NAMED,
+    NEW_NAME,
+    PARAMETER,
+    RETURN,
+    VARIABLES,
+    expression_template,
+    fill,
+    statement_template,
 )
+
 RETURNED = (INT, BOOL, STR, LIST)
 """Categories of what programs return."""
-RETURN = NUMBER_OF["RETURN"]
-ITEM = NUMBER_OF["ITEM"]
-PARAMETER = NUMBER_OF["PARAMETER"]
-
-
-@cache
-def expression_template(token: int) -> ast.expr:
-    """The syntax tree of an expression's template. It is shared: nobody may change it."""
-    return ast.parse(_with_placeholders(token), mode="eval").body
-
-
-@cache
-def statement_template(token: int) -> list[ast.stmt]:
-    """The syntax trees of a statement's template. They are shared: nobody may change them."""
-    return ast.parse(_with_placeholders(token)).body
-
-
-def _with_placeholders(token: int) -> str:
-    return PRODUCTIONS[token].template.format(*HOLE_NAMES, v=NEW_NAME, h=FUNCTION_NAME)
 
 
 def signature(return_category: int) -> str:
@@ -169,7 +143,7 @@ class _Printer:
         call = call_of(token, index)
         self.scope[call] = PRODUCTIONS[call].category
         self.functions[call] = name
-        return _unparse(_fill_all(statement_template(token), {FUNCTION_NAME: name, **holes}))
+        return _unparse(fill(statement_template(token), {FUNCTION_NAME: name, **holes})) + "\n"
 
     def body(self, return_category: int) -> str:
         """The source of all statements up to RETURN, with which the tokens have to end."""
@@ -187,7 +161,7 @@ class _Printer:
             raise ValueError(f"Token {self.position - 1} defines a helper after the first statement.")
         declares = PRODUCTIONS[token].declares
         if declares < 0:
-            return _fill_all(statement_template(token), self._holes(token, self.scope, return_category))
+            return fill(statement_template(token), self._holes(token, self.scope, return_category))
         if self.declared >= len(DECLARED):
             raise ValueError(f"A program declares at most {len(DECLARED)} variables.")
         new = {DECLARED[self.declared]: declares}
@@ -195,10 +169,10 @@ class _Printer:
         holes = self._holes(token, self.scope, return_category, new)
         self.declared += 1
         self.scope |= new
-        return _fill_all(statement_template(token), {NEW_NAME: name, **holes})
+        return fill(statement_template(token), {NEW_NAME: name, **holes})
 
     def _holes(
-        self, token: int, scope: dict[int, int], return_category: int = -1, new: Mapping[int, int] = {}
+        self, token: int, scope: dict[int, int], return_category: int = -1, new: dict[int, int] | None = None
     ) -> dict[str, ast.expr]:
         """What fills the holes of a statement, by their names in its template."""
         filled = {}
@@ -206,7 +180,7 @@ class _Printer:
             inside = dict(scope)
             if hole.item:
                 inside[ITEM] = INT
-            if hole.accumulator:
+            if hole.accumulator and new:
                 inside |= new
             category = return_category if hole.category < 0 else hole.category
             filled[HOLE_NAMES[i]] = self.expression(category, inside)
@@ -222,7 +196,7 @@ class _Printer:
         if token in self.functions:
             filled[FUNCTION_NAME] = self.functions[token]
         template = expression_template(token)
-        return _fill(template, filled) if filled else template
+        return fill(template, filled) if filled else template
 
     def _take(self, category: int, scope: Mapping[int, int]) -> int:
         """The next token, which has to fill a hole of a category."""
@@ -246,27 +220,6 @@ def _fits(token: int, category: int, scope: Mapping[int, int]) -> bool:
     if token in NAMED:
         return scope.get(token) == category
     return 0 <= token < NUM_PRODUCTIONS and PRODUCTIONS[token].category == category
-
-
-# --- Filling templates -------------------------------------------------------------------------------
-
-
-def _fill_all(template: list[ast.stmt], values: Mapping[str, str | ast.expr]) -> list[ast.stmt]:
-    return [_fill(statement, values) for statement in template]
-
-
-def _fill(node: Any, values: Mapping[str, str | ast.expr]) -> Any:
-    """A copy of a template with values in the place of names that stand for them."""
-    if isinstance(node, ast.Name):
-        value = values.get(node.id, node)
-        return ast.Name(value, node.ctx) if isinstance(value, str) else value
-    if isinstance(node, list):
-        return [_fill(part, values) for part in node]
-    if isinstance(node, str):
-        return values.get(node, node)
-    if isinstance(node, ast.AST) and node._fields:
-        return type(node)(**{field: _fill(getattr(node, field, None), values) for field in node._fields})
-    return node
 
 
 def _unparse(statements: list[ast.stmt]) -> str:

@@ -1,0 +1,317 @@
+"""From source back to tokens: syntax trees are matched against the templates of the productions.
+
+What is read is exactly what the grammar can say, in any names that a person may choose. Sizes are no part
+of it: a program that was read may need larger numbers than those that practice builds.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from etude_gym.envs.code.expressions import Expressions, Names
+from etude_gym.envs.code.grammar import (
+    INT,
+    ITEM_NAME,
+    LIST,
+    MAX_HELPERS,
+    NUMBERS,
+    PARAMETER_NAME,
+    PRODUCTIONS,
+    VARIABLE_NAMES,
+    K,
+)
+from etude_gym.envs.code.source import RETURNED, call_of, signature
+from etude_gym.envs.code.templates import (
+    BODY_TOKENS,
+    CHOSEN,
+    DECLARED,
+    DEFINITIONS,
+    FUNCTION_NAME,
+    HOLE_NAMES,
+    ITEM,
+    NEW_NAME,
+    PARAMETER,
+    RESERVED,
+    RETURN,
+    STATEMENT_TOKENS,
+    VARIABLES,
+    match,
+    statement_template,
+)
+
+MAX_SOURCE = 20_000
+"""Longer sources are not read."""
+
+_SHOWN = 60
+
+
+class NotInGrammar(ValueError):
+    """Says where a source leaves the grammar."""
+
+
+def parse_program(source: str, return_category: int) -> list[int]:
+    """The tokens of a program: helpers, then ``solve``; the inverse of ``render_program``.
+
+    Names may be chosen freely, as long as none of them hides another one or a function that the grammar
+    uses; annotations may be left out.
+
+    Args:
+        source: Python source.
+        return_category: what ``solve`` returns: INT, BOOL, STR or LIST.
+
+    Raises:
+        NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
+    """
+    if return_category not in RETURNED:
+        raise ValueError(f"A program returns one of the categories {RETURNED}, got {return_category!r}.")
+    with _refusing_depth():
+        return _Reader(source).program(return_category)
+
+
+def parse_expression(source: str, category: int, names: Names) -> list[int]:
+    """The tokens of an expression.
+
+    Args:
+        source: Python source.
+        category: what it has to be.
+        names: what is in scope. A token may be any number: negative ones stand for what is filled in later.
+            What has the category DIVISOR fits holes for divisors and for whole numbers, what has the
+            category TARGET holes for targets and for whole numbers. A function is named with the token
+            that calls it and the category of what it returns; its name may hold dots.
+
+    Raises:
+        NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
+    """
+    with _refusing_depth():
+        reader = _Reader(source)
+        trees = reader.statements()
+        if len(trees) > 1 or not isinstance(trees[0], ast.Expr):
+            raise reader.problem(trees[-1], "no expression")
+        tokens = Expressions(names, reader.note).read(trees[0].value, category)
+        if tokens is None:
+            raise reader.refusal()
+        return tokens
+
+
+def parse_statement(source: str, names: Names, return_category: int) -> list[int]:
+    """The tokens of one statement, without what follows it.
+
+    Args:
+        source: Python source. The variable that it declares is called "new", that of a loop "item".
+        names: what is in scope, see ``parse_expression``. The token of "new" stands for the variable where
+            the statement reads it while it grows.
+        return_category: what the function returns.
+
+    Raises:
+        NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
+    """
+    with _refusing_depth():
+        reader = _Reader(source)
+        trees = reader.statements()
+        outer = {name: entry for name, entry in names.items() if name not in ("new", ITEM_NAME)}
+        new = names["new"][0] if "new" in names else None
+        statement = reader.statement(trees, outer, STATEMENT_TOKENS, return_category, new)
+        if statement.length < len(trees):
+            reader.note(trees[statement.length], "more than one statement")
+            raise reader.refusal()
+        for standing, name in ((NEW_NAME, "new"), (ITEM_NAME, ITEM_NAME)):
+            if statement.chosen.get(standing, name) != name:
+                raise reader.problem(trees[0], f"{statement.chosen[standing]} has to be called {name}")
+        return statement.tokens
+
+
+@contextmanager
+def _refusing_depth() -> Iterator[None]:
+    try:
+        yield
+    except (RecursionError, MemoryError):
+        raise NotInGrammar("The source is nested too deeply.") from None
+
+
+def _place(node: ast.stmt | ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+# --- Statements --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A statement that was read.
+
+    Attributes:
+        tokens: its derivation.
+        length: how many statements of Python it takes.
+        chosen: names that it chooses, by what stands for them in the template.
+    """
+
+    tokens: list[int]
+    length: int
+    chosen: dict[str, str]
+
+
+class _Reader:
+    """Reads one source.
+
+    Args:
+        source: Python source.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        # Where reading got furthest, and what was wrong there: that is what an error tells.
+        self.furthest: ast.stmt | ast.expr | None = None
+        self.reason = ""
+
+    def statements(self) -> list[ast.stmt]:
+        """The syntax trees of the source, at least one."""
+        if len(self.source) > MAX_SOURCE:
+            raise NotInGrammar(f"The source is longer than {MAX_SOURCE} characters.")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trees = ast.parse(self.source).body
+        except SyntaxError as error:
+            raise NotInGrammar(f"Line {error.lineno or 1}: not Python: {error.msg}.") from None
+        except ValueError as error:
+            raise NotInGrammar(f"Not Python: {error}.") from None
+        if not trees:
+            raise NotInGrammar("The source is empty.")
+        return trees
+
+    def problem(self, node: ast.stmt | ast.expr, reason: str) -> NotInGrammar:
+        """An error that says what is wrong and where."""
+        text = (ast.get_source_segment(self.source, node) or "").split("\n")[0]
+        return NotInGrammar(f"Line {node.lineno}: {text[:_SHOWN]!a}: {reason}.")
+
+    def note(self, node: ast.stmt | ast.expr, reason: str) -> None:
+        """Keep what is wrong with a node, unless reading has already got beyond it."""
+        if self.furthest is None or _place(node) > _place(self.furthest):
+            self.furthest, self.reason = node, reason
+
+    def refusal(self) -> NotInGrammar:
+        """What was wrong where reading got furthest."""
+        assert self.furthest is not None
+        return self.problem(self.furthest, self.reason)
+
+    def program(self, return_category: int) -> list[int]:
+        """The tokens of helpers and ``solve``."""
+        *helpers, solve = self.statements()
+        if len(helpers) > MAX_HELPERS:
+            raise self.problem(helpers[MAX_HELPERS], f"more than {MAX_HELPERS} helpers")
+        tokens: list[int] = []
+        names: dict[str, tuple[int, int]] = {}
+        for index, helper in enumerate(helpers):
+            statement = self.statement([helper], names, DEFINITIONS, return_category)
+            call = call_of(statement.tokens[0], index)
+            names[statement.chosen[FUNCTION_NAME]] = (call, PRODUCTIONS[call].category)
+            tokens += statement.tokens
+        if not isinstance(solve, ast.FunctionDef):
+            raise self.problem(solve, "the last thing has to be the function solve")
+        chosen = self._signature(solve, names, return_category)
+        names[chosen[VARIABLE_NAMES[NUMBERS]]] = (VARIABLES[NUMBERS], LIST)
+        names[chosen[VARIABLE_NAMES[K]]] = (VARIABLES[K], INT)
+        return tokens + self._body(solve.body, names, return_category)
+
+    def _signature(self, solve: ast.FunctionDef, names: Names, return_category: int) -> dict[str, str]:
+        """The names of the parameters, by those of the template."""
+        [template] = ast.parse(f"{signature(return_category)} pass").body
+        header = copy.copy(solve)
+        header.body = template.body  # type: ignore[attr-defined]
+        chosen: dict[str, Any] = {}
+        if not match(template, header, chosen):
+            raise self.problem(solve, f"expected {signature(return_category)}")
+        if not self._are_free(solve, chosen, names):
+            raise self.refusal()
+        return chosen
+
+    def _body(
+        self, body: list[ast.stmt], names: dict[str, tuple[int, int]], return_category: int
+    ) -> list[int]:
+        tokens: list[int] = []
+        declared = 0
+        position = 0
+        while position < len(body):
+            new = DECLARED[declared] if declared < len(DECLARED) else None
+            statement = self.statement(body[position:], names, BODY_TOKENS, return_category, new)
+            tokens += statement.tokens
+            category = PRODUCTIONS[statement.tokens[0]].declares
+            if category >= 0:
+                if new is None:
+                    raise self.problem(body[position], f"more than {len(DECLARED)} variables")
+                names[statement.chosen[NEW_NAME]] = (new, category)
+                declared += 1
+            position += statement.length
+            if statement.tokens[0] == RETURN:
+                if position < len(body):
+                    raise self.problem(body[position], "nothing may follow a return")
+                return tokens
+        raise self.problem(body[-1], "the last statement has to be a return")
+
+    def statement(
+        self,
+        body: list[ast.stmt],
+        names: Names,
+        allowed: Sequence[int],
+        return_category: int,
+        new: int | None = None,
+    ) -> _Statement:
+        """The statement that a block starts with.
+
+        Args:
+            body: the block.
+            names: what is in scope.
+            allowed: productions that may stand there, the most specific ones first.
+            return_category: what the function returns.
+            new: token of the variable that the statement declares, where it reads it itself.
+        """
+        for token in allowed:
+            template = statement_template(token)
+            found: dict[str, Any] = {}
+            if not match(template, body[: len(template)], found):
+                continue
+            chosen = {name: found[name] for name in CHOSEN if name in found}
+            if not self._are_free(body[0], chosen, names):
+                continue
+            holes = self._holes(token, found, names, return_category, new)
+            if holes is not None:
+                return _Statement([token, *holes], len(template), chosen)
+        self.note(body[0], "no statement of the grammar")
+        raise self.refusal()
+
+    def _are_free(self, node: ast.stmt, chosen: Mapping[str, str], names: Names) -> bool:
+        """Whether names that a statement chooses are new and differ from each other."""
+        seen = set(names) | RESERVED
+        for name in chosen.values():
+            if name in seen:
+                self.note(node, f"the name {name[:_SHOWN]!a} is taken")
+                return False
+            seen.add(name)
+        return True
+
+    def _holes(
+        self, token: int, found: Mapping[str, Any], names: Names, return_category: int, new: int | None
+    ) -> list[int] | None:
+        """The tokens of what fills the holes of a statement, None if something does not fit."""
+        production = PRODUCTIONS[token]
+        tokens: list[int] = []
+        for hole_name, hole in zip(HOLE_NAMES, production.holes, strict=False):
+            inside = dict(names)
+            if PARAMETER_NAME in found:
+                inside[found[PARAMETER_NAME]] = (PARAMETER, INT)
+            if hole.item:
+                inside[found[ITEM_NAME]] = (ITEM, INT)
+            if hole.accumulator and new is not None:
+                inside[found[NEW_NAME]] = (new, production.declares)
+            category = return_category if hole.category < 0 else hole.category
+            filling = Expressions(inside, self.note).read(found[hole_name], category)
+            if filling is None:
+                return None
+            tokens += filling
+        return tokens
