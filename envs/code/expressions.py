@@ -1,8 +1,9 @@
-"""From source back to tokens, the expressions: syntax trees are matched against templates in one scope."""
+"""From source back to tokens, the parts: what a source is, where it leaves the grammar, its expressions."""
 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,71 @@ from etude_gym.envs.code.templates import (
 
 Names = Mapping[str, tuple[int, int]]
 """What is in scope: identifiers, each with a token and its category."""
+
+MAX_SOURCE = 20_000
+"""Longer sources are not read."""
+
+_SHOWN = 60
+
+
+class NotInGrammar(ValueError):
+    """Says where a source leaves the grammar."""
+
+
+def _place(node: ast.stmt | ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+class Source:
+    """A source, and where reading it fails.
+
+    Args:
+        source: Python source.
+
+    Attributes:
+        trees: its statements as syntax trees, at least one.
+
+    Raises:
+        NotInGrammar: if it is no Python.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.trees = self._parsed()
+        # Where reading got furthest, and what was wrong there: that is what an error tells.
+        self.furthest: ast.stmt | ast.expr | None = None
+        self.reason = ""
+
+    def _parsed(self) -> list[ast.stmt]:
+        """The syntax trees of the source, at least one."""
+        if len(self.source) > MAX_SOURCE:
+            raise NotInGrammar(f"The source is longer than {MAX_SOURCE} characters.")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trees = ast.parse(self.source).body
+        except SyntaxError as error:
+            raise NotInGrammar(f"Line {error.lineno or 1}: not Python: {error.msg}.") from None
+        except ValueError as error:
+            raise NotInGrammar(f"Not Python: {error}.") from None
+        if not trees:
+            raise NotInGrammar("The source is empty.")
+        return trees
+
+    def problem(self, node: ast.stmt | ast.expr, reason: str) -> NotInGrammar:
+        """An error that says what is wrong and where."""
+        text = (ast.get_source_segment(self.source, node) or "").split("\n")[0]
+        return NotInGrammar(f"Line {node.lineno}: {text[:_SHOWN]!a}: {reason}.")
+
+    def note(self, node: ast.stmt | ast.expr, reason: str) -> None:
+        """Keep what is wrong with a node, unless reading has already got beyond it."""
+        if self.furthest is None or _place(node) > _place(self.furthest):
+            self.furthest, self.reason = node, reason
+
+    def refusal(self) -> NotInGrammar:
+        """What was wrong where reading got furthest."""
+        assert self.furthest is not None
+        return self.problem(self.furthest, self.reason)
 
 
 class Expressions:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from etude_gym.envs.code.expressions import Expressions, Names
+from etude_gym.envs.code.expressions import Expressions, Names, NotInGrammar, Source
 from etude_gym.envs.code.grammar import (
     INT,
     ITEM_NAME,
@@ -45,14 +44,7 @@ from etude_gym.envs.code.templates import (
     statement_template,
 )
 
-MAX_SOURCE = 20_000
-"""Longer sources are not read."""
-
-_SHOWN = 60
-
-
-class NotInGrammar(ValueError):
-    """Says where a source leaves the grammar."""
+__all__ = ["NotInGrammar", "parse_expression", "parse_program", "parse_statement"]
 
 
 def parse_program(source: str, return_category: int) -> list[int]:
@@ -71,7 +63,7 @@ def parse_program(source: str, return_category: int) -> list[int]:
     if return_category not in RETURNED:
         raise ValueError(f"A program returns one of the categories {RETURNED}, got {return_category!r}.")
     with _refusing_depth():
-        return _Reader(source).program(return_category)
+        return _Statements(Source(source)).program(return_category)
 
 
 def parse_expression(source: str, category: int, names: Names) -> list[int]:
@@ -89,13 +81,12 @@ def parse_expression(source: str, category: int, names: Names) -> list[int]:
         NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
     """
     with _refusing_depth():
-        reader = _Reader(source)
-        trees = reader.statements()
-        if len(trees) > 1 or not isinstance(trees[0], ast.Expr):
-            raise reader.problem(trees[-1], "no expression")
-        tokens = Expressions(names, reader.note).read(trees[0].value, category)
+        text = Source(source)
+        if len(text.trees) > 1 or not isinstance(text.trees[0], ast.Expr):
+            raise text.problem(text.trees[-1], "no expression")
+        tokens = Expressions(names, text.note).read(text.trees[0].value, category)
         if tokens is None:
-            raise reader.refusal()
+            raise text.refusal()
         return tokens
 
 
@@ -112,17 +103,16 @@ def parse_statement(source: str, names: Names, return_category: int) -> list[int
         NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
     """
     with _refusing_depth():
-        reader = _Reader(source)
-        trees = reader.statements()
+        text = Source(source)
         outer = {name: entry for name, entry in names.items() if name not in ("new", ITEM_NAME)}
         new = names["new"][0] if "new" in names else None
-        statement = reader.statement(trees, outer, STATEMENT_TOKENS, return_category, new)
-        if statement.length < len(trees):
-            reader.note(trees[statement.length], "more than one statement")
-            raise reader.refusal()
+        statement = _Statements(text).statement(text.trees, outer, STATEMENT_TOKENS, return_category, new)
+        if statement.length < len(text.trees):
+            text.note(text.trees[statement.length], "more than one statement")
+            raise text.refusal()
         for standing, name in ((NEW_NAME, "new"), (ITEM_NAME, ITEM_NAME)):
             if statement.chosen.get(standing, name) != name:
-                raise reader.problem(trees[0], f"{statement.chosen[standing]} has to be called {name}")
+                raise text.problem(text.trees[0], f"{statement.chosen[standing]} has to be called {name}")
         return statement.tokens
 
 
@@ -132,10 +122,6 @@ def _refusing_depth() -> Iterator[None]:
         yield
     except (RecursionError, MemoryError):
         raise NotInGrammar("The source is nested too deeply.") from None
-
-
-def _place(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    return node.lineno, node.col_offset
 
 
 # --- Statements --------------------------------------------------------------------------------------
@@ -156,55 +142,21 @@ class _Statement:
     chosen: dict[str, str]
 
 
-class _Reader:
-    """Reads one source.
+class _Statements:
+    """Reads statements.
 
     Args:
-        source: Python source.
+        source: where they come from.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        # Where reading got furthest, and what was wrong there: that is what an error tells.
-        self.furthest: ast.stmt | ast.expr | None = None
-        self.reason = ""
-
-    def statements(self) -> list[ast.stmt]:
-        """The syntax trees of the source, at least one."""
-        if len(self.source) > MAX_SOURCE:
-            raise NotInGrammar(f"The source is longer than {MAX_SOURCE} characters.")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                trees = ast.parse(self.source).body
-        except SyntaxError as error:
-            raise NotInGrammar(f"Line {error.lineno or 1}: not Python: {error.msg}.") from None
-        except ValueError as error:
-            raise NotInGrammar(f"Not Python: {error}.") from None
-        if not trees:
-            raise NotInGrammar("The source is empty.")
-        return trees
-
-    def problem(self, node: ast.stmt | ast.expr, reason: str) -> NotInGrammar:
-        """An error that says what is wrong and where."""
-        text = (ast.get_source_segment(self.source, node) or "").split("\n")[0]
-        return NotInGrammar(f"Line {node.lineno}: {text[:_SHOWN]!a}: {reason}.")
-
-    def note(self, node: ast.stmt | ast.expr, reason: str) -> None:
-        """Keep what is wrong with a node, unless reading has already got beyond it."""
-        if self.furthest is None or _place(node) > _place(self.furthest):
-            self.furthest, self.reason = node, reason
-
-    def refusal(self) -> NotInGrammar:
-        """What was wrong where reading got furthest."""
-        assert self.furthest is not None
-        return self.problem(self.furthest, self.reason)
 
     def program(self, return_category: int) -> list[int]:
         """The tokens of helpers and ``solve``."""
-        *helpers, solve = self.statements()
+        *helpers, solve = self.source.trees
         if len(helpers) > MAX_HELPERS:
-            raise self.problem(helpers[MAX_HELPERS], f"more than {MAX_HELPERS} helpers")
+            raise self.source.problem(helpers[MAX_HELPERS], f"more than {MAX_HELPERS} helpers")
         tokens: list[int] = []
         names: dict[str, tuple[int, int]] = {}
         for index, helper in enumerate(helpers):
@@ -213,7 +165,7 @@ class _Reader:
             names[statement.chosen[FUNCTION_NAME]] = (call, PRODUCTIONS[call].category)
             tokens += statement.tokens
         if not isinstance(solve, ast.FunctionDef):
-            raise self.problem(solve, "the last thing has to be the function solve")
+            raise self.source.problem(solve, "the last thing has to be the function solve")
         chosen = self._signature(solve, names, return_category)
         names[chosen[VARIABLE_NAMES[NUMBERS]]] = (VARIABLES[NUMBERS], LIST)
         names[chosen[VARIABLE_NAMES[K]]] = (VARIABLES[K], INT)
@@ -226,9 +178,9 @@ class _Reader:
         header.body = template.body  # type: ignore[attr-defined]
         chosen: dict[str, Any] = {}
         if not match(template, header, chosen):
-            raise self.problem(solve, f"expected {signature(return_category)}")
+            raise self.source.problem(solve, f"expected {signature(return_category)}")
         if not self._are_free(solve, chosen, names):
-            raise self.refusal()
+            raise self.source.refusal()
         return chosen
 
     def _body(
@@ -244,15 +196,15 @@ class _Reader:
             category = PRODUCTIONS[statement.tokens[0]].declares
             if category >= 0:
                 if new is None:
-                    raise self.problem(body[position], f"more than {len(DECLARED)} variables")
+                    raise self.source.problem(body[position], f"more than {len(DECLARED)} variables")
                 names[statement.chosen[NEW_NAME]] = (new, category)
                 declared += 1
             position += statement.length
             if statement.tokens[0] == RETURN:
                 if position < len(body):
-                    raise self.problem(body[position], "nothing may follow a return")
+                    raise self.source.problem(body[position], "nothing may follow a return")
                 return tokens
-        raise self.problem(body[-1], "the last statement has to be a return")
+        raise self.source.problem(body[-1], "the last statement has to be a return")
 
     def statement(
         self,
@@ -282,15 +234,15 @@ class _Reader:
             holes = self._holes(token, found, names, return_category, new)
             if holes is not None:
                 return _Statement([token, *holes], len(template), chosen)
-        self.note(body[0], "no statement of the grammar")
-        raise self.refusal()
+        self.source.note(body[0], "no statement of the grammar")
+        raise self.source.refusal()
 
     def _are_free(self, node: ast.stmt, chosen: Mapping[str, str], names: Names) -> bool:
         """Whether names that a statement chooses are new and differ from each other."""
         seen = set(names) | RESERVED
         for name in chosen.values():
             if name in seen:
-                self.note(node, f"the name {name[:_SHOWN]!a} is taken")
+                self.source.note(node, "a name that is declared is taken already")
                 return False
             seen.add(name)
         return True
@@ -310,7 +262,7 @@ class _Reader:
             if hole.accumulator and new is not None:
                 inside[found[NEW_NAME]] = (new, production.declares)
             category = return_category if hole.category < 0 else hole.category
-            filling = Expressions(inside, self.note).read(found[hole_name], category)
+            filling = Expressions(inside, self.source.note).read(found[hole_name], category)
             if filling is None:
                 return None
             tokens += filling
