@@ -229,7 +229,7 @@ class _Statements:
             if not match(template, body[: len(template)], found):
                 continue
             chosen = {name: found[name] for name in CHOSEN if name in found}
-            if not self._are_free(body[0], chosen, names):
+            if not self._are_free(body[len(template) - 1], chosen, names):
                 continue
             holes = self._holes(token, found, names, return_category, new)
             if holes is not None:
@@ -242,7 +242,7 @@ class _Statements:
         seen = set(names) | RESERVED
         for name in chosen.values():
             if name in seen:
-                self.source.note(node, "a name that is declared is taken already")
+                self.source.note(node, f"the name {name} is taken")
                 return False
             seen.add(name)
         return True
