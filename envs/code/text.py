@@ -1,0 +1,158 @@
+"""The text front of EtudeCode-v0: an exercise as a prompt that a person could be set."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from etude_gym.envs.code.exercise import Architecture, Exercise, Files, Test
+from etude_gym.envs.code.grammar import INPUT_SIZE, LIST_LENGTH
+
+TIME_LIMIT = 1
+"""Seconds that a submission may run."""
+
+_BOUND = 2**INPUT_SIZE - 1
+_WIDTH = 105
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), _WIDTH)
+
+
+PROFILE = _paragraph(
+    f"""Use plain Python: functions, loops, conditions and comprehensions over int, bool, str, list, dict, set
+    and tuple. Nothing may be imported but the standard modules math and re and the modules of the task
+    itself. No classes, generators, files or input. Runs have to be short: there is a limit of
+    {TIME_LIMIT} second."""
+)
+"""What a submission may use."""
+
+READING = _paragraph(
+    """Carry out the steps in this order; each one starts from what the one before has made, the first one
+    from numbers. What "Let" defines is a function for later steps; what "If ... return" says ends the work at
+    once. Return what the last step makes. Division and remainders are those of // and % in Python: rounding
+    down goes toward minus infinity, remainders are never negative. 0 and negative numbers can be multiples
+    too."""
+)
+"""How to read the sentences of a specification."""
+
+PARAMETERS = f"""\
+- numbers: a list of up to {LIST_LENGTH} whole numbers from -{_BOUND} to {_BOUND}; it may be empty.
+- k: a whole number from -{_BOUND} to {_BOUND}."""
+
+GOALS = """\
+- No module should import itself, be it by way of others.
+- No expression of six or more parts should be written twice: give it one function.
+  (A part is a name, a number, an operation or a call.)
+- No function should be longer than it needs to be.
+- Modules should use few functions of other modules."""
+
+_TASKS = {
+    "synthesize": "Write the function solve as specified.",
+    "debug": "The function solve in solve.py was meant to do what is specified, but it holds one or more "
+    "mistakes. Repair it.",
+    "refactor": "Rebuild the modules below so that they are easier to live with. What their public functions "
+    "return must not change.",
+}
+_ONE_FILE = "the whole of solve.py in a fenced block"
+_ALL_FILES = "all files of the package, each one complete and in a fenced block of its own"
+
+
+def write_prompt(exercise: Exercise, note: str = "") -> str:
+    """A self-contained prompt: what to do, by which rules, and how to answer.
+
+    Args:
+        exercise: the task.
+        note: a remark that stands before how to answer, such as what came of an earlier answer.
+    """
+    if exercise.family not in _TASKS:
+        raise ValueError(f"Families are {', '.join(_TASKS)}, got {exercise.family!r}.")
+    refactor = exercise.family == "refactor"
+    parts = _refactoring_parts(exercise) if refactor else _program_parts(exercise)
+    return (
+        "\n\n".join(
+            [
+                _paragraph(_TASKS[exercise.family]),
+                *parts,
+                f"Language\n{PROFILE}",
+                *([note.strip()] if note.strip() else []),
+                _answer(exercise, refactor),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _program_parts(exercise: Exercise) -> list[str]:
+    """What to write or repair, with examples."""
+    steps = [
+        textwrap.fill(sentence, _WIDTH, initial_indent=f"{i}. ", subsequent_indent="   ")
+        for i, sentence in enumerate(exercise.sentences, start=1)
+    ]
+    debug = exercise.family == "debug"
+    return [
+        "\n".join(["Specification", READING, "", *steps]),
+        f"Signature\n{_signature(exercise.files)}\n{PARAMETERS}",
+        *([f"The program with its mistakes\n{_blocks(exercise.files)}"] if debug else []),
+        _examples(exercise.public, should=debug),
+    ]
+
+
+def _refactoring_parts(exercise: Exercise) -> list[str]:
+    """The package, what is wanted of it, and what has to stay."""
+    functions = sorted({(test.module, test.function) for test in (*exercise.public, *exercise.hidden)})
+    public = [f"- {module}.{function}(n)" for module, function in functions]
+    staying = _paragraph(
+        """These functions are used from outside. They must stay in their modules, under their names, and
+        return the same for every whole number n. Everything else may be moved, renamed, split, merged or
+        dropped."""
+    )
+    return [
+        f"Goals\n{GOALS}",
+        *([_paragraph(_counts(exercise.start))] if exercise.start else []),
+        "\n".join(["Public functions", staying, *public]),
+        f"The modules\n{_blocks(exercise.files)}",
+        _examples(exercise.public, should=False),
+    ]
+
+
+def _counts(start: Architecture) -> str:
+    return (
+        f"As the modules are now: {start.cycles} import themselves, directly or by way of others; "
+        f"{start.duplicates} expressions repeat an earlier one; the longest function has {start.longest} "
+        f"parts; there are {start.edges} uses of a function of another module."
+    )
+
+
+def _signature(files: Files) -> str:
+    """The first line of solve."""
+    lines = [line for line in files["solve.py"].splitlines() if line.startswith("def solve(")]
+    if len(lines) != 1:
+        raise ValueError(f"solve.py has to define solve once, got {len(lines)} definitions.")
+    return lines[0]
+
+
+def _blocks(files: Files) -> str:
+    return "\n".join(f"```python {path}\n{source.strip()}\n```" for path, source in files.items())
+
+
+def _examples(tests: Iterable[Test], should: bool) -> str:
+    """The public tests, one for each line."""
+    relation = "should return" if should else "=="
+    return "\n".join(["Examples", *(f"{_call(test)} {relation} {test.expected!r}" for test in tests)])
+
+
+def _call(test: Test) -> str:
+    name = test.function if test.module == "solve" else f"{test.module}.{test.function}"
+    return f"{name}({', '.join(map(repr, test.arguments))})"
+
+
+def _answer(exercise: Exercise, refactor: bool) -> str:
+    """How to answer, with a file of this task as an example."""
+    path = next(iter(exercise.files))
+    content = "..." if refactor else f"{_signature(exercise.files)}\n    ..."
+    asked = _paragraph(
+        f"""Answer with {_ALL_FILES if refactor else _ONE_FILE}; the first line of a block names the file,
+        like this:"""
+    )
+    return f"How to answer\n{asked}\n```python {path}\n{content}\n```"
