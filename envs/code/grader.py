@@ -1,0 +1,203 @@
+"""Grades files that were handed in: hidden tests, and for restructuring how much better they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etude_gym.envs.code import architecture
+from etude_gym.envs.code.exercise import STRATA, Exercise, Files, Test
+from etude_gym.envs.code.linker import Linked, Refused, link
+from etude_gym.envs.code.runner import Outcome, Runner
+
+STATUSES = ("infrastructure error", "timeout", "memory", "unsupported", "wrong", "ok")
+"""What tests that were run can show; of several the first one counts."""
+
+MAX_COMPARED = 1_000_000
+"""Values inside a value at most; a larger one equals nothing."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What handed-in files are worth.
+
+    Attributes:
+        status: "ok" if all tests that score passed; "wrong", "unsupported" (the language profile),
+            "malformed", "timeout", "memory" or "infrastructure error", which callers leave out of scores.
+        score: from 0 to 1.
+        solved: whether all hidden tests passed.
+        passed: for each hidden test whether it passed.
+        public_passed: for each public test whether it passed.
+        message: what was wrong, for a person; tells nothing of hidden tests.
+        improvement: for "refactor" how much of what can be gained was gained.
+    """
+
+    status: str
+    score: float = 0.0
+    solved: bool = False
+    passed: tuple[bool, ...] = ()
+    public_passed: tuple[bool, ...] = ()
+    message: str = ""
+    improvement: float = 0.0
+
+
+def grade(exercise: Exercise, files: Files, runner: Runner) -> Grade:
+    """Grade files. Total: no files make it raise.
+
+    Args:
+        exercise: the task. For "debug" and "refactor" the files replace those of the task that have the same
+            path; a file of nothing but blanks removes one.
+        files: what was handed in.
+        runner: where it runs.
+
+    Raises:
+        ValueError: if an exercise of family "refactor" has no measures to grade by.
+    """
+    package = _package(exercise, files)
+    try:
+        linked = link(package, _interface(exercise))
+        outcomes = runner.run(linked.source, [_call(linked, test) for test in _tests(exercise)])
+        result = _judge(exercise, outcomes)
+        if exercise.family == "refactor":
+            return _restructured(exercise, package, result)
+        return result
+    except Refused as refusal:
+        return _nothing(exercise, refusal)
+
+
+def _package(exercise: Exercise, files: Files) -> Files:
+    """All files that are run."""
+    if exercise.family == "synthesize":
+        return files
+    return {
+        path: text for path, text in (exercise.files | files).items() if text.strip() or path not in files
+    }
+
+
+def _tests(exercise: Exercise) -> tuple[Test, ...]:
+    return exercise.hidden + exercise.public
+
+
+def _interface(exercise: Exercise) -> dict[str, list[str]]:
+    """The functions that have to be there, by module."""
+    interface: dict[str, list[str]] = {}
+    for test in _tests(exercise):
+        functions = interface.setdefault(test.module, [])
+        if test.function not in functions:
+            functions.append(test.function)
+    return interface
+
+
+def _call(linked: Linked, test: Test) -> tuple[str, tuple[Any, ...]]:
+    return linked.names[test.module, test.function], test.arguments
+
+
+def _nothing(exercise: Exercise, refusal: Refused) -> Grade:
+    """The grade of files that are not run."""
+    return Grade(
+        refusal.status,
+        passed=(False,) * len(exercise.hidden),
+        public_passed=(False,) * len(exercise.public),
+        message=str(refusal),
+    )
+
+
+def _judge(exercise: Exercise, outcomes: Sequence[Outcome]) -> Grade:
+    """The grade by tests alone; for "refactor" public ones count as hidden ones do."""
+    shown = [_status(test, outcome) for test, outcome in zip(_tests(exercise), outcomes, strict=True)]
+    hidden, public = shown[: len(exercise.hidden)], shown[len(exercise.hidden) :]
+    passed = tuple(status == "ok" for status in hidden)
+    status = min(shown if exercise.family == "refactor" else hidden, key=STATUSES.index, default="ok")
+    score = graded(stratified_pass_rate([test.stratum for test in exercise.hidden], passed), exercise.floor)
+    return Grade(
+        status,
+        0.0 if status == "infrastructure error" else score,
+        all(passed),
+        passed,
+        tuple(status == "ok" for status in public),
+        _message(exercise, shown, outcomes),
+    )
+
+
+def _restructured(exercise: Exercise, package: Files, result: Grade) -> Grade:
+    """The grade of a restructured package: nothing unless it does what it did."""
+    if exercise.start is None or exercise.clean is None:
+        raise ValueError("An exercise of family 'refactor' needs start and clean.")
+    gained = 0.0
+    if result.status == "ok":
+        gained = architecture.improvement(exercise.start, architecture.measure(package), exercise.clean)
+    return Grade(
+        result.status, gained, result.solved, result.passed, result.public_passed, result.message, gained
+    )
+
+
+def _status(test: Test, outcome: Outcome) -> str:
+    """What one test shows."""
+    if outcome.status == "ok":
+        return "ok" if same_value(test.expected, outcome.value) else "wrong"
+    return "wrong" if outcome.status == "error" else outcome.status
+
+
+def _message(exercise: Exercise, shown: Sequence[str], outcomes: Sequence[Outcome]) -> str:
+    """Which tests passed, and the first public one that did not."""
+    count = len(exercise.hidden)
+    lines = [f"{sum(status == 'ok' for status in shown[:count])} of {count} hidden tests passed."]
+    for test, status, outcome in zip(exercise.public, shown[count:], outcomes[count:], strict=True):
+        if status != "ok":
+            got = f"returned {outcome.value!r:.200}" if outcome.status == "ok" else outcome.message[:300]
+            arguments = ", ".join(f"{argument!r:.100}" for argument in test.arguments)
+            lines.append(
+                f"{test.function}({arguments}) should return {test.expected!r:.200}; {status}: {got}"
+            )
+            break
+    return " ".join(lines)
+
+
+# --- Scores ------------------------------------------------------------------------------------------
+
+
+def same_value(expected: Any, got: Any) -> bool:
+    """Whether a value is the expected one, of exactly its type, throughout lists and tuples.
+
+    Args:
+        expected: what it should be.
+        got: what it is, of any type, depth and size; never asked for its own idea of equality.
+    """
+    pairs = [(expected, got)]
+    compared = 0
+    while pairs:
+        wanted, found = pairs.pop()
+        compared += 1
+        kind = type(wanted)
+        if kind is not type(found) or compared > MAX_COMPARED:
+            return False
+        if kind is list or kind is tuple:
+            if len(wanted) != len(found):
+                return False
+            pairs.extend(zip(wanted, found, strict=True))
+        elif kind not in (int, bool, str, float, type(None)) or wanted != found:
+            return False
+    return True
+
+
+def stratified_pass_rate(strata: Sequence[int], passed: Sequence[bool]) -> float:
+    """Mean over the strata that occur of the share of their tests that passed.
+
+    Args:
+        strata: for each test its index into ``STRATA``.
+        passed: for each test whether it passed.
+    """
+    rates = []
+    for stratum in range(len(STRATA)):
+        inside = [right for at, right in zip(strata, passed, strict=True) if at == stratum]
+        if inside:
+            rates.append(sum(inside) / len(inside))
+    return sum(rates) / len(rates) if rates else 0.0
+
+
+def graded(pass_rate: float, floor: float) -> float:
+    """Score of a pass rate: 0 up to the floor, which a trivial program reaches, and 1 for all tests."""
+    if floor >= 1:
+        return float(pass_rate >= 1)
+    return max(0.0, (pass_rate - floor) / (1 - floor))

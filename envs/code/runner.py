@@ -1,0 +1,237 @@
+"""Runs calls of an untrusted program in a sandbox and says how each ended."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from etude_gym.envs.code import sandbox
+from etude_gym.envs.code.exercise import Value
+from etude_gym.envs.code.profile import RESERVED, STANDARD_MODULES
+from etude_gym.errors import check_name
+
+Call = tuple[str, tuple[Value, ...]]
+"""The name of a top-level function of the source, and its arguments."""
+
+MAX_RESULT_CHARACTERS = 200_000
+_MAX_LITERAL_CHARACTERS = 20_000  # of a value other than an integer, a string or a list of integers
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended.
+
+    Attributes:
+        status: "ok", "error" (the program raised, or returned no plain value), "unsupported", "timeout",
+            "memory" or "infrastructure error".
+        value: what it returned.
+        message: what happened otherwise.
+    """
+
+    status: str
+    value: Any = None
+    message: str = ""
+
+
+class Runner(Protocol):
+    """Runs calls of an untrusted program.
+
+    Attributes:
+        name: stable name, part of an environment's specification.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, source: str, calls: Sequence[Call]) -> list[Outcome]:
+        """Run a program and then each call, on copies of its arguments. Total.
+
+        Args:
+            source: one module, as ``linker.link`` makes it.
+            calls: what to call.
+
+        Returns:
+            The outcome of each call.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MontyRunner:
+    """Runs programs in pydantic-monty, a Python interpreter without files, network or processes.
+
+    All calls run in one session. If that ends by time or memory, each runs again in a session of its own, so
+    that one call which hangs does not take the credit of the others.
+
+    Args:
+        seconds: run time of all calls together.
+        memory_bytes: heap of the sandbox.
+        recursion: depth of calls.
+        retry_seconds: time for running call by call, in all; what is left over then counts as a time-out.
+    """
+
+    seconds: float = 1.0
+    memory_bytes: int = 64_000_000
+    recursion: int = 1000
+    retry_seconds: float = 1.0
+    name: str = "monty"
+
+    def run(self, source: str, calls: Sequence[Call]) -> list[Outcome]:
+        """See ``Runner.run``."""
+        deadline = time.monotonic() + self.seconds + self.retry_seconds
+        joint = self._run_together(source, calls, self.seconds)
+        if isinstance(joint, list):
+            return joint
+        if len(calls) == 1 or not _may_be_one_call(joint):
+            return [joint] * len(calls)
+        return [self._run_alone(source, call, deadline, len(calls) - done) for done, call in enumerate(calls)]
+
+    def _run_alone(self, source: str, call: Call, deadline: float, left: int) -> Outcome:
+        """Run one call in a session of its own, on its share of the time that is left."""
+        seconds = (deadline - time.monotonic() - sandbox.GRACE) / left
+        if seconds <= 0:
+            return Outcome("timeout", message="No time was left.")
+        outcomes = self._run_together(source, [call], min(seconds, self.seconds))
+        return outcomes[0] if isinstance(outcomes, list) else outcomes
+
+    def _run_together(self, source: str, calls: Sequence[Call], seconds: float) -> list[Outcome] | Outcome:
+        """The outcome of each call; or how the session ended, if it ended early."""
+        inputs = {_CALLS: [tuple(map(_copy, arguments)) for _, arguments in calls]}
+        limits = sandbox.Limits(seconds, self.memory_bytes, self.recursion)
+        fed = _feed_twice(f"{source}\n{_harness(calls)}", inputs, limits)
+        if fed.status == "ok":
+            lines = fed.text.split("\n") if calls else []
+            if len(lines) == len(calls):
+                return [_outcome(line) for line in lines]
+            return Outcome("error", message="The program disturbed its own run.")
+        if fed.status == "error" and is_unsupported(fed.text):
+            return Outcome("unsupported", message=fed.text)
+        return Outcome(fed.status, message=fed.text)
+
+
+RUNNERS: dict[str, type[MontyRunner]] = {"monty": MontyRunner}
+
+
+def make_runner(runner: str | Runner) -> Runner:
+    """A runner by its name, or the runner itself.
+
+    Raises:
+        ValueError: if there is no runner of that name.
+    """
+    if isinstance(runner, str):
+        return RUNNERS[check_name("runner", runner, RUNNERS)]()
+    return runner
+
+
+# --- Feeding -----------------------------------------------------------------------------------------
+
+_CALLS = f"{RESERVED}calls"
+_INTERNAL = "Internal error in monty"
+
+
+def _harness(calls: Sequence[Call]) -> str:
+    """Code that makes the calls and ends with a line for each: "+" and the value, or "-" and the exception.
+
+    What leaves the sandbox is text whatever the program does: a small value can stand for a tree of any size,
+    which would be built in full here. The harness uses no name that a program could define.
+    """
+    plan = ", ".join(f"({function}, {_CALLS}[{i}])" for i, (function, _) in enumerate(calls))
+    return f"""\
+{RESERVED}lines = []
+for {RESERVED}function, {RESERVED}arguments in [{plan}]:
+    try:
+        {RESERVED}lines += [f"+{{{RESERVED}function(*{RESERVED}arguments)!r}}"]
+    except BaseException as {RESERVED}error:
+        {RESERVED}lines += [f"-{{{RESERVED}error!r:.300}}"]
+"\\n".join({RESERVED}lines)
+"""
+
+
+def _copy(value: Value) -> Value:
+    """A value that shares nothing: the sandbox would keep an object shared by two calls shared."""
+    return list(value) if isinstance(value, list) else value
+
+
+def _feed_twice(source: str, inputs: dict[str, Any], limits: sandbox.Limits) -> sandbox.Fed:
+    """Feed again if the sandbox breaks down, and find out whether it is the program that breaks it."""
+    for _ in range(2):
+        fed = sandbox.feed(source, inputs, limits)
+        if fed.status not in ("crashed", "unavailable"):
+            return fed
+        sandbox.discard()
+    if fed.status == "crashed" and sandbox.feed("'well'", {}, limits) == ("ok", "well"):
+        return sandbox.Fed("memory", f"The program breaks the sandbox: {fed.text}")
+    return sandbox.Fed("infrastructure error", fed.text)
+
+
+def _may_be_one_call(failure: Outcome) -> bool:
+    """Whether the other calls may do better without the one that ended the session."""
+    return failure.status in ("timeout", "memory") or _INTERNAL in failure.message
+
+
+# --- What came back ----------------------------------------------------------------------------------
+
+_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGERS = re.compile(r"\[-?[0-9]+(?:, -?[0-9]+)*\]")
+_CONSTANTS = {"True": True, "False": False, "None": None}
+
+_NO_ATTRIBUTE = re.compile(r"(?:'(\w+)' object|type object '(\w+)') has no attribute '(\w+)'")
+_NO_MODULE_ATTRIBUTE = re.compile(r"module '(\w+)' has no attribute '(\w+)'")
+_NO_NAME = re.compile(r"name '(\w+)' is not defined")
+_SAYINGS = (
+    _INTERNAL,
+    "not yet support",
+    "is not supported in this environment",
+    "object is not an iterator",
+    "No module named",
+    "cannot import name",
+    "pow() 2nd argument cannot be negative",
+)
+
+
+def _outcome(line: str) -> Outcome:
+    """The outcome that a line of the harness tells."""
+    text = line[1:]
+    if line[:1] != "+":
+        return Outcome("unsupported" if is_unsupported(text) else "error", message=text)
+    try:
+        return Outcome("ok", _read(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return Outcome("error", message=f"It returned something that is no plain value: {text[:100]}")
+
+
+def _read(text: str) -> Any:
+    """The plain value that its representation stands for.
+
+    Raises:
+        ValueError: or another error of ``ast.literal_eval``, if it is no plain value or too large.
+    """
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if len(text) > MAX_RESULT_CHARACTERS:
+        raise ValueError("too large")
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _INTEGERS.fullmatch(text):
+        return [int(part) for part in text[1:-1].split(", ")]
+    if len(text) > _MAX_LITERAL_CHARACTERS and text[0] not in "'\"":
+        raise ValueError("too large")
+    return ast.literal_eval(text)
+
+
+def is_unsupported(message: str) -> bool:
+    """Whether an exception of the sandbox is about something that Python has and the sandbox has not."""
+    if any(saying in message for saying in _SAYINGS):
+        return True
+    if match := _NO_ATTRIBUTE.search(message):
+        return hasattr(getattr(builtins, match[1] or match[2], None), match[3])
+    if match := _NO_MODULE_ATTRIBUTE.search(message):
+        return match[1] in STANDARD_MODULES and hasattr(importlib.import_module(match[1]), match[2])
+    match = _NO_NAME.search(message)
+    return match is not None and hasattr(builtins, match[1])
