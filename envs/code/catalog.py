@@ -95,7 +95,7 @@ STEPS = (
     Step("Square every number.", "LET_MAP CURRENT MULTIPLY ITEM ITEM"),
     Step("Raise every number that is below {a} to {a}.", "LET_MAP CURRENT LARGER ITEM A", a=_SMALL),
     Step(
-        "Multiply the multiples of {b} by {a}, and leave the other numbers as they are.",
+        "Multiply the multiples of {b} by {a}, leave the other numbers as they are.",
         "LET_MAP CURRENT CHOOSE DIVIDES ITEM B SCALE ITEM A ITEM",
         a=(2, 9),
         b=(2, 3),
@@ -104,6 +104,14 @@ STEPS = (
     Step("Sort the list in descending order.", "LET_LIST REVERSED SORTED CURRENT"),
     Step("Reverse the list.", "LET_LIST REVERSED CURRENT"),
     Step("Remove duplicates and sort in ascending order.", "LET_LIST DISTINCT CURRENT"),
+    Step(
+        "Keep only the {a} smallest numbers, in ascending order.", "LET_LIST TAKE SORTED CURRENT A", a=(2, 5)
+    ),
+    Step(
+        "Keep only the {a} largest numbers, in descending order.",
+        "LET_LIST TAKE REVERSED SORTED CURRENT A",
+        a=(2, 5),
+    ),
     Step("Keep only the first {a} numbers.", "LET_LIST TAKE CURRENT A", a=(2, 5)),
     Step("Drop the first {a} numbers.", "LET_LIST DROP CURRENT A", a=(1, 3)),
     Step("Keep every other number, beginning with the first.", "LET_LIST EVERY_OTHER CURRENT"),
@@ -121,7 +129,7 @@ STEPS = (
         transfer="logic",
     ),
     Step(
-        "Keep the numbers that satisfy the material implication from 'greater than {a}' to 'a multiple of {b}'.",
+        "Keep the numbers that satisfy the material implication 'greater than {a}' to 'multiple of {b}'.",
         "LET_FILTER CURRENT OR NOT GREATER_THAN ITEM A DIVIDES ITEM B",
         a=_SMALL,
         b=(2, 3),
@@ -188,7 +196,7 @@ STEPS = (
         transfer="planning",
     ),
     _total(
-        "Take the sum of the numbers that satisfy the exclusive or of 'greater than {a}' and 'a multiple of {b}'.",
+        "Take the sum of the numbers with the exclusive or of 'greater than {a}' and 'a multiple of {b}'.",
         f"FOR_ADD_IF CURRENT DIFFERENT {_EITHER} ITEM",
         a=_SMALL,
         b=(2, 3),
@@ -223,7 +231,7 @@ STEPS = (
         transfer="planning",
     ),
     _number(
-        "Take the number of trips that a truck with room for {b} needs to move as many boxes (negative ones come back).",
+        "Take the number of trips that a truck with room for {b} needs for as many boxes (negative: back).",
         "LET_INT SUBTRACT LITERAL_0 FLOOR_DIVIDE SUBTRACT LITERAL_0 CURRENT B",
         b=(2, 5),
         transfer="planning",
@@ -235,7 +243,7 @@ STEPS = (
         transfer="modular arithmetic",
     ),
     _number(
-        "If the exclusive or of 'greater than {a}' and 'a multiple of {b}' holds for the result, add k to it.",
+        "If the exclusive or of 'greater than {a}' and 'multiple of {b}' holds for the result, add k.",
         "LET_INT CHOOSE DIFFERENT GREATER_THAN CURRENT A DIVIDES CURRENT B ADD CURRENT K CURRENT",
         a=_SMALL,
         b=(2, 3),
@@ -306,6 +314,14 @@ def _codes() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     return codes
 
 
+def _is_slice(step: Step) -> bool:
+    return bool({"TAKE", "DROP", "EVERY_OTHER", "DISTINCT"} & set(step.code.split()))
+
+
+def _is_arrangement(step: Step) -> bool:
+    return step.code.startswith("LET_LIST")
+
+
 # The same for kernels: one row for each step.
 CODES = _codes()
 CODE_LENGTH = np.array([len(step.code.split()) for step in STEPS], dtype=np.int64)
@@ -315,4 +331,10 @@ MAKES = np.array([step.makes for step in STEPS], dtype=np.int64)
 TRANSFER = np.array([bool(step.transfer) for step in STEPS], dtype=np.bool_)
 USES_HELPER = np.array([step.uses_helper for step in STEPS], dtype=np.bool_)
 CHAINED = np.array([step.chained for step in STEPS], dtype=np.bool_)
+SHRINKS = np.array(
+    [step.code.split()[0] == "LET_FILTER" or _is_slice(step) for step in STEPS], dtype=np.bool_
+)
+"""Steps that drop numbers: with many of them, nothing is left."""
+REORDERS = np.array([not _is_slice(step) and _is_arrangement(step) for step in STEPS], dtype=np.bool_)
+"""Steps that only change the order: in vain where a total is taken in the end."""
 ARGUMENTS = np.array([(*step.a, *step.b) for step in STEPS], dtype=np.int64)

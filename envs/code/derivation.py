@@ -31,7 +31,6 @@ from etude_gym.envs.code.grammar import (
     LEAST,
     LESS,
     LIST,
-    LIST_BITS,
     MAX_HELPERS,
     MAX_VARIABLES,
     NUM_HOLES,
@@ -66,10 +65,10 @@ MAX_OPEN = 48
 # Flags of a hole: what is in scope beside the variables.
 IN_LOOP, IN_FOLD, IN_HELPER = 1, 2, 4
 
-MAX_STATEMENTS = 12
-"""Beyond so many statements there are no more conditional assignments: each lets a number grow."""
-FIRST_INT_SIZE = 28
-"""Size of the first number that a statement declares; each further one may be larger by that of a sum."""
+MAX_ASSIGNMENTS = 5
+"""Conditional assignments in a program at most: each lets a number grow by a bit."""
+FIRST_INT_SIZE, INT_SIZE_STEP = 20, 5
+"""Size of the first number that a statement declares, and by how much each further one may be larger."""
 DECLARED_TEXT_SIZE = 10
 """Size of texts that statements declare: 16 times a number with something before or behind it."""
 
@@ -80,22 +79,23 @@ DERIVATION = np.dtype(
         ("flags", np.int8, (MAX_OPEN,)),
         ("parent", np.int16, (MAX_OPEN,)),  # production that opened the hole, or -1
         ("index", np.int8, (MAX_OPEN,)),  # and which of its holes it is
-        ("num_open", np.int32),
-        ("pending", np.int32),  # productions needed at least to fill all open holes
+        ("num_open", np.int64),
+        ("pending", np.int64),  # productions needed at least to fill all open holes
         ("return_category", np.int8),
         ("cap", np.int8),  # size of free holes: less in a helper
         ("variable_category", np.int8, (MAX_VARIABLES,)),
         ("variable_size", np.int8, (MAX_VARIABLES,)),
-        ("num_variables", np.int32),
-        ("num_numbers", np.int32),  # among those that statements declared
+        ("num_variables", np.int64),
+        ("num_numbers", np.int64),  # among those that statements declared
         ("declaring", np.int8),  # 1 while the statement that declares the next variable is incomplete
         ("wants_list", np.int8),  # 1 until the list of the present statement is known
         ("list_size", np.int8),  # size of that list, and of its items
         ("list_declares", np.int8),  # 1 when the variable has the size of that list
+        ("num_assignments", np.int8),
         ("assigned", np.int8),  # variable that the present statement assigns to
-        ("num_helpers", np.int32),
+        ("num_helpers", np.int64),
         ("helper_category", np.int8, (MAX_HELPERS,)),
-        ("num_statements", np.int32),
+        ("num_statements", np.int64),
     ],
     align=True,
 )
@@ -133,7 +133,7 @@ def begin_derivation(d: Any, return_category: Any) -> None:
     d.variable_category[K], d.variable_size[K] = INT, INPUT_SIZE
     d.num_variables, d.num_numbers = FIRST_LET, 0
     d.declaring, d.wants_list, d.list_size, d.list_declares = 0, 0, INPUT_SIZE, 0
-    d.assigned = 0
+    d.assigned, d.num_assignments = 0, 0
     d.num_helpers, d.num_statements = 0, 0
     push_hole(d, STATEMENTS, 0, 0, -1, 0)
 
@@ -143,14 +143,14 @@ def declared_size(d: Any, category: Any) -> Any:
     """Size of the next number, list of numbers or text that a statement declares."""
     if category == STR:
         return DECLARED_TEXT_SIZE
-    return FIRST_INT_SIZE + LIST_BITS * (d.num_variables - FIRST_LET)
+    return FIRST_INT_SIZE + INT_SIZE_STEP * (d.num_variables - FIRST_LET)
 
 
 @kernel
 def size_of_statement(d: Any, token: Any) -> Any:
     """The size that a statement's holes start from."""
     if token == DEFINE_INT or token == DEFINE_BOOL:
-        return PARAMETER_SIZE + HELPER_GROWTH * (d.num_helpers + 1)
+        return PARAMETER_SIZE + HELPER_GROWTH + d.num_helpers
     if token == RETURN or token == GUARD:
         return TEXT_SIZE if d.return_category == STR else INT_SIZE
     return declared_size(d, DECLARES[token])
@@ -162,7 +162,7 @@ def child_size(token: Any, i: Any, size: Any, cap: Any) -> Any:
     rule, amount = HOLE_RULE[token, i], HOLE_AMOUNT[token, i]
     if token >= CALL:
         number = token - CALL if token < TEST else token - TEST
-        return (size if token < TEST else cap) - HELPER_GROWTH * (number + 1)
+        return (size if token < TEST else cap) - HELPER_GROWTH - number
     if rule == FREE:
         return TEXT_SIZE if HOLE_CATEGORY[token, i] == STR else cap
     if rule == HALF:
@@ -223,7 +223,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
     for i in range(NUM_HOLES[token]):
         opened = child_category(d, token, i)
         if opened == TARGET:
-            if d.num_numbers == 0 or d.num_statements > MAX_STATEMENTS:
+            if d.num_numbers == 0 or d.num_assignments == MAX_ASSIGNMENTS:
                 return False
         elif (opened == LIST or opened == STR) and flags & IN_HELPER != 0:
             return False
@@ -237,7 +237,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
 def begin_statement(d: Any, token: Any) -> None:
     """A statement begins: note what it declares."""
     if token == DEFINE_INT or token == DEFINE_BOOL:
-        d.cap = PARAMETER_SIZE + HELPER_GROWTH * (d.num_helpers + 1)
+        d.cap = PARAMETER_SIZE + HELPER_GROWTH + d.num_helpers
         d.declaring = 2
         d.helper_category[d.num_helpers] = INT if token == DEFINE_INT else BOOL
         return
@@ -265,6 +265,7 @@ def end_statement(d: Any) -> None:
         d.num_variables += 1
     elif d.assigned > 0:
         d.variable_size[d.assigned] += 1
+        d.num_assignments += 1
     d.declaring, d.assigned = 0, 0
 
 

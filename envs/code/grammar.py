@@ -43,7 +43,7 @@ MAX_HELPERS = 3
 MAX_DEFINITIONS = 16
 
 HELPER_GROWTH = 5
-"""Bits by which a helper's value may exceed its argument, for itself and each helper that it may call."""
+"""Bits by which the value of the first helper may exceed its argument; each further one may take one more."""
 PARAMETER_SIZE = 40
 """Size of a helper's parameter in its own body: so large that only growth by a constant fits."""
 

@@ -36,7 +36,7 @@ MAX_TOKENS = 128
 """Productions in a program at most."""
 MAX_TEXT = 1 << TEXT_SIZE
 SEQUENCES = 40
-"""Lists and texts on the stack at most: joined texts nest ten deep, and a choice of texts takes three tokens."""
+"""Lists and texts on the stack at most: joined texts nest ten deep, a choice takes three tokens."""
 
 MACHINE = np.dtype(
     [
@@ -52,6 +52,7 @@ MACHINE = np.dtype(
         ("variable_lengths", np.int64, (MAX_VARIABLES,)),
         ("variable_categories", np.int64, (MAX_VARIABLES,)),
         ("num_variables", np.int64),
+        ("guarded", np.int64),  # whether the last run returned from a guard
     ],
     align=True,
 )
@@ -408,6 +409,7 @@ def execute(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machine:
     machine.variable_lengths[NUMBERS] = length
     for i in range(length):
         machine.variable_sequences[NUMBERS, i] = numbers[i]
+    machine.guarded = 0
     variable = FIRST_LET
     position = 0
     while position < count:
@@ -427,7 +429,7 @@ def execute(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machine:
             return value
         if token == GUARD:
             if value:
-                machine.num_variables = variable
+                machine.num_variables, machine.guarded = variable, 1
                 return evaluate(tokens, second, machine.ends[second], machine, 0)
         elif token == ASSIGN_IF:
             if value:

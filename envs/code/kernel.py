@@ -91,55 +91,55 @@ WORLD = np.dtype(
         ("family", np.int8),
         ("return_category", np.int8),
         ("reference", np.int16, (MAX_TOKENS,)),
-        ("num_reference", np.int32),
+        ("num_reference", np.int64),
         ("given", np.int16, (MAX_TOKENS,)),  # the program to repair
         ("plan", np.int16, (MAX_PLAN,)),  # actions of the reference solution
-        ("num_plan", np.int32),
+        ("num_plan", np.int64),
         (
             "specification",
             np.int8,
             (3, MAX_SPECIFICATION),
         ),  # step, first and second argument of each sentence
-        ("num_sentences", np.int32),
+        ("num_sentences", np.int64),
         ("numbers", np.int8, (NUM_TESTS, MAX_NUMBERS)),  # of each test; the hidden ones come first
         ("num_numbers", np.int8, (NUM_TESTS,)),
         ("k", np.int8, (NUM_TESTS,)),
         ("stratum", np.int8, (NUM_TESTS,)),
-        ("guarded", np.bool_, (NUM_TESTS,)),  # whether the reference returns from a guard
+        ("guarded", np.uint8, (NUM_TESTS,)),  # whether the reference returns from a guard
         ("expected", np.uint64, (NUM_TESTS,)),  # hash of what has to be returned
         ("wanted", np.int16, (NUM_PUBLIC, 7)),  # what the public tests have to return, as far as it is shown
         ("milestones", np.uint64, (MAX_LETS,)),  # hashes of the reference's intermediate results
-        ("num_milestones", np.int32),
+        ("num_milestones", np.int64),
         ("floor", np.float64),
-        ("budget", np.int32),  # productions that a program may have
-        ("step_limit", np.int32),
-        ("num_steps", np.int32),
-        ("num_helpers", np.int32),
-        ("num_guards", np.int32),
+        ("budget", np.int64),  # productions that a program may have
+        ("step_limit", np.int64),
+        ("num_steps", np.int64),
+        ("num_helpers", np.int64),
+        ("num_guards", np.int64),
         ("guarded_share", np.float32),
         ("transfer_share", np.float32),
-        ("num_defects", np.int32),
+        ("num_defects", np.int64),
         ("package", PACKAGE),
         ("clean", PACKAGE),
         ("start_measures", np.int64, (4,)),
         ("clean_measures", np.int64, (4,)),
         # The episode: changed by actions.
         ("tokens", np.int16, (MAX_TOKENS,)),  # the program as far as it is derived
-        ("num_tokens", np.int32),
+        ("num_tokens", np.int64),
         ("tail", np.int16, (MAX_TOKENS,)),  # what stands behind the part that is derived anew
-        ("num_tail", np.int32),
+        ("num_tail", np.int64),
         ("kept", np.int16, (MAX_TOKENS,)),  # the program before the repair that is under way
-        ("num_kept", np.int32),
+        ("num_kept", np.int64),
         ("derivation", DERIVATION),
         ("present", PACKAGE),
         ("chosen", np.int16),  # action of a refactoring that is not yet complete, or 0
         ("chosen_slot", np.int16),  # the definition that was pointed at, or -1
-        ("reached", np.int32),  # milestones
-        ("steps", np.int32),
-        ("illegal_actions", np.int32),
+        ("reached", np.int64),  # milestones
+        ("steps", np.int64),
+        ("illegal_actions", np.int64),
         ("over", np.int8),
         # How it goes.
-        ("passed", np.bool_, (NUM_TESTS,)),
+        ("passed", np.uint8, (NUM_TESTS,)),
         ("shown", np.int16, (NUM_PUBLIC, 7)),  # present results of the public tests
         ("measures", np.int64, (4,)),
         ("score", np.float64),

@@ -1,0 +1,329 @@
+"""Makes tasks: constructive, certified, with bounded tries.
+
+A draft of writing or repairing is accepted when it is certified: no constant and no program of up to four
+productions passes half of the hidden tests, and leaving out any step of the reference changes what is
+returned. Packages to refactor come from ``packages``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.code.actions import POINT, SUBMIT
+from etude_gym.envs.code.catalog import GUARD, STEP
+from etude_gym.envs.code.certification import (
+    HIGHEST_FLOOR,
+    choose_all_tests,
+    copy_reference,
+    find_floor,
+    idle_sentence,
+    is_variant_derivable,
+    mutate,
+    pass_rate_of_variant,
+    run_mutants,
+    stratum_of,
+)
+from etude_gym.envs.code.derivation import begin_derivation
+from etude_gym.envs.code.drafts import (
+    assemble,
+    derive,
+    draw_pool,
+    draw_sentence,
+    draw_sentences,
+    draw_sizes,
+    run_reference,
+)
+from etude_gym.envs.code.grammar import FIRST_LET, INT
+from etude_gym.envs.code.interpreter import (
+    absorb_word,
+    big_kernel,
+    execute,
+    find_ends,
+    hash_variable,
+)
+from etude_gym.envs.code.kernel import (
+    DEBUG,
+    MAX_PROGRAM,
+    NUM_HIDDEN,
+    NUM_TESTS,
+    REFACTOR,
+    REFACTOR_STEPS,
+    REPAIR_STEPS,
+    SPARE_STEPS,
+    SYNTHESIZE,
+    copy_tokens,
+    run_tests,
+    show_result,
+)
+from etude_gym.envs.code.packages import generate_package
+from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
+
+FAMILIES = ("synthesize", "debug", "refactor")
+TRIES = 16
+"""Drafts at most."""
+REVISIONS = 48
+"""Sentences of a draft that are drawn anew at most."""
+MAX_DEFECTS = 4
+
+
+# --- Writing -----------------------------------------------------------------------------------------
+
+
+@big_kernel
+def find_fault(draft: Any, machine: Any) -> Any:
+    """The sentence because of which a draft is no task, or -1; tests are chosen for the check."""
+    for at in range(draft.num_sentences):
+        if draft.step[at] < 0:
+            return at
+    draft.num_tokens = assemble(draft, -1, draft.tokens)
+    allowed = derive(draft.tokens, draft.num_tokens, draft.return_category, draft.derivation)
+    if allowed < draft.num_tokens:
+        fault = 0
+        for at in range(draft.num_sentences):
+            if draft.begins[at] <= allowed:
+                fault = at
+        return fault
+    run_reference(draft, machine)
+    choose_all_tests(draft)
+    return idle_sentence(draft, machine)
+
+
+@big_kernel
+def revise(draft: Any, fault: Any, key: Any) -> None:
+    """Draw a sentence anew: the one at fault, or one before or behind that may be what makes it idle."""
+    at = fault
+    first = draft.num_sentences - draft.num_steps
+    if draft.kind[fault] == STEP and uniform(key, 0) < 0.5:
+        at = first + below(key, 1, draft.num_steps)
+    draw_sentence(draft, at, finalize_word(key))
+    if draft.kind[at] == GUARD:
+        draw_pool(draft, key)
+
+
+@big_kernel
+def try_draft(draft: Any, key: Any, machine: Any) -> Any:
+    """Draw one draft and revise it; returns its floor, or 1 if it is not certified."""
+    draw_sentences(draft, key)
+    draw_pool(draft, key)
+    draft.killed[:] = 0
+    for revision in range(REVISIONS):
+        revision_key = finalize_word(key ^ np.uint64(revision + 1))
+        fault = find_fault(draft, machine)
+        if fault >= 0:
+            revise(draft, fault, revision_key)
+            continue
+        run_mutants(draft, key, machine)
+        choose_all_tests(draft)
+        if idle_sentence(draft, machine) < 0:
+            return find_floor(draft, machine)
+        return 1.0
+    return 1.0
+
+
+@big_kernel
+def write_tests(world: Any, draft: Any) -> None:
+    """Copy the chosen tests into a world."""
+    hits = 0
+    for i in range(NUM_TESTS):
+        row = draft.chosen[i]
+        world.num_numbers[i], world.k[i] = draft.num_numbers[row], draft.k[row]
+        for j in range(draft.numbers.shape[1]):
+            world.numbers[i, j] = draft.numbers[row, j]
+        world.expected[i], world.guarded[i] = draft.expected[row], draft.guarded[row]
+        world.stratum[i] = stratum_of(row)
+        hits += draft.guarded[row] and i < NUM_HIDDEN
+    world.guarded_share = hits / NUM_HIDDEN
+
+
+@big_kernel
+def write_milestones(world: Any, machine: Any) -> None:
+    """Note the intermediate results of the reference, and what the public tests have to return."""
+    find_ends(world.reference, world.num_reference, machine)
+    world.milestones[:] = 0
+    for i in range(NUM_TESTS):
+        numbers, length, k = world.numbers[i], world.num_numbers[i], world.k[i]
+        value = execute(world.reference, world.num_reference, numbers, length, k, machine)
+        if i >= NUM_HIDDEN:
+            show_result(world.wanted[i - NUM_HIDDEN], value, world.return_category, machine)
+        elif not world.guarded[i]:
+            world.num_milestones = machine.num_variables - FIRST_LET
+            for variable in range(FIRST_LET, machine.num_variables):
+                hashed = hash_variable(variable, machine)
+                at = variable - FIRST_LET
+                world.milestones[at] = absorb_word(world.milestones[at], hashed)
+
+
+@big_kernel
+def write_specification(world: Any, draft: Any) -> None:
+    """Copy the sentences and the sizes of a draft into a world."""
+    world.num_sentences = draft.num_sentences
+    for i in range(draft.num_sentences):
+        world.specification[0, i] = draft.step[i]
+        world.specification[1, i] = draft.a[i]
+        world.specification[2, i] = draft.b[i]
+    world.num_steps, world.num_helpers = draft.num_steps, draft.num_helpers
+    world.num_guards = draft.num_guards
+    world.transfer_share = draft.num_transfer / draft.num_steps
+
+
+@big_kernel
+def write_draft(world: Any, draft: Any, floor: Any, machine: Any) -> None:
+    """Make a draft the task of a world: to write."""
+    world.return_category = draft.return_category
+    world.num_reference = copy_tokens(draft.tokens, world.reference, 0, draft.num_tokens)
+    world.floor = floor
+    write_specification(world, draft)
+    write_tests(world, draft)
+    write_milestones(world, machine)
+    world.budget = min(world.num_reference + world.num_reference // 2 + 4, MAX_PROGRAM)
+    world.step_limit = world.budget + SPARE_STEPS
+    world.num_plan = copy_tokens(world.reference, world.plan, 0, world.num_reference)
+    world.num_tokens = 0
+    begin_derivation(world.derivation, world.return_category)
+
+
+# --- Repairing ---------------------------------------------------------------------------------------
+
+
+@big_kernel
+def make_mistakes(draft: Any, key: Any, counter: Any, defects: Any, positions: Any) -> Any:
+    """Make mistakes in a copy of the reference; returns how many, their positions in order."""
+    copy_reference(draft)
+    made = 0
+    for i in range(3 * defects):
+        if made == defects:
+            break
+        position = mutate(draft.variant, draft.num_variant, key, counter + 20 * i, draft.num_variant)
+        fresh = position >= 0
+        for j in range(made):
+            fresh &= positions[j] != position
+        if fresh:
+            positions[made] = position
+            made += 1
+    positions[:made].sort()
+    return made
+
+
+@big_kernel
+def write_repairs(world: Any, positions: Any, made: Any, machine: Any) -> None:
+    """The plan: point at each mistake and write the reference's expression; nested ones at once."""
+    find_ends(world.reference, world.num_reference, machine)
+    count, done = 0, 0
+    for i in range(made):
+        position = positions[i]
+        if position < done:
+            continue
+        done = machine.ends[position]
+        world.plan[count] = POINT + position
+        count += 1
+        for j in range(position, done):
+            world.plan[count] = world.reference[j]
+            count += 1
+    world.plan[count] = SUBMIT
+    world.num_plan = count + 1
+
+
+@big_kernel
+def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: Any) -> Any:
+    """Turn the task of a world into one of repairing; returns whether suitable mistakes were found."""
+    positions = np.zeros(MAX_DEFECTS, dtype=np.int64)
+    for attempt in range(24):
+        wanted = max(defects - attempt // 6, 1)
+        made = make_mistakes(draft, key, 6000 + 400 * attempt, wanted, positions)
+        if made < wanted:
+            continue
+        if not is_variant_derivable(draft):
+            continue
+        rate = pass_rate_of_variant(draft, machine)
+        if rate <= 0.0 or rate >= 1.0 - 1e-9:
+            continue
+        write_repairs(world, positions, made, machine)
+        if world.num_plan > REPAIR_STEPS:
+            continue
+        copy_tokens(draft.variant, world.given, 0, draft.num_variant)
+        world.floor = max(world.floor, rate)
+        world.num_defects = made
+        return True
+    return False
+
+
+@big_kernel
+def begin_debugging(world: Any, machine: Any) -> None:
+    """Set a world to the beginning of a repair."""
+    world.num_tokens = copy_tokens(world.given, world.tokens, 0, world.num_reference)
+    world.budget = min(world.num_reference + 12, MAX_PROGRAM)
+    world.step_limit = REPAIR_STEPS
+    world.derivation.num_open, world.derivation.pending = 0, 0
+    run_tests(world, world.tokens, world.num_tokens, machine)
+
+
+# --- All families ------------------------------------------------------------------------------------
+
+
+@big_kernel
+def clear(world: Any, key: Any, family: Any) -> None:
+    """Reset what every episode begins with."""
+    world.key, world.family = key, family
+    world.num_tail, world.num_kept, world.chosen, world.chosen_slot = 0, 0, 0, -1
+    world.reached, world.steps, world.illegal_actions, world.over = 0, 0, 0, 0
+    world.score, world.pass_rate, world.solved = 0.0, 0.0, False
+    world.num_defects, world.num_milestones = 0, 0
+    world.passed[:] = 0
+    world.shown[:] = 0
+    world.wanted[:] = 0
+
+
+@big_kernel
+def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: Any, machine: Any) -> None:
+    """Make a task of writing or repairing."""
+    draw_sizes(draft, key, difficulty)
+    defects = 1 + stochastic_round(key, 6, (MAX_DEFECTS - 1) * difficulty[0])
+    for attempt in range(TRIES):
+        draft_key = finalize_word(key + np.uint64(attempt + 1))
+        floor = try_draft(draft, draft_key, machine)
+        if floor >= HIGHEST_FLOOR:
+            continue
+        write_draft(world, draft, floor, machine)
+        if family == SYNTHESIZE or write_repair_task(world, draft, draft_key, defects, machine):
+            break
+    if family == DEBUG:
+        begin_debugging(world, machine)
+
+
+@big_kernel
+def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
+    """Make a task of refactoring."""
+    metrics = np.zeros(4, dtype=np.int64)
+    modules = 2 + stochastic_round(key, 1, 6.0 * difficulty[0])
+    damages = 1 + stochastic_round(key, 2, 4.0 * difficulty[1])
+    world.num_plan = generate_package(
+        world.package,
+        world.clean,
+        world.plan,
+        key,
+        100,
+        modules,
+        damages,
+        difficulty[2],
+        difficulty[3],
+        metrics,
+    )
+    world.return_category, world.num_sentences, world.floor = INT, 0, 0.0
+    world.step_limit, world.budget = REFACTOR_STEPS, 0
+    world.derivation.num_open, world.derivation.pending = 0, 0
+
+
+@big_kernel
+def generate_batch(
+    worlds: Any, rows: Any, keys: Any, difficulties: Any, families: Any, drafts: Any, machines: Any
+) -> None:
+    """Start new tasks in some worlds."""
+    for i in range(len(rows)):
+        world = worlds[rows[i]]
+        clear(world, keys[i], families[i])
+        if families[i] == REFACTOR:
+            generate_refactoring(world, keys[i], difficulties[i])
+        else:
+            generate_program(world, keys[i], difficulties[i], families[i], drafts[0], machines[0])
