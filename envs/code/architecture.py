@@ -13,9 +13,9 @@ from dataclasses import astuple
 from typing import Any
 
 from etude_gym.envs.code.exercise import Architecture, Files
-from etude_gym.envs.code.linker import linked_name, resolve_files
+from etude_gym.envs.code.linker import resolve_files
+from etude_gym.envs.code.namespace import Module, linked_name
 from etude_gym.envs.code.profile import FIELDS, Malformed
-from etude_gym.envs.code.scopes import Module
 
 MIN_DUPLICATE = 6
 """Expressions in a subtree at least whose repetition counts."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from etude_gym.envs.code.exercise import Files
+from etude_gym.envs.code.namespace import Alias, Module, Scope
 from etude_gym.envs.code.profile import (
     FIELDS,
     STANDARD_MODULES,
@@ -19,55 +19,6 @@ from etude_gym.envs.code.profile import (
 
 MAX_SOURCE_CHARACTERS = 100_000
 MAX_NODES = 20_000
-
-Alias = tuple[str, str | None]
-"""What an imported name stands for: a module of the package, and a name in it unless it is the module."""
-
-
-@dataclass(eq=False, slots=True)
-class Scope:
-    """Names of a module, function, lambda or comprehension.
-
-    Attributes:
-        parent: the scope around it; None for a module.
-        is_comprehension: whether ``:=`` in it binds further out.
-        bound: names that it binds other than by importing them from the package.
-        aliases: names that it imports from the package.
-        global_names: names that it declares global.
-        outer_names: names that it declares nonlocal.
-    """
-
-    parent: Scope | None
-    is_comprehension: bool = False
-    bound: set[str] = field(default_factory=set)
-    aliases: dict[str, Alias] = field(default_factory=dict)
-    global_names: set[str] = field(default_factory=set)
-    outer_names: set[str] = field(default_factory=set)
-
-
-@dataclass(eq=False)
-class Module:
-    """One file of a package.
-
-    Attributes:
-        name: its path without ".py".
-        tree: its syntax tree, without annotations.
-        scope: what it defines at top level.
-        scopes: the scopes in it, by the node that opens them.
-        first: index of the statement of ``tree`` that first binds a name of the module.
-        changing: names of the module that its functions may bind anew.
-        imports: modules of the package that it imports anywhere.
-        wanted: what each statement imports from the package; filled by the linker.
-    """
-
-    name: str
-    tree: ast.Module
-    scope: Scope = field(default_factory=lambda: Scope(None))
-    scopes: dict[ast.AST, Scope] = field(default_factory=dict)
-    first: dict[str, int] = field(default_factory=dict)
-    changing: set[str] = field(default_factory=set)
-    imports: set[str] = field(default_factory=set)
-    wanted: dict[ast.AST, list[Alias]] = field(default_factory=dict)
 
 
 def read_modules(files: Files) -> dict[str, Module]:

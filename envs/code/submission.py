@@ -15,7 +15,8 @@ _PATH = re.compile(r"[a-z_][a-z0-9_]{0,30}\.py")
 _FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})(.*)$")
 _LANGUAGES = ("", "py", "python", "python3")
 _COMMENT = re.compile(r"#\s*(?:file(?:name)?:?\s*)?`?([^\s`]+\.py)`?:?\s*")
-_TITLE = re.compile(r"(?:#+\s*)?(?:file(?:name)?:?\s*)?([*`_]*)([^\s*`]+\.py)\1:?\1\s*:?", re.IGNORECASE)
+_TITLE = re.compile(r"(?:file(?:name)? )?(\S+\.py)", re.IGNORECASE)
+_NO_MARKUP = str.maketrans("", "", "*`#:")
 
 
 def parse_submission(reply: object, default_path: str) -> Files | Reply:
@@ -100,5 +101,5 @@ def _path_of(information: str, lines: list[str], before: str) -> str | None:
     comment = _COMMENT.fullmatch(lines[0].strip()) if lines else None
     if comment:
         return comment[1]
-    title = _TITLE.fullmatch(before)
-    return title[2] if title else ""
+    title = _TITLE.fullmatch(before.translate(_NO_MARKUP).strip())
+    return title[1] if title else ""
