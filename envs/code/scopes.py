@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
@@ -218,29 +219,28 @@ class _Reader:
             elif alias.name in STANDARD_MODULES:
                 self.bind(node, alias.asname or alias.name)
             else:
-                self.refuse(node, f"importing {alias.name[:60]!a}")
+                self.refuse_import(node, alias.name)
 
     def imported_from(self, node: ast.ImportFrom) -> None:
         source = node.module or ""
         if any(alias.name == "*" for alias in node.names):
             self.refuse(node, "importing '*'")
-        inside = source in self.names
-        if not inside and (node.level or source not in STANDARD_MODULES | {"__future__"}):
-            self.check_package(node)
         for alias in node.names:
             name = alias.asname or alias.name
-            if inside:
+            if source in self.names and node.level < 2:
                 self.import_alias(node, name, (source, alias.name))
-            elif node.level:
+            elif node.level == 1 and not source and alias.name in self.names:
                 self.import_alias(node, name, (alias.name, None))
+            elif node.level or source not in STANDARD_MODULES | {"__future__"}:
+                self.refuse_import(node, "." * node.level + source)
             elif source != "__future__":
                 self.bind(node, name)
 
-    def check_package(self, node: ast.ImportFrom) -> None:
-        """Refuse an import that finds nothing in the package."""
-        if node.level == 1 and not node.module and all(alias.name in self.names for alias in node.names):
-            return
-        self.refuse(node, f"importing from {'.' * node.level + (node.module or '')[:60]!a}")
+    def refuse_import(self, node: ast.Import | ast.ImportFrom, source: str) -> NoReturn:
+        """Refuse an import of what the sandbox does not have, or of what is nowhere."""
+        if source.partition(".")[0] in sys.stdlib_module_names:
+            self.refuse(node, f"importing {source[:60]!a}")
+        raise Malformed(f"{self.module.name}.py, line {node.lineno}: there is no module {source[:60]!a}.")
 
     def import_alias(self, node: ast.AST, name: str, alias: Alias) -> None:
         """Note that the present scope imports a name from the package."""
