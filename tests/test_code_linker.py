@@ -503,14 +503,7 @@ MALFORMED = {
     "zero byte": {"a.py": PLAIN + "\0"},
     "lone surrogate": {"a.py": PLAIN + "x = '\ud800'"},
     "deep parentheses": {"a.py": PLAIN + "(" * 5000 + ")" * 5000},
-    "deep negation": {"a.py": PLAIN + "x = " + "-" * 50_000 + "1"},
-    "deep sum": {"a.py": PLAIN + "x = 1" + "+1" * 9000},
-    "deep calls": {"a.py": PLAIN + "f" + "(1)" * 9000},
-    "deep attributes": {"a.py": PLAIN + "x = f" + ".a" * 9000},
-    "deep lambdas": {"a.py": PLAIN + "x = " + "lambda: " * 5000 + "1"},
-    "deep elif": {"a.py": PLAIN + "if f:\n    pass\n" + "elif f:\n    pass\n" * 4000},
     "long number": {"a.py": PLAIN + "x = " + "9" * 5000},
-    "long number in base 16": {"a.py": PLAIN + "x = 0x" + "f" * 5000},
     "too many characters": {"a.py": PLAIN + "#" * 100_000},
     "too many characters in all": {"a.py": PLAIN + "#" * 60_000, "b.py": "#" * 60_000},
     "too many nodes": {"a.py": PLAIN + "x = 1\n" * 9000},
@@ -538,6 +531,33 @@ def test_what_no_python_could_run_is_malformed(case):
         link(MALFORMED[case], {"a": ["f"]})
     assert refusal.value.status == "malformed"
     assert isinstance(refusal.value, Refused)
+
+
+DEEP = {
+    "deep negation": {"a.py": PLAIN + "x = " + "-" * 50_000 + "1"},
+    "deep sum": {"a.py": PLAIN + "x = 1" + "+1" * 9000},
+    "deep calls": {"a.py": PLAIN + "f" + "(1)" * 9000},
+    "deep attributes": {"a.py": PLAIN + "x = f" + ".a" * 9000},
+    "deep lambdas": {"a.py": PLAIN + "x = " + "lambda: " * 5000 + "1"},
+    "deep elif": {"a.py": PLAIN + "if f:\n    pass\n" + "elif f:\n    pass\n" * 4000},
+    "long number in base 16": {"a.py": PLAIN + "x = 0x" + "f" * 5000},
+    "just too deep": {"a.py": PLAIN + "x = 1" + " + 1" * 100},
+}
+
+
+@pytest.mark.parametrize("case", DEEP)
+def test_what_is_nested_too_deep_to_be_linked_or_run_is_unsupported(case):
+    with pytest.raises(Unsupported):
+        link(DEEP[case], {"a": ["f"]})
+
+
+def test_nesting_that_is_deep_but_allowed_runs():
+    assert outcome_of("def f(x):\n    return x" + " + x" * 90, 2) == [True, 182]
+    assert outcome_of("def f(x):\n    return " + "-(" * 45 + "x" + ")" * 45, 2) == [True, -2]
+    body = "if x == 99:\n        return 1\n" + "".join(
+        f"    elif x == {i}:\n        return {i}\n" for i in range(60)
+    )
+    assert outcome_of("def f(x):\n    " + body, 59) == [True, 59]
 
 
 def test_linking_twice_gives_the_same_source():

@@ -15,7 +15,7 @@ from typing import Any
 from etude_gym.envs.code.exercise import Architecture, Files
 from etude_gym.envs.code.linker import resolve_files
 from etude_gym.envs.code.namespace import Module, linked_name
-from etude_gym.envs.code.profile import FIELDS, Malformed
+from etude_gym.envs.code.profile import FIELDS
 
 MIN_DUPLICATE = 6
 """Expressions in a subtree at least whose repetition counts."""
@@ -38,10 +38,7 @@ def measure(files: Files) -> Architecture:
     """
     modules = resolve_files(files)
     forms = _Forms()
-    try:
-        longest = max((forms.add(part) for _, _, part in _parts(modules)), default=0)
-    except RecursionError:
-        raise Malformed("The files are nested too deep.") from None
+    longest = max((forms.add(part) for _, _, part in _parts(modules)), default=0)
     return Architecture(_cycles(modules), forms.duplicates(), longest, _edges(modules))
 
 

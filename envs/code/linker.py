@@ -54,7 +54,7 @@ def link(files: Files, api: Mapping[str, Sequence[str]]) -> Linked:
         body = _link_modules(modules)
         source = ast.unparse(ast.Module(body, []))
     except (RecursionError, ValueError) as error:
-        raise Malformed(f"The files are nested too deep or hold too large a number: {error}") from None
+        raise Unsupported(f"The files cannot be made one source: {error}") from None
     return Linked(source, names)
 
 
@@ -67,10 +67,7 @@ def resolve_files(files: Files) -> dict[str, Module]:
         Refused: as ``link`` does.
     """
     modules = read_modules(files)
-    try:
-        _link_modules(modules)
-    except RecursionError:
-        raise Malformed("The files are nested too deep.") from None
+    _link_modules(modules)
     return modules
 
 

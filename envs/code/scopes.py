@@ -20,6 +20,8 @@ from etude_gym.envs.code.profile import (
 
 MAX_SOURCE_CHARACTERS = 100_000
 MAX_NODES = 20_000
+MAX_DEPTH = 100
+"""Levels of syntax: few enough that no step from reading to running meets a limit of its own."""
 
 
 def read_modules(files: Files) -> dict[str, Module]:
@@ -36,10 +38,7 @@ def read_modules(files: Files) -> dict[str, Module]:
     for path in sorted(files):
         module = Module(_module_name(path), _parse(path, files[path]))
         reader = _Reader(module, names, nodes)
-        try:
-            reader.read()
-        except RecursionError:
-            raise Malformed(f"{path} is nested too deep.") from None
+        reader.read()
         nodes = reader.nodes
         modules[module.name] = module
     return modules
@@ -61,8 +60,10 @@ def _parse(path: str, source: str) -> ast.Module:
             return ast.parse(source)
     except SyntaxError as error:
         raise Malformed(f"{path}, line {error.lineno}: {str(error.msg)[:200]}.") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Malformed(f"{path} cannot be read: {str(error)[:200] or 'it is nested too deep'}.") from None
+    except ValueError as error:
+        raise Malformed(f"{path} cannot be read: {str(error)[:200]}.") from None
+    except (RecursionError, MemoryError):
+        raise Unsupported(f"{path}: nesting deeper than {MAX_DEPTH} levels is not supported.") from None
 
 
 class _Reader:
@@ -80,6 +81,7 @@ class _Reader:
         self.nodes = nodes
         self.scope = module.scope
         self.index = 0
+        self.depth = 0
 
     def read(self) -> None:
         """Read the whole module."""
@@ -112,6 +114,9 @@ class _Reader:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise Malformed(f"The files have more than {MAX_NODES} nodes of syntax.")
+        if self.depth == MAX_DEPTH:
+            self.refuse(node, f"nesting deeper than {MAX_DEPTH} levels")
+        self.depth += 1
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, node)
@@ -119,6 +124,7 @@ class _Reader:
             self.visit_children(node)
         else:
             self.refuse(node, f"{name_of_construct(node)!r}")
+        self.depth -= 1
 
     def visit_children(self, node: ast.AST) -> None:
         for name in FIELDS[node.__class__]:
