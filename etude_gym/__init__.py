@@ -29,5 +29,6 @@ __all__ = [
     "registered_ids",
 ]
 
+register_domain("EtudeCode-v0", "etude_gym.envs.code.domain:CodeDomain")
 register_domain("EtudePlan-v0", "etude_gym.envs.plan.domain:PlanDomain")
 register_domain("EtudeLogic-v0", "etude_gym.envs.logic.domain:LogicDomain")

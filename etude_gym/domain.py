@@ -45,11 +45,29 @@ class Reply:
         status: "ok", "malformed" or "truncated".
         actions: the actions it stands for, to be played in order.
         problem: what was wrong, in words that help to do better; empty when ok.
+        submission: for domains that grade whole answers: what was handed in, in place of actions.
     """
 
     status: str
     actions: list[int] = field(default_factory=list)
     problem: str = ""
+    submission: Any = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a submission is worth.
+
+    Attributes:
+        status: "ok", or what kept it from being right, in the domain's words.
+        problem: what was wrong, in words that help to do better; empty when nothing was.
+        graded: whether it was graded. If not, as when the machine that should run it failed, nothing has
+            happened: the episode goes on, and the failure must not be scored as zero.
+    """
+
+    status: str
+    problem: str = ""
+    graded: bool = True
 
 
 class Domain(ABC):
@@ -141,6 +159,10 @@ class Domain(ABC):
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
         """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
         raise NotImplementedError(f"{self.name} has no text front.")
+
+    def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
+        """Grade what a reply handed in, which ends the episode. Total: never raises on what is handed in."""
+        raise NotImplementedError(f"{self.name} takes actions, no submissions.")
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         """An action in words, as ``parse`` understands them."""

@@ -283,11 +283,37 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         reward, over = self.domain.step_one(self.worlds, action, observation, mask)
         info: dict[str, Any] = {"action_mask": mask}
         if over:
-            self._over = True
-            outcome = self.domain.outcome(self.worlds, self._row)
-            self.stream.report(self._row, outcome["score"])
-            info.update((name, value.item()) for name, value in outcome.items())
+            info |= self._finish()
         return observation, reward, over, False, info
+
+    def submit(self, submission: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Hand in a whole answer instead of actions, in domains that grade such: see ``Domain.submit``.
+
+        Returns:
+            What ``step`` returns; ``info`` holds "status" and "problem" as well. A submission that could not
+            be graded through no fault of its own changes nothing: the episode goes on.
+        """
+        if self._over:
+            raise RuntimeError("The episode is over: call reset() before submit().")
+        before = self.domain.outcome(self.worlds, self._row)["score"].item()
+        verdict = self.domain.submit(self.worlds, 0, submission)
+        observation = self._allocate()
+        self._mask = np.empty_like(self._mask)
+        self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
+        info: dict[str, Any] = {"action_mask": self._mask}
+        reward = 0.0
+        if verdict.graded:
+            info |= self._finish()
+            reward = info["score"] - before
+        info |= {"status": verdict.status, "problem": verdict.problem}
+        return observation, reward, verdict.graded, False, info
+
+    def _finish(self) -> dict[str, Any]:
+        """Grade the episode that has just ended, and tell the sampler."""
+        self._over = True
+        outcome = self.domain.outcome(self.worlds, self._row)
+        self.stream.report(self._row, outcome["score"])
+        return {name: value.item() for name, value in outcome.items()}
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""

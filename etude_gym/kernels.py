@@ -20,7 +20,7 @@ GOLDEN_WORD = np.uint64(GOLDEN)
 _FIRST = np.uint64(FIRST)
 _SECOND = np.uint64(SECOND)
 
-kernel: Callable[..., Any] = numba.njit(cache=True, boundscheck=False, error_model="numpy", forceinline=True)
+kernel: Callable[..., Any] = numba.njit(cache=True, error_model="numpy", forceinline=True)
 """Decorator of every kernel function: compiled once, then read from the cache.
 
 Calls are always inlined: an array argument is passed as seven values, which costs a step of the plan

@@ -25,6 +25,9 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     A reply that is malformed or cut off costs one illegal action, so that endless junk ends the episode.
     The next prompt begins with what became of the last reply.
 
+    In domains that grade whole answers (code), a reply is handed in as it is, and ends the episode; "status"
+    is then what the grader says.
+
     ``info`` is that of the last action, and in addition:
 
     - "status": "ok", "malformed" or "truncated" (cut off);
@@ -80,6 +83,8 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Play the actions of a reply; any text, even any object, is answered."""
         reply = self._domain.parse(self._worlds, 0, action)
+        if reply.submission is not None:
+            return self._submit(reply.submission)
         if not reply.actions:
             _, reward, terminated, truncated, info = self.env.step(self._illegal_action())
             note = f"Your last reply was not played and cost one step ({reply.status}). {reply.problem}"
@@ -97,6 +102,12 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
         note = _note(played, len(reply.actions), impossible, news)
         told = {"status": "ok", "problem": "", "actions_played": played}
         return self._prompt(note), total, terminated, truncated, {**info, **told}
+
+    def _submit(self, submission: Any) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Have a whole answer graded."""
+        _, reward, terminated, truncated, info = self.unwrapped.submit(submission)  # type: ignore[attr-defined]
+        note = f"Your last reply: {info['status']}. {info['problem']}".strip()
+        return self._prompt(note), reward, terminated, truncated, {**info, "actions_played": 0}
 
     def _is_legal(self, action: int) -> bool:
         return bool(self.unwrapped.action_masks()[action])  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ from etude_gym.envs.code.certification import (
     run_mutants,
     stratum_of,
 )
+from etude_gym.envs.code.damages import copy_package
 from etude_gym.envs.code.derivation import begin_derivation
 from etude_gym.envs.code.drafts import (
     assemble,
@@ -54,10 +55,12 @@ from etude_gym.envs.code.kernel import (
     SPARE_STEPS,
     SYNTHESIZE,
     copy_tokens,
+    measure_package,
     run_tests,
     show_result,
 )
 from etude_gym.envs.code.packages import generate_package
+from etude_gym.envs.code.refactoring import flatten, measure
 from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
 
 FAMILIES = ("synthesize", "debug", "refactor")
@@ -310,9 +313,21 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
         difficulty[3],
         metrics,
     )
+    functions = 0
+    for slot in range(len(world.clean.length)):
+        functions += world.clean.length[slot] > 0
+    world.num_steps, world.num_helpers, world.num_guards = metrics[0], metrics[1], metrics[2]
+    world.guarded_share = metrics[2] / functions
+    world.transfer_share = metrics[3] / functions
     world.return_category, world.num_sentences, world.floor = INT, 0, 0.0
+    world.num_reference = 0
     world.step_limit, world.budget = REFACTOR_STEPS, 0
     world.derivation.num_open, world.derivation.pending = 0, 0
+    copy_package(world.package, world.present)
+    world.num_tokens = flatten(world.present, world.tokens)
+    measure(world.package, world.start_measures)
+    measure(world.clean, world.clean_measures)
+    measure_package(world)
 
 
 @big_kernel

@@ -58,7 +58,7 @@ MACHINE = np.dtype(
 )
 """The memory of one run; it can be used again and again."""
 
-big_kernel = numba.njit(cache=True, boundscheck=False, error_model="numpy")
+big_kernel = numba.njit(cache=True, error_model="numpy")
 """Decorator of kernels that are called from many places and too large to be inlined."""
 
 _TEXT_CODES = np.array([ord(text) if text else 0 for text in TEXTS], dtype=np.int64)

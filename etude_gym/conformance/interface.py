@@ -234,5 +234,8 @@ def _check_reply(domain: Domain, parsed: Reply, reply: str) -> None:
     )
     legal = all(isinstance(a, int) and 0 <= a < int(domain.action_space.n) for a in parsed.actions)
     expect(legal, f"The reply {shown!r} became {parsed.actions}, not all of them actions.")
-    content = "actions" if parsed.status == "ok" else "problem"
-    expect(getattr(parsed, content), f"The reply {shown!r} has status {parsed.status!r} but no {content}.")
+    if parsed.status == "ok":
+        meant = bool(parsed.actions) or parsed.submission is not None
+        expect(meant, f"The reply {shown!r} has status 'ok' but neither actions nor a submission.")
+    else:
+        expect(parsed.problem, f"The reply {shown!r} has status {parsed.status!r} but no problem.")

@@ -1,0 +1,193 @@
+"""EtudeCode-v0: write, repair and restructure small Python programs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty import Axis, DifficultySpace
+from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Verdict, Worlds
+from etude_gym.envs.code import drafts, generator, interpreter, kernel, oracle, packages, refactoring
+from etude_gym.envs.code.actions import NUM_ACTIONS
+from etude_gym.envs.code.exercises import exercise_of, machines
+from etude_gym.envs.code.runner import Runner, make_runner
+from etude_gym.kernels import prepare_kernels
+from etude_gym.tasks import TaskBatch
+
+AXES = (
+    Axis(
+        "length",
+        "how much there is: steps of the program (debug: mistakes too), modules of the package",
+        "2 steps (debug: 1 mistake), 2 modules",
+        "8 steps (debug: 4 mistakes), 8 modules",
+    ),
+    Axis(
+        "abstractions",
+        "helpers that build on one another; refactor: structure that was lost and has to be restored",
+        "no helper, 1 damage",
+        "3 helpers, 5 damages",
+    ),
+    Axis(
+        "edge_cases",
+        "guarded branches, and hidden tests that run into them; refactor: functions with a condition",
+        "none",
+        "3 branches, hit by half of the hidden tests; every function",
+    ),
+    Axis(
+        "transfer",
+        "share of steps (functions) from logic, planning or modular arithmetic, named but not spelled out",
+        "none",
+        "all that can be",
+    ),
+)
+
+RESULTS = ("score", "solved", "pass_rate", "illegal_actions")
+"""Columns of the world that ``outcome`` reports as they are."""
+
+METRICS = {
+    "length": "num_steps",
+    "abstractions": "num_helpers",
+    "edge_cases": "guarded_share",
+    "transfer": "transfer_share",
+    "branches": "num_guards",
+    "defects": "num_defects",
+    "productions": "num_reference",
+    "floor": "floor",
+    "reference_actions": "num_plan",
+}
+"""Columns of the world that ``metrics`` reports, by the names it gives them."""
+
+
+class CodeDomain(Domain):
+    """Programs: write one to a specification, repair one, or restructure a package of several modules.
+
+    The same task can be met in two ways. An RL agent derives a program from a typed grammar: an action fills
+    the hole that is open by a production, and what is legal keeps every program valid and bounded. A reader
+    of text gets a prompt and hands in files, which run in a sandbox. One set of hidden tests judges both.
+
+    Score: pass rate on the hidden tests, strata of tests weighing the same, between a floor (what the best
+    constant and the best program of up to four productions reach, or the program to repair) and 1. In a
+    package, the share of what can be gained in import cycles, duplicates, longest function and edges between
+    modules; behavior is kept by every action, and required of submissions.
+
+    The domain card, ``envs/code/README.md``, documents actions, observation and score.
+
+    Args:
+        runner: where submitted text runs: "monty", or an object with the interface of ``runner.Runner``.
+
+    Example:
+        >>> import gymnasium as gym, etude_gym
+        >>> env = gym.make("EtudeCode-v0", family="synthesize", difficulty={"length": 0.0})
+        >>> observation, info = env.reset(seed=0)
+        >>> observation.shape, info["family"]
+        ((398,), 'synthesize')
+    """
+
+    name: ClassVar[str] = "code-v0"
+    render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+
+    def __init__(self, runner: str | Runner = "monty") -> None:
+        self.runner = make_runner(runner)
+        high = np.iinfo(np.int16).max
+        self.observation_space = gymnasium.spaces.Box(-high, high, (kernel.NUM_FEATURES,), np.int16)
+        self.action_space = gymnasium.spaces.Discrete(NUM_ACTIONS)
+
+    def allocate(self, num_envs: int) -> Worlds:
+        _prepare()
+        return np.zeros(num_envs, dtype=kernel.WORLD)
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        generator.generate_batch(
+            worlds, rows, tasks.keys, tasks.difficulty, tasks.family, _drafts(), machines()
+        )
+
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        kernel.observe_batch(worlds, rows, observations, masks)
+
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends, machines())
+
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        return {name: worlds[name][rows] for name in RESULTS}
+
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        return {name: worlds[column][rows] for name, column in METRICS.items()}
+
+    def solvers(self) -> Mapping[str, Solver]:
+        return {"oracle": _act}
+
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        from etude_gym.envs.code.describe import action_name
+
+        return action_name(worlds[row], action)
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> str:
+        from etude_gym.envs.code.describe import describe_state
+
+        return describe_state(worlds[row])
+
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.code.text import write_prompt
+
+        return write_prompt(exercise_of(worlds[row]))
+
+    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+        from etude_gym.envs.code.submission import parse_submission
+
+        default_path = next(iter(exercise_of(worlds[row]).files))
+        files = parse_submission(reply, default_path)
+        return files if isinstance(files, Reply) else Reply("ok", submission=files)
+
+    def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
+        from etude_gym.envs.code.grader import grade
+
+        result = grade(exercise_of(worlds[row]), submission, self.runner)
+        if result.status == "infrastructure error":
+            return Verdict(result.status, result.message, graded=False)
+        world = worlds[row]
+        world["score"], world["solved"], world["over"] = result.score, result.solved, 1
+        world["pass_rate"] = sum(result.passed) / max(len(result.passed), 1)
+        return Verdict(result.status, result.message)
+
+
+@functools.cache
+def _drafts() -> NDArray[Any]:
+    """The memory of the generator, one for each process."""
+    return np.zeros(1, dtype=drafts.DRAFT)
+
+
+@functools.cache
+def _prepare() -> None:
+    """Before kernels are first called in this process."""
+    entry_points = (
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.observe_batch,
+        oracle.solve_batch,
+        interpreter.evaluate,
+        drafts.assemble,
+        refactoring.measure,
+        packages.generate_package,
+    )
+    prepare_kernels("EtudeCode-v0", entry_points)
+
+
+def _act(worlds: Worlds) -> Actions:
+    actions = np.empty(len(worlds), dtype=np.int64)
+    oracle.solve_batch(worlds, actions)
+    return actions

@@ -1,0 +1,116 @@
+"""Tasks as plain data: sentences, files, and tests with the values that the reference returns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.code import kernel
+from etude_gym.envs.code.catalog import GUARD, STEPS
+from etude_gym.envs.code.exercise import Architecture, Exercise, Test, Value
+from etude_gym.envs.code.generator import FAMILIES
+from etude_gym.envs.code.grammar import BOOL, LIST, STR, TEXTS
+from etude_gym.envs.code.interpreter import MACHINE, big_kernel, execute, find_ends
+from etude_gym.envs.code.source import render_program, signature
+
+PROGRAM = "solve"
+"""The module of programs of one function and its helpers, and the name of the function."""
+
+
+@cache
+def machines() -> np.ndarray[tuple[int], np.dtype[Any]]:
+    """The memory of the interpreter, one for each process."""
+    return np.zeros(1, dtype=MACHINE)
+
+
+@big_kernel
+def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: Any) -> Any:
+    machine = machines[0]
+    find_ends(tokens, count, machine)
+    return execute(tokens, count, numbers, length, k, machine)
+
+
+def run_program(tokens: Any, count: int, return_category: int, numbers: list[int], k: int) -> Value:
+    """What a program of the grammar returns.
+
+    Args:
+        tokens: int16 array of ``interpreter.MAX_TOKENS`` productions, a complete derivation.
+        count: how many of them count.
+        return_category: category of what it returns.
+        numbers: at most 16 numbers from -127 to 127.
+        k: from -127 to 127.
+    """
+    given = np.zeros(kernel.MAX_NUMBERS, dtype=np.int8)
+    given[: len(numbers)] = numbers
+    value = _run(tokens, np.int64(count), given, np.int8(len(numbers)), np.int8(k), machines())
+    machine = machines()[0]
+    sequence = machine["sequences"][0][: machine["lengths"][0]].tolist()
+    if return_category == LIST:
+        return [int(number) for number in sequence]
+    if return_category == STR:
+        return "".join(map(chr, sequence))
+    return bool(value) if return_category == BOOL else int(value)
+
+
+def exercise_of(world: Any) -> Exercise:
+    """The task of a world."""
+    family = FAMILIES[world["family"]]
+    if family == "refactor":
+        return _package_exercise(world)
+    given = render_program(world["given"][: world["num_reference"]].tolist(), int(world["return_category"]))
+    stub = signature(int(world["return_category"])) + "\n    ...\n"
+    tests = [_test(world, i) for i in range(kernel.NUM_TESTS)]
+    return Exercise(
+        family=family,
+        sentences=sentences_of(world),
+        files={f"{PROGRAM}.py": given if family == "debug" else stub},
+        public=tuple(tests[kernel.NUM_HIDDEN :]),
+        hidden=tuple(tests[: kernel.NUM_HIDDEN]),
+        floor=float(world["floor"]),
+    )
+
+
+def _test(world: Any, i: int) -> Test:
+    numbers = world["numbers"][i][: world["num_numbers"][i]].tolist()
+    k = int(world["k"][i])
+    count, category = int(world["num_reference"]), int(world["return_category"])
+    expected = run_program(world["reference"], count, category, numbers, k)
+    return Test(PROGRAM, PROGRAM, (numbers, k), expected, int(world["stratum"][i]))
+
+
+def _package_exercise(world: Any) -> Exercise:
+    from etude_gym.envs.code.package_source import package_exercise_tests, package_files
+
+    public, hidden = package_exercise_tests(world["clean"], int(world["key"]))
+    return Exercise(
+        family="refactor",
+        sentences=(),
+        files=package_files(world["package"], int(world["key"])),
+        public=public,
+        hidden=hidden,
+        floor=0.0,
+        start=Architecture(*world["start_measures"].tolist()),
+        clean=Architecture(*world["clean_measures"].tolist()),
+    )
+
+
+def sentences_of(world: Any) -> tuple[str, ...]:
+    """The specification in words, one sentence for each helper, guard and step."""
+    written, helpers = [], 0
+    category = int(world["return_category"])
+    for i in range(int(world["num_sentences"])):
+        index, a, b = (int(row[i]) for row in world["specification"])
+        step = STEPS[index]
+        helpers += step.kind == 0
+        value = _guard_value(category, b) if step.kind == GUARD else ""
+        names = {"helper": f"helper_{helpers}", "previous": f"helper_{helpers - 1}"}
+        written.append(step.sentence.format(a=a, b=b, value=value, **names))
+    return tuple(written)
+
+
+def _guard_value(category: int, number: int) -> str:
+    if category == LIST:
+        return "numbers as given"
+    return f'"{TEXTS[number % len(TEXTS)]}"' if category == STR else str(number)
