@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from etude_gym.envs.code.grammar import CATEGORY, INT, MAX_DEFINITIONS, NUM_HOLES, WEIGHT
@@ -52,6 +53,10 @@ NUM_MEASURES = 4
 
 _MAX_FORMS = 2 * MAX_TOKENS
 _LAST_CALL = CALL + MAX_DEFINITIONS - 1
+
+
+part = numba.njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Decorator of kernels that only kernels call: not to be called from Python or cached takes half the time."""
 
 
 # --- Reading a package -------------------------------------------------------------------------------
@@ -101,29 +106,29 @@ def offset_at(package: Any, position: Any) -> Any:
     return position - header_of(package, slot) - 1 if slot >= 0 else -1
 
 
-@kernel
+@part
 def is_used(package: Any, slot: Any) -> Any:
     """Whether a slot holds a definition."""
     return 0 <= slot < MAX_DEFINITIONS and package.length[slot] > 0
 
 
-@kernel
+@part
 def is_call(token: Any) -> Any:
     """Whether a token calls a definition."""
     return CALL <= token <= _LAST_CALL
 
 
-@big_kernel
-def end_of(body: Any, start: Any) -> Any:
-    """The offset after the subtree that begins at an offset."""
+@part
+def end_of(package: Any, slot: Any, start: Any) -> Any:
+    """The offset in a body after the subtree that begins at an offset."""
     missing = 1
     while missing > 0:
-        missing += NUM_HOLES[body[start]] - 1
+        missing += NUM_HOLES[package.body[slot, start]] - 1
         start += 1
     return start
 
 
-@kernel
+@part
 def calls_of(package: Any, slot: Any) -> Any:
     """The slots that a definition uses, as bits."""
     calls = np.int64(0)
@@ -137,86 +142,78 @@ def calls_of(package: Any, slot: Any) -> Any:
 # --- How well it is built ----------------------------------------------------------------------------
 
 
-@kernel
+@part
 def count_edges(package: Any, out: Any) -> None:
     """Pairs of a definition and one of another module that it uses; modules in import cycles."""
-    imports = np.zeros(MAX_DEFINITIONS, np.int64)
-    edges = np.int64(0)
+    imports = np.empty(MAX_DEFINITIONS, np.int64)
+    for module in range(MAX_DEFINITIONS):
+        imports[module] = 0
+    edges, cycles = np.int64(0), np.int64(0)
     for slot in range(MAX_DEFINITIONS):
         calls = calls_of(package, slot)
+        module = np.int64(package.module[slot])
         for other in range(MAX_DEFINITIONS):
-            if (calls >> other) & 1 != 0 and package.module[other] != package.module[slot]:
+            if (calls >> other) & 1 != 0 and package.module[other] != module:
                 edges += 1
-                imports[package.module[slot]] |= np.int64(1) << np.int64(package.module[other])
-    cycles = np.int64(0)
+                imports[module] |= np.int64(1) << np.int64(package.module[other])
     for middle in range(package.num_modules):
         for module in range(package.num_modules):
             if (imports[module] >> middle) & 1 != 0:
                 imports[module] |= imports[middle]
     for module in range(package.num_modules):
         cycles += (imports[module] >> module) & 1
-    out[EDGES] = edges
-    out[CYCLES] = cycles
+    out[EDGES], out[CYCLES] = edges, cycles
 
 
-@kernel
+@part
 def note_form(forms: Any, count: Any, form: Any, weight: Any) -> Any:
-    """Keep the form of a subtree that is large enough to be a duplicate; returns how many are kept."""
+    """Keep the form of a subtree; returns 1 if it is large enough to be a duplicate and known, else 0."""
+    forms[count] = form
     if weight >= MIN_DUPLICATE:
-        forms[count] = form
-        count += 1
-    return count
-
-
-@big_kernel
-def weigh_body(package: Any, slot: Any, forms: Any, count: Any) -> Any:
-    """Keep the forms of a body's subtrees; returns its weight and how many are kept.
-
-    Subtrees are counted as Python's syntax has them: both multiplications are the same there, and a test
-    for divisibility holds a remainder.
-    """
-    hashes = np.empty(MAX_BODY + 1, np.uint64)
-    weights = np.empty(MAX_BODY + 1, np.int64)
-    ends = np.empty(MAX_BODY + 1, np.int64)
-    for at in range(package.length[slot] - 1, -1, -1):
-        token = np.int64(package.body[slot, at])
-        form = absorb_word(np.uint64(0), MULTIPLY if token == SCALE else token)
-        inner = absorb_word(np.uint64(0), REMAINDER)
-        weight = WEIGHT[token]
-        end = at + 1
-        for _ in range(NUM_HOLES[token]):
-            form = absorb_word(form, hashes[end])
-            inner = absorb_word(inner, hashes[end])
-            weight += weights[end]
-            end = ends[end]
-        if is_call(token) and package.constant[token - CALL]:
-            weight = 1  # in source, just a name
-        hashes[at], weights[at], ends[at] = form, weight, end
-        count = note_form(forms, count, form, weight)
-        if token == DIVIDES:
-            count = note_form(forms, count, inner, weight - 2)
-    return weights[0], count
+        for i in range(count):
+            if forms[i] == form:
+                return 1
+    return 0
 
 
 @big_kernel
 def measure(package: Any, out: Any) -> None:
-    """Write import cycles, duplicates, weight of the longest function and edges between modules."""
+    """Write import cycles, duplicates, weight of the longest function and edges between modules.
+
+    Subtrees are counted as Python's syntax has them: both multiplications are the same there, a test for
+    divisibility holds a remainder, and the use of a constant is just a name.
+    """
     count_edges(package, out)
-    forms = np.empty(_MAX_FORMS, np.uint64)
-    count = 0
-    longest = np.int64(0)
+    forms = np.empty(_MAX_FORMS, np.int64)
+    hashes = np.empty(MAX_BODY + 1, np.int64)
+    weights = np.empty(MAX_BODY + 1, np.int64)
+    ends = np.empty(MAX_BODY + 1, np.int64)
+    count = np.int64(0)
+    out[LONGEST], out[DUPLICATES] = 0, 0
     for slot in range(MAX_DEFINITIONS):
-        if package.length[slot] > 0 and not package.constant[slot]:
-            weight, count = weigh_body(package, slot, forms, count)
-            longest = max(longest, weight)
-    duplicates = np.int64(0)
-    for i in range(count):
-        for j in range(i):
-            if forms[i] == forms[j]:
-                duplicates += 1
-                break
-    out[LONGEST] = longest
-    out[DUPLICATES] = duplicates
+        if package.constant[slot]:
+            continue
+        for at in range(package.length[slot] - 1, -1, -1):
+            token = np.int64(package.body[slot, at])
+            children = np.uint64(0)
+            weight = WEIGHT[token]
+            end = at + 1
+            for _ in range(NUM_HOLES[token]):
+                children = absorb_word(children, hashes[end])
+                weight += weights[end]
+                end = ends[end]
+            if is_call(token) and package.constant[token - CALL]:
+                weight = 1
+            if token == DIVIDES:
+                form = np.int64(absorb_word(children, REMAINDER))
+                out[DUPLICATES] += note_form(forms, count, form, weight - 2)
+                count += 1
+            form = np.int64(absorb_word(children, MULTIPLY if token == SCALE else token))
+            out[DUPLICATES] += note_form(forms, count, form, weight)
+            count += 1
+            hashes[at], weights[at], ends[at] = form, weight, end
+        if package.length[slot] > 0 and weights[0] > out[LONGEST]:
+            out[LONGEST] = weights[0]
 
 
 @kernel
@@ -236,51 +233,43 @@ def improvement(start: Any, now: Any, clean: Any) -> Any:
     return max(0.0, min(1.0, total / shares)) if gainable else 0.0
 
 
-# --- Changing bodies ---------------------------------------------------------------------------------
+# --- Bodies ------------------------------------------------------------------------------------------
 
 
-@big_kernel
-def splice(package: Any, slot: Any, at: Any, removed: Any, inserted: Any, count: Any) -> None:
-    """Put ``count`` tokens in the place of the ``removed`` ones at an offset of a body."""
-    body = package.body[slot]
-    length = package.length[slot]
-    shift = count - removed
-    if shift > 0:
-        for i in range(length - 1, at + removed - 1, -1):
-            body[i + shift] = body[i]
-    elif shift < 0:
-        for i in range(at + removed, length):
-            body[i + shift] = body[i]
-    for i in range(count):
-        body[at + i] = inserted[i]
-    package.length[slot] = length + shift
+@part
+def shift_tail(package: Any, slot: Any, start: Any, by: Any) -> None:
+    """Move what stands from an offset on to the right, or to the left, and adapt the length of the body."""
+    length = np.int64(package.length[slot])
+    for i in range(length - start):
+        at = length - 1 - i if by > 0 else start + i
+        package.body[slot, at + by] = package.body[slot, at]
+    package.length[slot] = length + by
 
 
-@big_kernel
+@part
 def total_tokens(package: Any) -> Any:
     """How many tokens a package has, headers included."""
-    total = 0
-    for slot in range(MAX_DEFINITIONS):
-        if package.length[slot] > 0:
-            total += 1 + package.length[slot]
-    return total
+    return header_of(package, np.int64(MAX_DEFINITIONS))
 
 
-@kernel
-def occurs_at(package: Any, slot: Any, at: Any, wanted: Any, length: Any) -> Any:
-    """Whether an expression of a length stands at an offset of a body."""
+@part
+def occurs_at(package: Any, slot: Any, at: Any, model: Any, start: Any, length: Any) -> Any:
+    """Whether the tokens at an offset of a body are those from ``start`` on in the body of a model."""
     if at + length > package.length[slot]:
         return False
     equal = 0
-    while equal < length and package.body[slot, at + equal] == wanted[equal]:
+    while equal < length and package.body[slot, at + equal] == package.body[model, start + equal]:
         equal += 1
     return equal == length
 
 
-@big_kernel
-def is_whole_body(package: Any, slot: Any, wanted: Any, length: Any) -> Any:
-    """Whether an expression of a length is all that a definition says."""
-    return length == package.length[slot] and occurs_at(package, slot, 0, wanted, length)
+@part
+def have_equal_bodies(package: Any, slot: Any, other: Any) -> Any:
+    """Whether two definitions say the same."""
+    length = np.int64(package.length[slot])
+    return length == package.length[other] and occurs_at(
+        package, slot, np.int64(0), other, np.int64(0), length
+    )
 
 
 # --- Moving ------------------------------------------------------------------------------------------
@@ -315,7 +304,7 @@ def can_merge(package: Any, going: Any, staying: Any) -> Any:
         and going != staying
         and not package.public[going]
         and package.constant[going] == package.constant[staying]
-        and is_whole_body(package, going, package.body[staying], np.int64(package.length[staying]))
+        and have_equal_bodies(package, going, staying)
     )
 
 
@@ -332,7 +321,7 @@ def merge(package: Any, going: Any, staying: Any) -> None:
 # --- Inlining ----------------------------------------------------------------------------------------
 
 
-@kernel
+@part
 def occurrences_of_parameter(package: Any, slot: Any) -> Any:
     """How often n stands in a body."""
     found = 0
@@ -346,9 +335,9 @@ def can_inline(package: Any, slot: Any) -> Any:
     """Whether a body can be put wherever the definition is used: it has to fit, and no code is multiplied."""
     if not is_used(package, slot) or package.public[slot]:
         return False
-    growth = package.length[slot] - 2  # the call and n make room
+    growth = np.int64(package.length[slot]) - 2  # the call and n make room
     short_only = occurrences_of_parameter(package, slot) > 1
-    total = total_tokens(package) - 1 - package.length[slot]
+    total = total_tokens(package) - 1 - np.int64(package.length[slot])
     for other in range(MAX_DEFINITIONS):
         length = np.int64(package.length[other])
         for i in range(package.length[other]):
@@ -365,38 +354,28 @@ def can_inline(package: Any, slot: Any) -> Any:
 @big_kernel
 def inline(package: Any, slot: Any) -> None:
     """Put a body wherever the definition is used, with what is handed over for n, and drop it."""
-    expanded = np.empty(2 * MAX_BODY, np.int16)
+    handed_over = np.empty(MAX_BODY, np.int64)
+    length = np.int64(package.length[slot])
+    uses = occurrences_of_parameter(package, slot)
     for other in range(MAX_DEFINITIONS):
         # From right to left: what is handed over holds no such call any more.
         for at in range(package.length[other] - 1, -1, -1):
             if package.body[other, at] != CALL + slot:
                 continue
-            end = end_of(package.body[other], at)
-            count = 0
-            for i in range(package.length[slot]):
-                if package.body[slot, i] == PARAMETER:
-                    for j in range(at + 1, end):
-                        expanded[count] = package.body[other, j]
-                        count += 1
-                else:
-                    expanded[count] = package.body[slot, i]
-                    count += 1
-            splice(package, other, at, end - at, expanded, count)
+            size = end_of(package, other, at) - at - 1
+            for i in range(size):
+                handed_over[i] = package.body[other, at + 1 + i]
+            shift_tail(package, other, at + 1 + size, length - 1 + uses * (size - 1) - size)
+            place = at
+            for i in range(length):
+                token = package.body[slot, i]
+                for j in range(size if token == PARAMETER else 1):
+                    package.body[other, place] = handed_over[j] if token == PARAMETER else token
+                    place += 1
     package.length[slot] = 0
 
 
 # --- Extracting --------------------------------------------------------------------------------------
-
-
-@big_kernel
-def count_occurrences(package: Any, wanted: Any, length: Any, target: Any) -> Any:
-    """How often an expression stands in the package, the body of the target left out."""
-    found = 0
-    for slot in range(MAX_DEFINITIONS):
-        if slot != target:
-            for at in range(package.length[slot]):
-                found += occurs_at(package, slot, at, wanted, length)
-    return found
 
 
 @big_kernel
@@ -408,23 +387,23 @@ def extract_target(package: Any, slot: Any, offset: Any) -> Any:
     """
     if not is_used(package, slot) or not 0 <= offset < package.length[slot]:
         return -1
-    body = package.body[slot]
-    length = end_of(body, offset) - offset
+    length = end_of(package, slot, offset) - offset
     has_parameter = False
     for i in range(offset, offset + length):
-        has_parameter |= body[i] == PARAMETER
-    if length < MIN_EXTRACT or not has_parameter or CATEGORY[body[offset]] != INT:
+        has_parameter |= package.body[slot, i] == PARAMETER
+    if length < MIN_EXTRACT or not has_parameter or CATEGORY[package.body[slot, offset]] != INT:
         return -1
-    target = slot if offset == 0 else -1
-    free = -1
+    target, free, found = np.int64(-1), np.int64(-1), np.int64(0)
     for other in range(MAX_DEFINITIONS - 1, -1, -1):
         if package.length[other] == 0:
             free = other
-        elif offset > 0 and is_whole_body(package, other, body[offset:], length):
-            target = other
-    found = count_occurrences(package, body[offset:], length, target)
+        for at in range(package.length[other]):
+            if occurs_at(package, other, at, slot, offset, length):
+                found += 1
+                if package.length[other] == length:
+                    target = other if offset > 0 else slot
     if target >= 0:
-        return target if found > 0 else -1
+        return target if found > 1 else -1  # one is the function itself
     fits = total_tokens(package) + 1 + length - found * (length - 2) <= MAX_TOKENS
     return free if fits else -1
 
@@ -442,19 +421,16 @@ def extract(package: Any, slot: Any, offset: Any) -> None:
     A function that has just this body already is called instead.
     """
     target = extract_target(package, slot, offset)
-    length = end_of(package.body[slot], offset) - offset
-    wanted = package.body[slot, offset : offset + length].copy()
-    call = np.empty(2, np.int16)
-    call[0], call[1] = CALL + target, PARAMETER
+    length = end_of(package, slot, offset) - offset
     if package.length[target] == 0:
         package.module[target] = package.module[slot]
-        package.public[target] = 0
-        package.constant[target] = 0
+        package.public[target], package.constant[target] = 0, 0
         for i in range(length):
-            package.body[target, i] = wanted[i]
+            package.body[target, i] = package.body[slot, offset + i]
         package.length[target] = length
     for other in range(MAX_DEFINITIONS):
-        if other != target:
-            for at in range(package.length[other]):
-                if occurs_at(package, other, at, wanted, length):
-                    splice(package, other, at, length, call, 2)
+        for at in range(package.length[other]):
+            # Bodies become shorter on the way; nothing is found behind their ends.
+            if other != target and occurs_at(package, other, at, target, np.int64(0), length):
+                package.body[other, at], package.body[other, at + 1] = CALL + target, PARAMETER
+                shift_tail(package, other, at + length, 2 - length)
