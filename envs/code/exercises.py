@@ -59,17 +59,27 @@ def exercise_of(world: Any) -> Exercise:
     family = FAMILIES[world["family"]]
     if family == "refactor":
         return _package_exercise(world)
-    given = render_program(world["given"][: world["num_reference"]].tolist(), int(world["return_category"]))
-    stub = signature(int(world["return_category"])) + "\n    ...\n"
-    tests = [_test(world, i) for i in range(kernel.NUM_TESTS)]
     return Exercise(
         family=family,
         sentences=sentences_of(world),
-        files={f"{PROGRAM}.py": given if family == "debug" else stub},
-        public=tuple(tests[kernel.NUM_HIDDEN :]),
-        hidden=tuple(tests[: kernel.NUM_HIDDEN]),
+        files={f"{PROGRAM}.py": _given(world)},
+        public=public_tests(world),
+        hidden=tuple(_test(world, i) for i in range(kernel.NUM_HIDDEN)),
         floor=float(world["floor"]),
     )
+
+
+def public_tests(world: Any) -> tuple[Test, ...]:
+    """The tests that are shown with a task of writing or repairing."""
+    return tuple(_test(world, i) for i in range(kernel.NUM_HIDDEN, kernel.NUM_TESTS))
+
+
+def _given(world: Any) -> str:
+    """The source that is given: a program to repair, or just the signature."""
+    category = int(world["return_category"])
+    if FAMILIES[world["family"]] == "debug":
+        return render_program(world["given"][: world["num_reference"]].tolist(), category)
+    return signature(category) + "\n    ...\n"
 
 
 def _test(world: Any, i: int) -> Test:
