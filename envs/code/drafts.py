@@ -105,6 +105,12 @@ DRAFT = np.dtype(
 
 
 @big_kernel
+def eligible_steps(draft: Any) -> Any:
+    """Steps that may be borrowed from other domains: not the one that calls a helper or writes a text."""
+    return draft.num_steps - (draft.num_helpers > 0) - (draft.return_category == STR)
+
+
+@big_kernel
 def draw_sizes(draft: Any, key: Any, difficulty: Any) -> None:
     """How many steps, helpers, guards and steps from other domains: the same for all drafts of a task."""
     kind = uniform(key, 0)
@@ -113,8 +119,7 @@ def draw_sizes(draft: Any, key: Any, difficulty: Any) -> None:
     draft.num_helpers = stochastic_round(key, 2, 3.0 * difficulty[1])
     draft.num_guards = stochastic_round(key, 3, 3.0 * difficulty[2])
     draft.edge_tests = 4 + stochastic_round(key, 4, 6.0 * difficulty[2])
-    eligible = draft.num_steps - (draft.num_helpers > 0) - (draft.return_category == STR)
-    draft.num_transfer = stochastic_round(key, 5, eligible * difficulty[3])
+    draft.num_transfer = stochastic_round(key, 5, eligible_steps(draft) * difficulty[3])
 
 
 @big_kernel

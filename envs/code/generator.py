@@ -34,6 +34,7 @@ from etude_gym.envs.code.drafts import (
     draw_sentence,
     draw_sentences,
     draw_sizes,
+    eligible_steps,
     run_reference,
 )
 from etude_gym.envs.code.grammar import FIRST_LET, INT
@@ -168,7 +169,7 @@ def write_specification(world: Any, draft: Any) -> None:
         world.specification[2, i] = draft.b[i]
     world.num_steps, world.num_helpers = draft.num_steps, draft.num_helpers
     world.num_guards = draft.num_guards
-    world.transfer_share = draft.num_transfer / draft.num_steps
+    world.transfer_share = draft.num_transfer / max(eligible_steps(draft), 1)
 
 
 @big_kernel
