@@ -19,15 +19,20 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
 from etude_gym.agent import Recipe
+from etude_gym.agents.derivation_network import DerivationPolicy
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.networks import ClausePolicy
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.vec_env import BatchedVecEnv
 from etude_gym.domain import Actions, Domain, Masks, Observations
 from etude_gym.errors import check_name
-from etude_gym.layout import ClauseLayout
+from etude_gym.layout import ClauseLayout, DerivationLayout
 
-POLICIES = ("mlp", "clauses")
+POLICIES: dict[str, tuple[Any, Any]] = {
+    "clauses": (ClauseLayout, ClausePolicy),
+    "derivation": (DerivationLayout, DerivationPolicy),
+}
+"""Policies for domains with a layout, by name; "mlp" takes any observation."""
 
 
 class MaskablePPOLearner:
@@ -38,9 +43,10 @@ class MaskablePPOLearner:
         seed: seeds weights, actions and minibatches.
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
-        policy: "mlp", or "clauses" for domains with a layout of clauses: see ``agents.networks``.
+        policy: "mlp", or a network for domains with a layout: "clauses" (``agents.networks``), "derivation"
+            (``agents.derivation_network``).
         network: widths of the hidden layers, for the policy and for the value function; the one width of
-            the clause network.
+            the others.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
         n_epochs: passes over the collected steps in an update.
@@ -198,17 +204,18 @@ class MaskablePPOLearner:
 
 def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
     """The policy class that Stable-Baselines3 is given, and its arguments."""
-    check_name("policy", name, POLICIES)
+    check_name("policy", name, ("mlp", *POLICIES))
     if name == "mlp":
         dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)
         return "MultiInputPolicy" if dictionary else "MlpPolicy", {"net_arch": list(network)}
     layout = getattr(domain, "layout", None)
-    if not isinstance(layout, ClauseLayout) or len(network) != 1:
+    layout_class, policy_class = POLICIES[name]
+    if not isinstance(layout, layout_class) or len(network) != 1:
         raise ValueError(
-            f"policy='clauses' needs a domain with a ClauseLayout and one width, got {domain.name} "
+            f"policy={name!r} needs a domain with a {layout_class.__name__} and one width, got {domain.name} "
             f"and network={network!r}."
         )
-    return ClausePolicy, {"layout": layout, "width": network[0]}
+    return policy_class, {"layout": layout, "width": network[0]}
 
 
 def _random_states() -> tuple[Any, Any, Any]:

@@ -1,4 +1,4 @@
-"""What the numbers of a flat observation stand for: sets of items, and which actions point at them.
+"""What the numbers of a flat observation stand for, and which actions point at what.
 
 A network that treats all items of a set alike needs to know where they are. A domain that declares its
 layout gets such a network from ``etude_gym.agents`` without either importing the other.
@@ -65,3 +65,48 @@ class ClauseLayout:
     last_globals: int
     answers: tuple[int, int]
     levels: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class DerivationLayout:
+    """The layout of an observation of a program that is derived from a specification: whole numbers.
+
+    Sentences and productions count from 1, 0 stands for none. Actions are the productions, then one for each
+    place in the program, then others.
+
+    Attributes:
+        symbols: numbers about the state that are names, each with how many values there are: (index, values).
+        amounts: numbers about the state that are amounts, each with its largest value: (index, largest).
+        sentence: index of the number of the sentence that the open hole belongs to.
+        sentences: where the sentences begin: first the names of all, then their first arguments, then the
+            second ones.
+        num_sentences: how many there are at most.
+        sentence_names: how many names of sentences there are.
+        largest_argument: of sentences.
+        tokens: where the productions of the program begin.
+        num_tokens: how many places there are.
+        num_productions: how many productions there are; the number after the last marks the open hole.
+        num_statements: the first so many productions begin a statement, which stands for a sentence.
+        references: productions that name something in scope.
+        examples: where the examples begin.
+        num_examples: how many there are.
+        example_size: numbers of each.
+        num_actions: how many actions there are.
+    """
+
+    symbols: tuple[tuple[int, int], ...]
+    amounts: tuple[tuple[int, float], ...]
+    sentence: int
+    sentences: int
+    num_sentences: int
+    sentence_names: int
+    largest_argument: int
+    tokens: int
+    num_tokens: int
+    num_productions: int
+    num_statements: int
+    references: tuple[int, ...]
+    examples: int
+    num_examples: int
+    example_size: int
+    num_actions: int

@@ -12,11 +12,22 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty import Axis, DifficultySpace
 from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Verdict, Worlds
-from etude_gym.envs.code import drafts, generator, interpreter, kernel, oracle, packages, refactoring
+from etude_gym.envs.code import (
+    catalog,
+    drafts,
+    generator,
+    grammar,
+    interpreter,
+    kernel,
+    oracle,
+    packages,
+    refactoring,
+)
 from etude_gym.envs.code.actions import NUM_ACTIONS
 from etude_gym.envs.code.exercises import exercise_of, machines
 from etude_gym.envs.code.runner import Runner, make_runner
 from etude_gym.kernels import prepare_kernels
+from etude_gym.layout import DerivationLayout
 from etude_gym.tasks import TaskBatch
 
 AXES = (
@@ -63,6 +74,36 @@ METRICS = {
 """Columns of the world that ``metrics`` reports, by the names it gives them."""
 
 
+def _layout() -> DerivationLayout:
+    """The layout of the observation, for networks that look at a program as a derivation."""
+    largest = {"hole size": 61, "open holes": 16, "room": 120, "steps left": 180, "position": 128}
+    largest |= {"variables": 10, "number of sentences": 14, "public tests passed": 4}
+    values = {"family": 3, "return category": 8, "writing": 2, "hole category": 8, "variables": 12}
+    values |= {"in loop": 2, "in fold": 2, "in helper": 2, "chosen refactoring": 5}
+    index = kernel.GLOBALS.index
+    symbols = [(index(name), size) for name, size in values.items()]
+    symbols += [(index("hole"), grammar.MAX_HOLES * (grammar.NUM_PRODUCTIONS + 1))]
+    scope = range(kernel.SCOPE_AT, kernel.SPECIFICATION_AT)
+    return DerivationLayout(
+        symbols=(*symbols, *((at, 8) for at in scope)),
+        amounts=tuple((index(name), float(size)) for name, size in largest.items()),
+        sentence=index("sentence"),
+        sentences=kernel.SPECIFICATION_AT,
+        num_sentences=kernel.MAX_SPECIFICATION,
+        sentence_names=catalog.NUM_STEPS,
+        largest_argument=10,
+        tokens=kernel.TOKENS_AT,
+        num_tokens=interpreter.MAX_TOKENS,
+        num_productions=grammar.NUM_PRODUCTIONS,
+        num_statements=len(grammar.STATEMENT_PRODUCTIONS),
+        references=(interpreter.ITEM, interpreter.PARAMETER, *range(interpreter.VARIABLE, interpreter.CALL)),
+        examples=kernel.EXAMPLES_AT,
+        num_examples=kernel.NUM_PUBLIC,
+        example_size=kernel.EXAMPLE_SIZE,
+        num_actions=NUM_ACTIONS,
+    )
+
+
 class CodeDomain(Domain):
     """Programs: write one to a specification, repair one, or restructure a package of several modules.
 
@@ -97,6 +138,7 @@ class CodeDomain(Domain):
         high = np.iinfo(np.int16).max
         self.observation_space = gymnasium.spaces.Box(-high, high, (kernel.NUM_FEATURES,), np.int16)
         self.action_space = gymnasium.spaces.Discrete(NUM_ACTIONS)
+        self.layout = _layout()
 
     def allocate(self, num_envs: int) -> Worlds:
         _prepare()

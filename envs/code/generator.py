@@ -55,7 +55,9 @@ from etude_gym.envs.code.kernel import (
     REPAIR_STEPS,
     SPARE_STEPS,
     SYNTHESIZE,
+    begin_repair,
     copy_tokens,
+    keeps_operands,
     measure_package,
     run_tests,
     show_result,
@@ -211,22 +213,32 @@ def make_mistakes(draft: Any, key: Any, counter: Any, defects: Any, positions: A
 
 
 @big_kernel
-def write_repairs(world: Any, positions: Any, made: Any, machine: Any) -> None:
-    """The plan: point at each mistake and write the reference's expression; nested ones at once."""
+def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: Any) -> None:
+    """The plan: point at each mistake, write what the reference has there, and its operands if it takes that.
+
+    It is found by carrying it out.
+    """
     find_ends(world.reference, world.num_reference, machine)
-    count, done = 0, 0
+    count, done = np.int64(0), np.int64(0)
+    world.num_tokens = copy_tokens(draft.variant, world.tokens, 0, draft.num_variant)
     for i in range(made):
         position = positions[i]
         if position < done:
             continue
-        done = machine.ends[position]
         world.plan[count] = POINT + position
-        count += 1
+        begin_repair(world, position, machine)
+        find_ends(world.reference, world.num_reference, machine)
+        alone = keeps_operands(world, world.reference[position])
+        done = position + 1 if alone else machine.ends[position]
+        copy_tokens(world.kept, world.tokens, 0, world.num_kept)
+        world.num_tokens = world.num_kept
         for j in range(position, done):
-            world.plan[count] = world.reference[j]
-            count += 1
+            world.tokens[j] = world.reference[j]
+            world.plan[count + 1 + j - position] = world.reference[j]
+        count += 1 + done - position
     world.plan[count] = SUBMIT
     world.num_plan = count + 1
+    world.num_tail, world.repaired = 0, -1
 
 
 @big_kernel
@@ -243,7 +255,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
         rate = pass_rate_of_variant(draft, machine)
         if rate <= 0.0 or rate >= 1.0 - 1e-9:
             continue
-        write_repairs(world, positions, made, machine)
+        write_repairs(world, draft, positions, made, machine)
         if world.num_plan > REPAIR_STEPS:
             continue
         copy_tokens(draft.variant, world.given, 0, draft.num_variant)
@@ -272,6 +284,7 @@ def clear(world: Any, key: Any, family: Any) -> None:
     world.key, world.family = key, family
     world.num_tail, world.num_kept, world.chosen, world.chosen_slot = 0, 0, 0, -1
     world.reached, world.steps, world.illegal_actions, world.over = 0, 0, 0, 0
+    world.repaired, world.repaired_end = -1, 0
     world.score, world.pass_rate, world.solved = 0.0, 0.0, False
     world.num_defects, world.num_milestones = 0, 0
     world.passed[:] = 0

@@ -14,21 +14,23 @@ from etude_gym.envs.code.actions import (
     EXTRACT,
     INLINE,
     MAX_MODULES,
-    MERGE,
     MODULE,
     MOVE,
     NUM_ACTIONS,
     POINT,
     SUBMIT,
 )
-from etude_gym.envs.code.derivation import DERIVATION, fill, fits, replay
+from etude_gym.envs.code.derivation import DERIVATION, child_size, fill, fits, replay
 from etude_gym.envs.code.exercise import STRATA
 from etude_gym.envs.code.grammar import (
     CATEGORY,
     FIRST_LET,
+    HOLE_CATEGORY,
     LIST,
     MAX_DEFINITIONS,
+    MAX_HOLES,
     MAX_VARIABLES,
+    NUM_HOLES,
     NUM_PRODUCTIONS,
     STATEMENTS,
     STR,
@@ -75,7 +77,7 @@ MAX_PLAN = 128
 MAX_PROGRAM = 120
 """Productions in a program of one function and its helpers at most."""
 
-REPAIR_STEPS = 72
+REPAIR_STEPS = 32
 """Actions in an episode of debugging."""
 REFACTOR_STEPS = 56
 """Actions in an episode of refactoring."""
@@ -130,6 +132,8 @@ WORLD = np.dtype(
         ("num_tail", np.int64),
         ("kept", np.int16, (MAX_TOKENS,)),  # the program before the repair that is under way
         ("num_kept", np.int64),
+        ("repaired", np.int64),  # the position that was pointed at, until a production stands there; else -1
+        ("repaired_end", np.int64),  # where the expression that stood there ended
         ("derivation", DERIVATION),
         ("present", PACKAGE),
         ("chosen", np.int16),  # action of a refactoring that is not yet complete, or 0
@@ -311,20 +315,17 @@ def may_repair(world: Any, position: Any) -> Any:
 
 @kernel
 def may_point(world: Any, position: Any) -> Any:
-    """Whether pointing at a position makes sense for the refactoring that was chosen."""
+    """Whether something stands at a position that the refactoring which was chosen could be about.
+
+    Whether anything comes of it is for the agent to find out: what cannot be done changes nothing.
+    """
     if position < 0 or position >= world.num_tokens or world.chosen == 0:
         return False
     slot = slot_at(world.present, position)
     offset = offset_at(world.present, position)
     if world.chosen == EXTRACT:
-        return offset >= 0 and can_extract(world.present, slot, offset)
-    if offset >= 0:
-        return False
-    if world.chosen == INLINE:
-        return can_inline(world.present, slot)
-    if world.chosen == MERGE and world.chosen_slot >= 0:
-        return can_merge(world.present, world.chosen_slot, slot)
-    return world.chosen_slot < 0 and not world.present.public[slot]
+        return offset >= 0
+    return offset < 0 and world.chosen_slot != slot
 
 
 @kernel
@@ -332,10 +333,10 @@ def refactoring_is_legal(world: Any, action: Any) -> Any:
     """Whether one action is legal in a package."""
     if action == SUBMIT or EXTRACT <= action <= MOVE:
         return True  # another choice takes the place of one that is not complete
+    naming = world.chosen == MOVE and world.chosen_slot >= 0
     if MODULE <= action < MODULE + MAX_MODULES:
-        ready = world.chosen == MOVE and world.chosen_slot >= 0
-        return ready and can_move(world.present, world.chosen_slot, action - MODULE)
-    return POINT <= action < MODULE and may_point(world, action - POINT)
+        return naming and action - MODULE < world.present.num_modules
+    return not naming and POINT <= action < MODULE and may_point(world, action - POINT)
 
 
 @kernel
@@ -387,6 +388,7 @@ def begin_repair(world: Any, position: Any, machine: Any) -> None:
     world.num_kept = copy_tokens(world.tokens, world.kept, 0, world.num_tokens)
     world.num_tail = copy_tokens(world.tokens, world.tail, end, world.num_tokens)
     world.num_tokens = position
+    world.repaired, world.repaired_end = position, end
     d = world.derivation
     # The list that a loop goes over may not get larger items than what follows was written for.
     replay(d, world.kept, end, world.return_category)
@@ -398,6 +400,33 @@ def begin_repair(world: Any, position: Any, machine: Any) -> None:
     if d.wants_list and d.category[0] == LIST:
         d.size[0] = list_size
     d.num_open, d.pending = 1, 1
+
+
+@kernel
+def keeps_operands(world: Any, token: Any) -> Any:
+    """Whether a production can take over the operands of the one that it replaces.
+
+    Their holes have to be of the same categories, and no smaller than before.
+    """
+    old = np.int64(world.kept[world.repaired])
+    if NUM_HOLES[old] != NUM_HOLES[token]:
+        return False
+    size, cap = np.int64(world.derivation.size[0]), world.derivation.cap
+    for i in range(NUM_HOLES[token]):
+        if HOLE_CATEGORY[old, i] != HOLE_CATEGORY[token, i]:
+            return False
+        if child_size(token, i, size, cap) < child_size(old, i, size, cap):
+            return False
+    return True
+
+
+@kernel
+def take_over_operands(world: Any) -> None:
+    """Write the operands of the expression that was pointed at behind the production that replaced it."""
+    for i in range(world.repaired + 1, world.repaired_end):
+        world.tokens[world.num_tokens] = world.kept[i]
+        world.num_tokens += 1
+    world.derivation.num_open, world.derivation.pending = 0, 0
 
 
 @kernel
@@ -428,7 +457,11 @@ def write_production(world: Any, action: Any, machine: Any) -> None:
     world.num_tokens += 1
     d = world.derivation
     in_statement = d.num_open > 0 and d.category[d.num_open - 1] != STATEMENTS
+    takes_over = world.repaired >= 0 and keeps_operands(world, action)
     fill(d, action)
+    if takes_over:
+        take_over_operands(world)
+    world.repaired = -1
     if d.num_open == 0:
         if world.family == DEBUG:
             end_repair(world)
@@ -440,24 +473,27 @@ def write_production(world: Any, action: Any, machine: Any) -> None:
 
 @kernel
 def choose_refactoring(world: Any, action: Any) -> None:
-    """Take one of the actions that make up a refactoring; carry it out when it is complete."""
-    package = world.present
+    """Take one of the actions that make up a refactoring; carry it out when it is complete, if it can be."""
     if action >= EXTRACT:
         world.chosen, world.chosen_slot = action, -1
         return
+    package, chosen = world.present, world.chosen_slot
     if action >= MODULE:
-        move(package, world.chosen_slot, action - MODULE)
+        if can_move(package, chosen, action - MODULE):
+            move(package, chosen, action - MODULE)
     else:
-        slot = slot_at(package, action - POINT)
+        slot, offset = slot_at(package, action - POINT), offset_at(package, action - POINT)
         if world.chosen == EXTRACT:
-            extract(package, slot, offset_at(package, action - POINT))
+            if can_extract(package, slot, offset):
+                extract(package, slot, offset)
         elif world.chosen == INLINE:
-            inline(package, slot)
-        elif world.chosen_slot < 0:
+            if can_inline(package, slot):
+                inline(package, slot)
+        elif chosen < 0:
             world.chosen_slot = slot
             return
-        else:
-            merge(package, world.chosen_slot, slot)
+        elif can_merge(package, chosen, slot):
+            merge(package, chosen, slot)
     world.chosen, world.chosen_slot = 0, -1
     world.num_tokens = flatten(package, world.tokens)
     measure_package(world)
@@ -488,11 +524,14 @@ def take_action(world: Any, action: Any, machine: Any) -> Any:
 
 GLOBALS = (
     *("family", "return category", "writing", "hole category", "hole size", "in loop", "in fold"),
-    *("in helper", "production that opened the hole", "number of the hole", "open holes", "room"),
+    *("in helper", "hole", "number of definitions", "open holes", "room"),
     *("steps left", "sentence", "number of sentences", "variables", "position", "public tests passed"),
     *("chosen refactoring", "position of the chosen definition"),
 )
-"""Numbers about the whole state, in this order; categories, productions and positions count from 1."""
+"""Numbers about the whole state, in this order; categories, productions and positions count from 1.
+
+"hole" is 3 times the production that opened the hole, plus which of its holes it is.
+"""
 DEFINITION_FEATURES = ("position", "module", "public", "constant", "calls", "weight")
 SHOWN_NUMBERS = 8
 EXAMPLE_SIZE = 1 + SHOWN_NUMBERS + 1 + 2 * (1 + SHOWN) + 1
@@ -532,8 +571,8 @@ def observe_globals(world: Any, seen: Any) -> None:
         seen[3] = d.category[top] + 1
         seen[4] = d.size[top]
         seen[5], seen[6], seen[7] = flags & 1, (flags >> 1) & 1, (flags >> 2) & 1
-        seen[8] = d.parent[top] + 1
-        seen[9] = d.index[top]
+        seen[8] = MAX_HOLES * (d.parent[top] + 1) + d.index[top]
+        seen[9] = d.num_helpers
         seen[10] = d.num_open
         seen[11] = room(world)
         seen[15] = d.num_variables
