@@ -69,6 +69,7 @@ DRAFT = np.dtype(
         ("before", np.int64, (NUM_MEASURES,)),
         ("after", np.int64, (NUM_MEASURES,)),
         ("order", np.int64, (NUM_KINDS,)),  # in which kinds are tried
+        ("modules", np.int64, (MAX_DEFINITIONS,)),  # the numbers that modules have come to have
         ("places", np.int64, (MAX_DEFINITIONS,)),  # where the definition of a slot has come to
         ("restored", np.int64),  # whether the plan makes all measures as good as clean
     ],
@@ -258,16 +259,6 @@ def set_measures(target: Any, source: Any) -> None:
 
 
 @part
-def shuffle_kinds(draft: Any) -> None:
-    """Bring the kinds into random order."""
-    for kind in range(NUM_KINDS):
-        draft.order[kind] = kind
-    for i in range(NUM_KINDS - 1, 0, -1):
-        j = int((i + 1) * draw(draft))
-        draft.order[i], draft.order[j] = draft.order[j], draft.order[i]
-
-
-@part
 def damage_once(draft: Any, package: Any, first_kind: Any) -> None:
     """Do one damage: of the kind that stands at a place of the order, or of the next one that is possible.
 
@@ -301,35 +292,43 @@ def damage_once(draft: Any, package: Any, first_kind: Any) -> None:
 
 
 @part
-def permute(package: Any, source: Any, places: Any) -> None:
-    """Write a package with its definitions in other slots."""
-    package.num_modules = source.num_modules
-    for slot in range(MAX_DEFINITIONS):
-        place = places[slot]
-        package.length[place] = source.length[slot]
-        package.module[place] = source.module[slot]
-        package.public[place] = source.public[slot]
-        package.constant[place] = source.constant[slot]
-        for i in range(MAX_BODY):
-            token = source.body[slot, i]
-            package.body[place, i] = CALL + places[token - CALL] if is_call(token) else token
+def draw_order(draft: Any, places: Any, number: Any) -> None:
+    """A random order of numbers below a bound."""
+    for i in range(number):
+        places[i] = i
+    for i in range(number - 1, 0, -1):
+        j = int((i + 1) * draw(draft))
+        places[i], places[j] = places[j], places[i]
 
 
 @part
-def shuffle_slots(draft: Any, package: Any, clean: Any) -> None:
-    """Bring the slots into random order, so that places do not tell what is a twin or a helper."""
-    places = draft.places
+def permute(draft: Any, package: Any, source: Any) -> None:
+    """Write a package with its definitions in other slots and its modules under other numbers."""
+    package.num_modules = source.num_modules
     for slot in range(MAX_DEFINITIONS):
-        places[slot] = slot
-    for i in range(MAX_DEFINITIONS - 1, 0, -1):
-        j = int((i + 1) * draw(draft))
-        places[i], places[j] = places[j], places[i]
+        place, length = draft.places[slot], source.length[slot]
+        # What is left over in free slots and behind bodies is cleared: equal packages have equal bytes.
+        package.length[place] = length
+        package.module[place] = draft.modules[source.module[slot]] if length > 0 else 0
+        package.public[place] = source.public[slot] if length > 0 else 0
+        package.constant[place] = source.constant[slot] if length > 0 else 0
+        for i in range(MAX_BODY):
+            token = source.body[slot, i] if i < length else 0
+            package.body[place, i] = CALL + draft.places[token - CALL] if is_call(token) else token
+
+
+@part
+def shuffle_package(draft: Any, package: Any, clean: Any) -> None:
+    """Shuffle slots and modules, so that numbers do not tell what is a twin, a helper or a lower layer."""
+    draw_order(draft, draft.places, np.int64(MAX_DEFINITIONS))
+    draw_order(draft, draft.modules, np.int64(draft.package.num_modules))
     copy_package(package, draft.trial)
-    permute(package, draft.trial, places)
-    permute(clean, draft.package, places)
+    permute(draft, package, draft.trial)
+    permute(draft, clean, draft.package)
     for i in range(draft.num_damages):
-        draft.damages[i, 1] = places[draft.damages[i, 1]]
-        draft.damages[i, 2] = places[draft.damages[i, 2]]
+        draft.damages[i, 1] = draft.places[draft.damages[i, 1]]
+        draft.damages[i, 2] = draft.places[draft.damages[i, 2]]
+        draft.damages[i, 4] = draft.modules[draft.damages[i, 4]]
 
 
 @part

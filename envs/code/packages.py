@@ -17,9 +17,9 @@ from etude_gym.envs.code.damages import (
     copy_package,
     damage_once,
     draw,
+    draw_order,
     set_measures,
-    shuffle_kinds,
-    shuffle_slots,
+    shuffle_package,
     write_plan,
 )
 from etude_gym.envs.code.grammar import MAX_DEFINITIONS, NUMBER_OF
@@ -295,10 +295,10 @@ def generate_package(
         draft.num_damages = 0
         for i in range(num_damages):
             if i % NUM_KINDS == 0:
-                shuffle_kinds(draft)
+                draw_order(draft, draft.order, np.int64(NUM_KINDS))
             damage_once(draft, package, i)
         copy_package(draft.package, clean)
-        shuffle_slots(draft, package, clean)
+        shuffle_package(draft, package, clean)
         length = write_plan(draft, package, plan)
         good = draft.clean_measures[DUPLICATES] == 0 and draft.num_damages == num_damages
         if good and draft.restored:
