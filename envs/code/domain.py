@@ -83,6 +83,7 @@ def _layout() -> DerivationLayout:
     index = kernel.GLOBALS.index
     symbols = [(index(name), size) for name, size in values.items()]
     symbols += [(index("hole"), grammar.MAX_HOLES * (grammar.NUM_PRODUCTIONS + 1))]
+    symbols += [(index("production to replace"), grammar.NUM_PRODUCTIONS + 1)]
     scope = range(kernel.SCOPE_AT, kernel.SPECIFICATION_AT)
     return DerivationLayout(
         symbols=(*symbols, *((at, 8) for at in scope)),
@@ -126,7 +127,7 @@ class CodeDomain(Domain):
         >>> env = gym.make("EtudeCode-v0", family="synthesize", difficulty={"length": 0.0})
         >>> observation, info = env.reset(seed=0)
         >>> observation.shape, info["family"]
-        ((398,), 'synthesize')
+        ((399,), 'synthesize')
     """
 
     name: ClassVar[str] = "code-v0"

@@ -48,11 +48,11 @@ from etude_gym.envs.code.interpreter import (
 from etude_gym.envs.code.kernel import (
     DEBUG,
     MAX_PROGRAM,
+    MOST_REPAIRS,
     NUM_HIDDEN,
     NUM_TESTS,
     REFACTOR,
     REFACTOR_STEPS,
-    REPAIR_STEPS,
     SPARE_STEPS,
     SYNTHESIZE,
     begin_repair,
@@ -183,7 +183,7 @@ def write_draft(world: Any, draft: Any, floor: Any, machine: Any) -> None:
     write_specification(world, draft)
     write_tests(world, draft)
     write_milestones(world, machine)
-    world.budget = min(world.num_reference + world.num_reference // 2 + 4, MAX_PROGRAM)
+    world.budget = min(world.num_reference + world.num_reference // 4 + 4, MAX_PROGRAM)
     world.step_limit = world.budget + SPARE_STEPS
     world.num_plan = copy_tokens(world.reference, world.plan, 0, world.num_reference)
     world.num_tokens = 0
@@ -256,7 +256,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
         if rate <= 0.0 or rate >= 1.0 - 1e-9:
             continue
         write_repairs(world, draft, positions, made, machine)
-        if world.num_plan > REPAIR_STEPS:
+        if world.num_plan > MOST_REPAIRS:
             continue
         copy_tokens(draft.variant, world.given, 0, draft.num_variant)
         world.floor = max(world.floor, rate)
@@ -270,7 +270,7 @@ def begin_debugging(world: Any, machine: Any) -> None:
     """Set a world to the beginning of a repair."""
     world.num_tokens = copy_tokens(world.given, world.tokens, 0, world.num_reference)
     world.budget = min(world.num_reference + 12, MAX_PROGRAM)
-    world.step_limit = REPAIR_STEPS
+    world.step_limit = 2 * world.num_plan + SPARE_STEPS // 2
     world.derivation.num_open, world.derivation.pending = 0, 0
     run_tests(world, world.tokens, world.num_tokens, machine)
 

@@ -107,7 +107,7 @@ def _looped(category: int, rule: int = SAME, amount: int = 0) -> Hole:
 _ANY_INT = Hole(INT, FREE)
 _ANY_LIST = Hole(LIST, FREE)
 _CONDITION = Hole(BOOL)
-_DIVISOR = Hole(DIVISOR)
+_DIVISOR = Hole(DIVISOR, FREE)  # a literal: where it stands says nothing about its size
 _PLUS = Hole(INT, LESS, 1)
 
 LITERALS = (*range(11), 100)

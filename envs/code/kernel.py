@@ -77,8 +77,8 @@ MAX_PLAN = 128
 MAX_PROGRAM = 120
 """Productions in a program of one function and its helpers at most."""
 
-REPAIR_STEPS = 32
-"""Actions in an episode of debugging."""
+MOST_REPAIRS = 30
+"""Actions of a reference repair at most; an episode has twice as many as its own, and some more."""
 REFACTOR_STEPS = 56
 """Actions in an episode of refactoring."""
 SPARE_STEPS = 8
@@ -526,7 +526,7 @@ GLOBALS = (
     *("family", "return category", "writing", "hole category", "hole size", "in loop", "in fold"),
     *("in helper", "hole", "number of definitions", "open holes", "room"),
     *("steps left", "sentence", "number of sentences", "variables", "position", "public tests passed"),
-    *("chosen refactoring", "position of the chosen definition"),
+    *("chosen refactoring", "position of the chosen definition", "production to replace"),
 )
 """Numbers about the whole state, in this order; categories, productions and positions count from 1.
 
@@ -573,6 +573,8 @@ def observe_globals(world: Any, seen: Any) -> None:
         seen[5], seen[6], seen[7] = flags & 1, (flags >> 1) & 1, (flags >> 2) & 1
         seen[8] = MAX_HOLES * (d.parent[top] + 1) + d.index[top]
         seen[9] = d.num_helpers
+        if world.repaired >= 0:
+            seen[20] = world.kept[world.repaired] + 1
         seen[10] = d.num_open
         seen[11] = room(world)
         seen[15] = d.num_variables
