@@ -14,6 +14,7 @@ from etude_gym.difficulty import Axis, DifficultySpace
 from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Verdict, Worlds
 from etude_gym.envs.code import (
     catalog,
+    damages,
     drafts,
     generator,
     grammar,
@@ -226,6 +227,7 @@ def _prepare() -> None:
         drafts.assemble,
         refactoring.measure,
         packages.generate_package,
+        damages.copy_package,
     )
     prepare_kernels("EtudeCode-v0", entry_points)
 
