@@ -24,6 +24,11 @@ from etude_gym.envs.code.grammar import (
     STATEMENTS,
 )
 from etude_gym.envs.code.interpreter import CALL
+from etude_gym.envs.code.package_source import (
+    package_constant_names,
+    package_function_names,
+    package_module_names,
+)
 from etude_gym.envs.code.sketch import MISSING, OPEN, Sketch, helper_of, variable_name
 from etude_gym.envs.code.templates import RETURN
 
@@ -57,7 +62,7 @@ def action_name(world: Any, action: int) -> str:
     if action < MODULE:
         return _name_of_place(world, action - POINT)
     if action < EXTRACT:
-        return f"name module {action - MODULE + 1}"
+        return f"to module {package_module_names(int(world['key']))[action - MODULE]}"
     return "submit" if action == SUBMIT else _REFACTORINGS[action]
 
 
@@ -188,21 +193,29 @@ def _call(test: Test) -> str:
 
 
 def _package_sections(world: Any) -> list[str]:
-    modules = range(int(world["present"]["num_modules"]))
     measures = [("now", "measures"), ("at first", "start_measures"), ("can be", "clean_measures")]
     return [
-        *(_section(f"Module {module + 1}", "\n".join(_module_lines(world, module))) for module in modules),
+        *(
+            _section(f"{name}.py", "\n".join(_module_lines(world, module)))
+            for module, name in enumerate(_module_names(world))
+        ),
         _section("Architecture", "\n".join(f"{name:8} {_measured(world[row])}" for name, row in measures)),
         *([_section("Under way", _under_way(world))] if world["chosen"] else []),
     ]
 
 
 def _names(world: Any) -> tuple[str, ...]:
-    """What the definitions of a package are called here, by slot."""
-    constant = world["present"]["constant"]
-    return tuple(
-        f"{'constant' if constant[slot] else 'function'}_{slot + 1}" for slot in range(len(constant))
+    """What the definitions of a package are called, by slot."""
+    functions, constants = (
+        package_function_names(int(world["key"])),
+        package_constant_names(int(world["key"])),
     )
+    kinds = zip(functions, constants, world["present"]["constant"], strict=True)
+    return tuple(constant if is_constant else function for function, constant, is_constant in kinds)
+
+
+def _module_names(world: Any) -> tuple[str, ...]:
+    return package_module_names(int(world["key"]))[: int(world["present"]["num_modules"])]
 
 
 def _printer(world: Any, tokens: Iterable[int]) -> Sketch:
