@@ -39,6 +39,7 @@ from etude_gym.envs.code.interpreter import (
     execute,
     find_ends,
     hash_result,
+    part,
 )
 from etude_gym.envs.code.kernel import NUM_HIDDEN, NUM_PUBLIC
 from etude_gym.kernels import below
@@ -89,7 +90,7 @@ MISTAKES = _mistakes()
 """For each production, those that it may be mistaken for; -1 where there are no more."""
 
 
-@big_kernel
+@part
 def mutate(tokens: Any, count: Any, key: Any, counter: Any, limit: Any) -> Any:
     """Make one mistake below a position; returns where, or -1."""
     for attempt in range(8):
@@ -102,7 +103,7 @@ def mutate(tokens: Any, count: Any, key: Any, counter: Any, limit: Any) -> Any:
     return -1
 
 
-@big_kernel
+@part
 def copy_reference(draft: Any) -> None:
     """Begin a variant with the reference."""
     draft.num_variant = draft.num_tokens
@@ -110,14 +111,14 @@ def copy_reference(draft: Any) -> None:
         draft.variant[i] = draft.tokens[i]
 
 
-@big_kernel
+@part
 def is_variant_derivable(draft: Any) -> Any:
     """Whether the grammar allows the variant."""
     count = draft.num_variant
     return derive(draft.variant, count, draft.return_category, draft.derivation) == count
 
 
-@big_kernel
+@part
 def differs(draft: Any, row: Any, machine: Any) -> Any:
     """Whether the variant returns something else than the reference; ``find_ends`` came before."""
     numbers, length = draft.numbers[row], draft.num_numbers[row]
@@ -125,7 +126,7 @@ def differs(draft: Any, row: Any, machine: Any) -> Any:
     return hash_result(value, draft.return_category, machine) != draft.expected[row]
 
 
-@big_kernel
+@part
 def run_mutants(draft: Any, key: Any, machine: Any) -> None:
     """Find out which inputs tell which mutants from the reference."""
     for mutant in range(MUTANTS):
@@ -141,7 +142,7 @@ def run_mutants(draft: Any, key: Any, machine: Any) -> None:
 # --- Tests -------------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def choose_tests(draft: Any, start: Any, stop: Any, first: Any, count: Any, caught: Any) -> None:
     """Choose inputs of a part of the pool as tests: each time the one that catches most further mutants."""
     for i in range(count):
@@ -160,7 +161,7 @@ def choose_tests(draft: Any, start: Any, stop: Any, first: Any, count: Any, caug
             caught[mutant] |= draft.killed[mutant, best]
 
 
-@big_kernel
+@part
 def choose_all_tests(draft: Any) -> None:
     """Choose hidden tests in all strata, and public ones among the inputs that are left."""
     caught = np.zeros(MUTANTS, dtype=np.bool_)
@@ -173,13 +174,13 @@ def choose_all_tests(draft: Any) -> None:
     choose_tests(draft, FIRST_EDGE, FIRST_LARGE, NUM_HIDDEN + NUM_PUBLIC - 1, 1, caught)
 
 
-@big_kernel
+@part
 def stratum_of(row: Any) -> Any:
     """The stratum of an input of the pool."""
     return NORMAL if row < FIRST_EDGE else (EDGE if row < FIRST_LARGE else LARGE)
 
 
-@big_kernel
+@part
 def weight_of(draft: Any, row: Any) -> Any:
     """Share of the pass rate that a hidden test has: strata weigh the same."""
     stratum = stratum_of(row)
@@ -193,7 +194,7 @@ def weight_of(draft: Any, row: Any) -> Any:
 # --- The floor ---------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def pass_rate_of_constant(draft: Any, row: Any) -> Any:
     """Pass rate of returning always what one input makes."""
     rate = 0.0
@@ -204,7 +205,7 @@ def pass_rate_of_constant(draft: Any, row: Any) -> Any:
     return rate
 
 
-@big_kernel
+@part
 def pass_rate_with_k(draft: Any, operation: Any, literal: Any, swapped: Any) -> Any:
     """Pass rate of an operation of k and a literal, or of k with itself if the literal is negative."""
     rate = 0.0
@@ -218,7 +219,7 @@ def pass_rate_with_k(draft: Any, operation: Any, literal: Any, swapped: Any) -> 
     return rate
 
 
-@big_kernel
+@part
 def pass_rate_of_variant(draft: Any, machine: Any) -> Any:
     """Pass rate of the variant on the hidden tests."""
     find_ends(draft.variant, draft.num_variant, machine)
@@ -266,7 +267,7 @@ _WITH_K = np.array([ADD, SUBTRACT, MULTIPLY, SMALLER, LARGER, FLOOR_DIVIDE, REMA
 _LITERAL_VALUES = np.array((-1, *LITERALS), dtype=np.int64)
 
 
-@big_kernel
+@part
 def best_arithmetic(draft: Any) -> Any:
     """Best pass rate of an operation of k and a literal."""
     best = 0.0

@@ -223,7 +223,7 @@ def _prepare() -> None:
         kernel.step_batch,
         kernel.observe_batch,
         oracle.solve_batch,
-        interpreter.evaluate,
+        interpreter.execute,
         drafts.assemble,
         refactoring.measure,
         packages.generate_package,

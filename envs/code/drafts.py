@@ -46,6 +46,7 @@ from etude_gym.envs.code.interpreter import (
     execute,
     find_ends,
     hash_result,
+    part,
 )
 from etude_gym.envs.code.kernel import MAX_NUMBERS, MAX_PROGRAM, MAX_SPECIFICATION, NUM_TESTS
 from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
@@ -104,13 +105,13 @@ DRAFT = np.dtype(
 # --- The reference program ---------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def eligible_steps(draft: Any) -> Any:
     """Steps that may be borrowed from other domains: not the one that calls a helper or writes a text."""
     return draft.num_steps - (draft.num_helpers > 0) - (draft.return_category == STR)
 
 
-@big_kernel
+@part
 def draw_sizes(draft: Any, key: Any, difficulty: Any) -> None:
     """How many steps, helpers, guards and steps from other domains: the same for all drafts of a task."""
     kind = uniform(key, 0)
@@ -122,7 +123,7 @@ def draw_sizes(draft: Any, key: Any, difficulty: Any) -> None:
     draft.num_transfer = stochastic_round(key, 5, eligible_steps(draft) * difficulty[3])
 
 
-@big_kernel
+@part
 def suits(draft: Any, step: Any, at: Any) -> Any:
     """Whether an entry of the catalog can be a sentence of the draft."""
     kind = draft.kind[at]
@@ -144,7 +145,7 @@ def suits(draft: Any, step: Any, at: Any) -> Any:
     return used < 2 and (shrinking < MAX_SHRINKING or not SHRINKS[step])
 
 
-@big_kernel
+@part
 def draw_sentence(draft: Any, at: Any, key: Any) -> None:
     """Draw an entry of the catalog for a sentence, and its arguments; -1 if nothing suits."""
     draft.step[at] = -1
@@ -165,7 +166,7 @@ def draw_sentence(draft: Any, at: Any, key: Any) -> None:
     draft.b[at] = low + below(key, 1, high - low + 1)
 
 
-@big_kernel
+@part
 def set_sorts(draft: Any, key: Any, first: Any, first_number: Any) -> None:
     """Which steps are borrowed from other domains, and which one calls the last helper."""
     n = draft.num_steps
@@ -185,7 +186,7 @@ def set_sorts(draft: Any, key: Any, first: Any, first_number: Any) -> None:
             left -= 1
 
 
-@big_kernel
+@part
 def set_kinds(draft: Any, key: Any) -> None:
     """Which kinds of sentences follow one another: helpers, guards, then the steps."""
     n = draft.num_steps
@@ -212,7 +213,7 @@ def set_kinds(draft: Any, key: Any) -> None:
     set_sorts(draft, key, first, first_number)
 
 
-@big_kernel
+@part
 def draw_sentences(draft: Any, key: Any) -> None:
     """Draw helpers, guards and steps."""
     set_kinds(draft, key)
@@ -222,7 +223,7 @@ def draw_sentences(draft: Any, key: Any) -> None:
         draw_sentence(draft, at, finalize_word(key + np.uint64(100 + at)))
 
 
-@big_kernel
+@part
 def value_of_guard(draft: Any, at: Any) -> Any:
     """The production that stands for what a guard returns."""
     if draft.return_category == LIST:
@@ -232,7 +233,7 @@ def value_of_guard(draft: Any, at: Any) -> Any:
     return LITERAL + draft.b[at]
 
 
-@big_kernel
+@part
 def replace_placeholder(draft: Any, at: Any, code: Any, current: Any, declared: Any, helpers: Any) -> Any:
     """The production that a placeholder in the code of a step stands for."""
     if code == catalog.CURRENT:
@@ -250,7 +251,7 @@ def replace_placeholder(draft: Any, at: Any, code: Any, current: Any, declared: 
     return value_of_guard(draft, at)
 
 
-@big_kernel
+@part
 def write_stub(draft: Any, step: Any, tokens: Any, count: Any, current: Any) -> Any:
     """What is left of a step that is left out: nothing where the category stays, else a constant."""
     if KIND[step] == catalog.HELPER:
@@ -312,7 +313,7 @@ def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
 # --- Inputs ------------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def draw_list(draft: Any, row: Any, key: Any, length: Any, low: Any, high: Any) -> None:
     """Draw the numbers of one input."""
     draft.num_numbers[row] = length
@@ -321,7 +322,7 @@ def draw_list(draft: Any, row: Any, key: Any, length: Any, low: Any, high: Any) 
         draft.numbers[row, i] = drawn if i < length else 0
 
 
-@big_kernel
+@part
 def has_guard(draft: Any, step: Any) -> Any:
     """Whether a guard is part of the draft."""
     found = False
@@ -330,7 +331,7 @@ def has_guard(draft: Any, step: Any) -> Any:
     return found
 
 
-@big_kernel
+@part
 def run_into_guard(draft: Any, row: Any, key: Any, guard: Any) -> None:
     """Change an input such that a guard catches it."""
     if guard == EMPTY_LIST:
@@ -346,7 +347,7 @@ def run_into_guard(draft: Any, row: Any, key: Any, guard: Any) -> None:
         draft.k[row] = draft.numbers[row, below(key, 2000 + row, draft.num_numbers[row])]
 
 
-@big_kernel
+@part
 def shape_edge(draft: Any, row: Any, key: Any) -> None:
     """Give an input without guards the shape of an edge case."""
     shape = row % 4
@@ -363,7 +364,7 @@ def shape_edge(draft: Any, row: Any, key: Any) -> None:
         draft.k[row] = 0
 
 
-@big_kernel
+@part
 def draw_pool(draft: Any, key: Any) -> None:
     """Draw the inputs that tests are chosen from."""
     longest = 9 if has_guard(draft, LONG_LIST) else MAX_NUMBERS
@@ -385,7 +386,7 @@ def draw_pool(draft: Any, key: Any) -> None:
                     draft.numbers[row, i] += 11
 
 
-@big_kernel
+@part
 def run_reference(draft: Any, machine: Any) -> None:
     """What the reference returns for every input, and where it does so from a guard."""
     find_ends(draft.tokens, draft.num_tokens, machine)

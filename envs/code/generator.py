@@ -44,6 +44,7 @@ from etude_gym.envs.code.interpreter import (
     execute,
     find_ends,
     hash_variable,
+    part,
 )
 from etude_gym.envs.code.kernel import (
     DEBUG,
@@ -52,7 +53,6 @@ from etude_gym.envs.code.kernel import (
     NUM_HIDDEN,
     NUM_TESTS,
     REFACTOR,
-    REFACTOR_STEPS,
     SPARE_STEPS,
     SYNTHESIZE,
     begin_repair,
@@ -67,8 +67,10 @@ from etude_gym.envs.code.refactoring import flatten, measure
 from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
 
 FAMILIES = ("synthesize", "debug", "refactor")
-TRIES = 16
+TRIES = 24
 """Drafts at most."""
+FIRST_TRIES = 12
+"""Drafts of full size; each further one has less of everything, so that one is certified in the end."""
 REVISIONS = 48
 """Sentences of a draft that are drawn anew at most."""
 MAX_DEFECTS = 4
@@ -77,7 +79,7 @@ MAX_DEFECTS = 4
 # --- Writing -----------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def find_fault(draft: Any, machine: Any) -> Any:
     """The sentence because of which a draft is no task, or -1; tests are chosen for the check."""
     for at in range(draft.num_sentences):
@@ -96,7 +98,7 @@ def find_fault(draft: Any, machine: Any) -> Any:
     return idle_sentence(draft, machine)
 
 
-@big_kernel
+@part
 def revise(draft: Any, fault: Any, key: Any) -> None:
     """Draw a sentence anew: the one at fault, or one before or behind that may be what makes it idle."""
     at = fault
@@ -108,7 +110,7 @@ def revise(draft: Any, fault: Any, key: Any) -> None:
         draw_pool(draft, key)
 
 
-@big_kernel
+@part
 def try_draft(draft: Any, key: Any, machine: Any) -> Any:
     """Draw one draft and revise it; returns its floor, or 1 if it is not certified."""
     draw_sentences(draft, key)
@@ -128,7 +130,7 @@ def try_draft(draft: Any, key: Any, machine: Any) -> Any:
     return 1.0
 
 
-@big_kernel
+@part
 def write_tests(world: Any, draft: Any) -> None:
     """Copy the chosen tests into a world."""
     hits = 0
@@ -143,7 +145,7 @@ def write_tests(world: Any, draft: Any) -> None:
     world.guarded_share = hits / NUM_HIDDEN
 
 
-@big_kernel
+@part
 def write_milestones(world: Any, machine: Any) -> None:
     """Note the intermediate results of the reference, and what the public tests have to return."""
     find_ends(world.reference, world.num_reference, machine)
@@ -161,7 +163,7 @@ def write_milestones(world: Any, machine: Any) -> None:
                 world.milestones[at] = absorb_word(world.milestones[at], hashed)
 
 
-@big_kernel
+@part
 def write_specification(world: Any, draft: Any) -> None:
     """Copy the sentences and the sizes of a draft into a world."""
     world.num_sentences = draft.num_sentences
@@ -174,7 +176,7 @@ def write_specification(world: Any, draft: Any) -> None:
     world.transfer_share = draft.num_transfer / max(eligible_steps(draft), 1)
 
 
-@big_kernel
+@part
 def write_draft(world: Any, draft: Any, floor: Any, machine: Any) -> None:
     """Make a draft the task of a world: to write."""
     world.return_category = draft.return_category
@@ -193,7 +195,7 @@ def write_draft(world: Any, draft: Any, floor: Any, machine: Any) -> None:
 # --- Repairing ---------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def make_mistakes(draft: Any, key: Any, counter: Any, defects: Any, positions: Any) -> Any:
     """Make mistakes in a copy of the reference; returns how many, their positions in order."""
     copy_reference(draft)
@@ -212,7 +214,7 @@ def make_mistakes(draft: Any, key: Any, counter: Any, defects: Any, positions: A
     return made
 
 
-@big_kernel
+@part
 def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: Any) -> None:
     """The plan: point at each mistake, write what the reference has there, and its operands if it takes that.
 
@@ -241,7 +243,7 @@ def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: An
     world.num_tail, world.repaired = 0, -1
 
 
-@big_kernel
+@part
 def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: Any) -> Any:
     """Turn the task of a world into one of repairing; returns whether suitable mistakes were found."""
     positions = np.zeros(MAX_DEFECTS, dtype=np.int64)
@@ -265,7 +267,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
     return False
 
 
-@big_kernel
+@part
 def begin_debugging(world: Any, machine: Any) -> None:
     """Set a world to the beginning of a repair."""
     world.num_tokens = copy_tokens(world.given, world.tokens, 0, world.num_reference)
@@ -278,7 +280,7 @@ def begin_debugging(world: Any, machine: Any) -> None:
 # --- All families ------------------------------------------------------------------------------------
 
 
-@big_kernel
+@part
 def clear(world: Any, key: Any, family: Any) -> None:
     """Reset what every episode begins with."""
     world.key, world.family = key, family
@@ -292,12 +294,23 @@ def clear(world: Any, key: Any, family: Any) -> None:
     world.wanted[:] = 0
 
 
-@big_kernel
+@part
+def shrink(draft: Any) -> None:
+    """Make a draft smaller, down to two plain steps."""
+    draft.num_steps = max(draft.num_steps - 1, 2)
+    draft.num_helpers = max(draft.num_helpers - 1, 0)
+    draft.num_guards = max(draft.num_guards - 1, 0)
+    draft.num_transfer = max(draft.num_transfer - 1, 0)
+
+
+@part
 def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: Any, machine: Any) -> None:
     """Make a task of writing or repairing."""
     draw_sizes(draft, key, difficulty)
     defects = 1 + stochastic_round(key, 6, (MAX_DEFECTS - 1) * difficulty[0])
     for attempt in range(TRIES):
+        if attempt >= FIRST_TRIES:
+            shrink(draft)
         draft_key = finalize_word(key + np.uint64(attempt + 1))
         floor = try_draft(draft, draft_key, machine)
         if floor >= HIGHEST_FLOOR:
@@ -309,7 +322,7 @@ def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: 
         begin_debugging(world, machine)
 
 
-@big_kernel
+@part
 def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
     """Make a task of refactoring."""
     metrics = np.zeros(4, dtype=np.int64)
@@ -335,7 +348,7 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
     world.transfer_share = metrics[3] / functions
     world.return_category, world.num_sentences, world.floor = INT, 0, 0.0
     world.num_reference = 0
-    world.step_limit, world.budget = REFACTOR_STEPS, 0
+    world.step_limit, world.budget = 2 * world.num_plan + SPARE_STEPS // 2, 0
     world.derivation.num_open, world.derivation.pending = 0, 0
     copy_package(world.package, world.present)
     world.num_tokens = flatten(world.present, world.tokens)

@@ -60,6 +60,8 @@ MACHINE = np.dtype(
 
 big_kernel = numba.njit(cache=True, error_model="numpy")
 """Decorator of kernels that are called from many places and too large to be inlined."""
+part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""The same for kernels that only kernels call: not callable from Python nor cached, they compile faster."""
 
 _TEXT_CODES = np.array([ord(text) if text else 0 for text in TEXTS], dtype=np.int64)
 _LITERALS = np.array(LITERALS, dtype=np.int64)
@@ -246,7 +248,7 @@ def occurrences(values: Any, length: Any, wanted: Any) -> Any:
     return found
 
 
-@big_kernel
+@part
 def evaluate(tokens: Any, start: Any, stop: Any, machine: Any, parameter: Any) -> Any:
     """Value of the expression at positions ``start`` to ``stop``; ``find_ends`` came before.
 
@@ -356,7 +358,7 @@ def keep_sequence(machine: Any, variable: Any) -> None:
         machine.variable_sequences[variable, i] = machine.sequences[0, i]
 
 
-@big_kernel
+@part
 def loop(tokens: Any, statement: Any, variable: Any, machine: Any) -> None:
     """Carry out a comprehension or for loop over the list that was just evaluated."""
     token = tokens[statement]

@@ -46,6 +46,7 @@ from etude_gym.envs.code.interpreter import (
     find_ends,
     hash_result,
     hash_variable,
+    part,
 )
 from etude_gym.envs.code.refactoring import (
     PACKAGE,
@@ -78,9 +79,7 @@ MAX_PROGRAM = 120
 """Productions in a program of one function and its helpers at most."""
 
 MOST_REPAIRS = 30
-"""Actions of a reference repair at most; an episode has twice as many as its own, and some more."""
-REFACTOR_STEPS = 56
-"""Actions in an episode of refactoring."""
+"""Actions of a reference repair at most. Episodes of repairing and refactoring take twice as many, and 4."""
 SPARE_STEPS = 8
 """Actions in an episode of synthesis beyond the productions that a program may have."""
 MILESTONES = 0.4
@@ -241,7 +240,7 @@ def grade_program(world: Any, machine: Any) -> None:
     world.score = 1.0 if solved else max(share, 0.0)
 
 
-@big_kernel
+@part
 def look_for_milestones(world: Any, machine: Any) -> None:
     """Set the score of a program that lacks its end from the intermediate results that it has."""
     find_ends(world.tokens, world.num_tokens, machine)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from etude_gym.envs.code.actions import NUM_ACTIONS, SUBMIT
-from etude_gym.envs.code.interpreter import big_kernel
+from etude_gym.envs.code.interpreter import big_kernel, part
 from etude_gym.envs.code.kernel import is_legal
 
 
-@big_kernel
+@part
 def planned_action(world: Any) -> Any:
     """The next action of the plan; the first legal one where other actions have spoiled it."""
     if world.steps < world.num_plan and is_legal(world, world.plan[world.steps]):

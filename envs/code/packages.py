@@ -23,8 +23,8 @@ from etude_gym.envs.code.damages import (
     write_plan,
 )
 from etude_gym.envs.code.grammar import MAX_DEFINITIONS, NUMBER_OF
-from etude_gym.envs.code.interpreter import CALL, LITERAL, PARAMETER, big_kernel
-from etude_gym.envs.code.refactoring import DUPLICATES, measure, part
+from etude_gym.envs.code.interpreter import CALL, LITERAL, PARAMETER, big_kernel, part
+from etude_gym.envs.code.refactoring import DUPLICATES, measure
 from etude_gym.kernels import stochastic_round
 
 MIN_MODULES = 2

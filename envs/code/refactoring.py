@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from etude_gym.envs.code.grammar import CATEGORY, INT, MAX_DEFINITIONS, NUM_HOLES, WEIGHT
@@ -26,6 +25,7 @@ from etude_gym.envs.code.interpreter import (
     SCALE,
     absorb_word,
     big_kernel,
+    part,
 )
 from etude_gym.kernels import kernel
 
@@ -53,10 +53,6 @@ NUM_MEASURES = 4
 
 _MAX_FORMS = 2 * MAX_TOKENS
 _LAST_CALL = CALL + MAX_DEFINITIONS - 1
-
-
-part = numba.njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""Decorator of kernels that only kernels call: not to be called from Python or cached takes half the time."""
 
 
 # --- Reading a package -------------------------------------------------------------------------------
