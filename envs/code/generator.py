@@ -61,6 +61,7 @@ from etude_gym.envs.code.kernel import (
     measure_package,
     run_tests,
     show_result,
+    stratified_pass_rate,
 )
 from etude_gym.envs.code.packages import generate_package
 from etude_gym.envs.code.refactoring import flatten, measure
@@ -261,7 +262,6 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
         if world.num_plan > MOST_REPAIRS:
             continue
         copy_tokens(draft.variant, world.given, 0, draft.num_variant)
-        world.floor = max(world.floor, rate)
         world.num_defects = made
         return True
     return False
@@ -275,6 +275,7 @@ def begin_debugging(world: Any, machine: Any) -> None:
     world.step_limit = 2 * world.num_plan + SPARE_STEPS // 2
     world.derivation.num_open, world.derivation.pending = 0, 0
     run_tests(world, world.tokens, world.num_tokens, machine)
+    world.floor = max(world.floor, stratified_pass_rate(world))  # added up as for the score, to the last bit
 
 
 # --- All families ------------------------------------------------------------------------------------
