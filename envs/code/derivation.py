@@ -218,7 +218,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
         elif DECLARES[token] >= 0 and d.num_variables == MAX_VARIABLES:
             return False
         needed += 2 * (token != RETURN)
-    if size < LEAST[token]:
+    if size < LEAST[token] and category != DIVISOR:
         return False
     for i in range(NUM_HOLES[token]):
         opened = child_category(d, token, i)

@@ -199,7 +199,9 @@ def _package_sections(world: Any) -> list[str]:
             _section(f"{name}.py", "\n".join(_module_lines(world, module)))
             for module, name in enumerate(_module_names(world))
         ),
-        _section("Architecture", "\n".join(f"{name:8} {_measured(world[row])}" for name, row in measures)),
+        _section(
+            "Architecture", "\n".join(f"{name:8} {measures_in_words(world[row])}" for name, row in measures)
+        ),
         *([_section("Under way", _under_way(world))] if world["chosen"] else []),
     ]
 
@@ -252,7 +254,8 @@ def _module_lines(world: Any, module: int) -> Iterator[str]:
             yield f"{position + 1:>3} {head} {value}"
 
 
-def _measured(measures: Any) -> str:
+def measures_in_words(measures: Any) -> str:
+    """Cycles, duplicates, longest function and edges, with their names."""
     names = (field.name for field in fields(Architecture))
     return ", ".join(f"{name} {int(value)}" for name, value in zip(names, measures, strict=True))
 

@@ -147,6 +147,7 @@ class CodeDomain(Domain):
         return np.zeros(num_envs, dtype=kernel.WORLD)
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        worlds[rows] = _BLANK  # nothing of earlier tasks is left
         generator.generate_batch(
             worlds, rows, tasks.keys, tasks.difficulty, tasks.family, _drafts(), machines()
         )
@@ -207,6 +208,9 @@ class CodeDomain(Domain):
         world["score"], world["solved"], world["over"] = result.score, result.solved, 1
         world["pass_rate"] = sum(result.passed) / max(len(result.passed), 1)
         return Verdict(result.status, result.message)
+
+
+_BLANK = np.zeros((), dtype=kernel.WORLD)
 
 
 @functools.cache

@@ -282,17 +282,10 @@ def begin_debugging(world: Any, machine: Any) -> None:
 
 
 @part
-def clear(world: Any, key: Any, family: Any) -> None:
-    """Reset what every episode begins with."""
+def begin(world: Any, key: Any, family: Any) -> None:
+    """Set what every episode begins with, in a world of zeros."""
     world.key, world.family = key, family
-    world.num_tail, world.num_kept, world.chosen, world.chosen_slot = 0, 0, 0, -1
-    world.reached, world.steps, world.illegal_actions, world.over = 0, 0, 0, 0
-    world.repaired, world.repaired_end = -1, 0
-    world.score, world.pass_rate, world.solved = 0.0, 0.0, False
-    world.num_defects, world.num_milestones = 0, 0
-    world.passed[:] = 0
-    world.shown[:] = 0
-    world.wanted[:] = 0
+    world.chosen_slot, world.repaired = -1, -1
 
 
 @part
@@ -362,10 +355,10 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
 def generate_batch(
     worlds: Any, rows: Any, keys: Any, difficulties: Any, families: Any, drafts: Any, machines: Any
 ) -> None:
-    """Start new tasks in some worlds."""
+    """Start new tasks in some worlds, which are zero."""
     for i in range(len(rows)):
         world = worlds[rows[i]]
-        clear(world, keys[i], families[i])
+        begin(world, keys[i], families[i])
         if families[i] == REFACTOR:
             generate_refactoring(world, keys[i], difficulties[i])
         else:

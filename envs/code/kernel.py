@@ -502,8 +502,9 @@ def choose_refactoring(world: Any, action: Any) -> None:
 def take_action(world: Any, action: Any, machine: Any) -> Any:
     """Let one action happen; returns by how much the score rose."""
     before = world.score
+    legal = is_legal(world, action)
     world.steps += 1
-    if not is_legal(world, action):
+    if not legal:
         world.illegal_actions += 1
     elif action == SUBMIT:
         world.over = 1

@@ -1,0 +1,80 @@
+"""Writes the examples of the domain card: ``python -m etude_gym.envs.code.card``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from etude_gym.envs.code.describe import measures_in_words
+from etude_gym.envs.code.exercises import exercise_of
+from etude_gym.envs.code.generator import FAMILIES
+from etude_gym.envs.code.source import render_program
+from etude_gym.envs.code.text import PARAMETERS, READING, write_prompt
+
+CARD = Path(__file__).with_name("README.md")
+HEADING = "## Examples\n"
+VALUES = (0.1, 0.3, 0.5, 0.7, 0.9)
+EXAMPLES = [(family, value, 40 + i) for family in FAMILIES for i, value in enumerate(VALUES)]
+"""Family, value of all axes, and seed of the tasks in the card."""
+
+_LEFT_OUT = ("Language\n", "How to answer\n")
+_INTRODUCTION = f"""\
+Five tasks of each family, easy to hard, all axes at the value given: `gym.make("EtudeCode-v0", split="probe",
+family=..., difficulty=...)`, `reset(seed=...)`. This is what the prompt says, but for what is the same every time: the
+language profile, how to answer, and in the first two families this:
+
+~~~text
+{READING}
+
+{PARAMETERS}
+~~~
+"""
+
+
+def describe_example(family: str, value: float, seed: int) -> str:
+    """A task as the card shows it: what its prompt says of it, and what it was made from."""
+    axes = ("length", "abstractions", "edge_cases", "transfer")
+    env: Any = gymnasium.make(
+        "EtudeCode-v0", split="probe", family=family, difficulty=dict.fromkeys(axes, value)
+    )
+    env.reset(seed=seed)
+    world = env.unwrapped.worlds[0]
+    return (
+        f"<details><summary>{family}, {value}, seed {seed}</summary>\n\n"
+        f"~~~text\n{_task(world)}\n~~~\n\n{_solution(world)}\n\n</details>\n"
+    )
+
+
+def _task(world: Any) -> str:
+    """The prompt without what is the same every time."""
+    prompt = write_prompt(exercise_of(world))
+    for text in (f"{READING}\n\n", f"\n{PARAMETERS}"):
+        prompt = prompt.replace(text, "")
+    begin, end = (prompt.index(title) for title in _LEFT_OUT)
+    return prompt[:begin].strip() if end > begin else prompt.strip()
+
+
+def _solution(world: Any) -> str:
+    if FAMILIES[world["family"]] == "refactor":
+        return f"Can be reached: {measures_in_words(world['clean_measures'])}."
+    tokens = world["reference"][: world["num_reference"]].tolist()
+    source = render_program(tokens, int(world["return_category"])).strip()
+    return f"The reference:\n\n~~~python\n{source}\n~~~"
+
+
+def write_examples() -> str:
+    """The section of the card that holds the examples."""
+    examples = "\n".join(describe_example(*example) for example in EXAMPLES)
+    return f"{HEADING}\n{_INTRODUCTION}\n{examples}"
+
+
+def main() -> None:
+    """Write the section into the card, in place of the present one."""
+    before = CARD.read_text(encoding="utf-8").partition(HEADING)[0]
+    CARD.write_text(before + write_examples(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
