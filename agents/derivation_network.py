@@ -75,29 +75,30 @@ class DerivationNetwork(nn.Module):
         self.place_query = nn.Linear(width, narrow)
         others = layout.num_actions - layout.num_tokens
         self.out = nn.Linear(width, others)
+        self.usual = nn.Embedding(*layout.usual.shape)
         self.register_buffer("symbol_places", torch.tensor([index for index, _ in layout.symbols]))
         self.register_buffer("amount_places", torch.tensor([index for index, _ in layout.amounts]))
         self.register_buffer("amount_scales", torch.tensor([largest for _, largest in layout.amounts]))
         self.latent_dim_pi = layout.num_actions
         self.latent_dim_vf = width
 
-    def prefer_references(self) -> None:
-        """Begin with a policy that likes to name what is in scope and attends to the hole's sentence."""
+    def prefer_the_usual(self) -> None:
+        """Begin with a policy that writes what is usual in a hole, and attends to the hole's sentence."""
         with torch.no_grad():
             nn.init.orthogonal_(self.out.weight, gain=0.01)
             nn.init.orthogonal_(self.place_query.weight, gain=0.01)
             self.out.bias.zero_()
-            self.out.bias[list(self.layout.references)] = 2.0
+            self.usual.weight.copy_(torch.as_tensor(self.layout.usual).log())
             self.nearness[self.layout.num_sentences] = 4.0
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
         places, state = self._read(observation)
-        return self._logits(places, state), state
+        return self._logits(observation, places, state), state
 
     def forward_actor(self, observation: Tensor) -> Tensor:
         """Logits of all actions (batch, actions)."""
-        return self._logits(*self._read(observation))
+        return self._logits(observation, *self._read(observation))
 
     def forward_critic(self, observation: Tensor) -> Tensor:
         """Features of the value (batch, width)."""
@@ -155,11 +156,12 @@ class DerivationNetwork(nn.Module):
         before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1]], dim=1)
         return torch.relu(self.place_in(torch.stack([tokens, before], dim=2)) + told)
 
-    def _logits(self, places: Tensor, state: Tensor) -> Tensor:
+    def _logits(self, observation: Tensor, places: Tensor, state: Tensor) -> Tensor:
+        usual = self.usual(observation[:, self.layout.hole].long())
         pointed = (places @ self.place_query(state)[:, :, None])[:, :, 0]
         others = self.out(state)
         productions = self.layout.num_productions
-        return torch.cat([others[:, :productions], pointed, others[:, productions:]], dim=1)
+        return torch.cat([others[:, :productions] + usual, pointed, others[:, productions:]], dim=1)
 
 
 class DerivationPolicy(MaskableActorCriticPolicy):
@@ -175,5 +177,5 @@ class DerivationPolicy(MaskableActorCriticPolicy):
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.action_net = nn.Identity()  # the network's output are the logits
-        self.mlp_extractor.prefer_references()
+        self.mlp_extractor.prefer_the_usual()
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)

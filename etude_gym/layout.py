@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class ItemSet:
@@ -67,7 +70,7 @@ class ClauseLayout:
     levels: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DerivationLayout:
     """The layout of an observation of a program that is derived from a specification: whole numbers.
 
@@ -87,7 +90,8 @@ class DerivationLayout:
         num_tokens: how many places there are.
         num_productions: how many productions there are; the number after the last marks the open hole.
         num_statements: the first so many productions begin a statement, which stands for a sentence.
-        references: productions that name something in scope.
+        hole: index of the number of the open hole: which production opened it, and which of its holes it is.
+        usual: how usual each production is in each kind of hole, float32 (kinds, productions), sums of 1.
         examples: where the examples begin.
         num_examples: how many there are.
         example_size: numbers of each.
@@ -105,7 +109,8 @@ class DerivationLayout:
     num_tokens: int
     num_productions: int
     num_statements: int
-    references: tuple[int, ...]
+    hole: int
+    usual: NDArray[np.float32]
     examples: int
     num_examples: int
     example_size: int

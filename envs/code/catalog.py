@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from etude_gym.envs.code.grammar import INT, LIST, NUMBER_OF, STR
+from etude_gym.envs.code.grammar import (
+    INT,
+    LIST,
+    MAX_HELPERS,
+    MAX_HOLES,
+    MAX_VARIABLES,
+    NUM_PRODUCTIONS,
+    NUMBER_OF,
+    PRODUCTIONS,
+    STR,
+)
 
 HELPER, GUARD, STEP = range(3)
 """Kinds of steps: definition of a helper, guarded branch, step of the pipeline."""
@@ -338,3 +348,52 @@ SHRINKS = np.array(
 REORDERS = np.array([not _is_slice(step) and _is_arrangement(step) for step in STEPS], dtype=np.bool_)
 """Steps that only change the order: in vain where a total is taken in the end."""
 ARGUMENTS = np.array([(*step.a, *step.b) for step in STEPS], dtype=np.int64)
+
+
+# --- What is usual in code ---------------------------------------------------------------------------
+
+_SMOOTHING = 0.02
+"""Counted for every production in every hole, so that none is ruled out."""
+
+
+def _stands_for(name: str) -> list[int]:
+    """Productions that a name in the code of a step may stand for."""
+    several = {
+        "CURRENT": [f"VARIABLE_{i}" for i in range(MAX_VARIABLES)],
+        "NEW": [f"VARIABLE_{i}" for i in range(2, MAX_VARIABLES)],
+        "A": [f"LITERAL_{i}" for i in range(1, 11)],
+        "B": [f"LITERAL_{i}" for i in range(2, 11)],
+        "HELPER": [f"CALL_{i}" for i in range(MAX_HELPERS)],
+        "PREVIOUS": [f"CALL_{i}" for i in range(MAX_HELPERS)],
+        "VALUE": ["VARIABLE_0", "TEXT_1", *(f"LITERAL_{i}" for i in range(10))],
+        "K": ["VARIABLE_1"],
+        "NUMBERS": ["VARIABLE_0"],
+    }
+    return [NUMBER_OF[one] for one in several.get(name, [name])]
+
+
+def usual_productions() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """How usual each production is in each kind of hole, counted over the catalog.
+
+    Returns:
+        float32 (kinds, productions); the kind of a hole is ``MAX_HOLES`` times the production that opened it,
+        counted from 1, plus which of its holes it is; statements are of kind 0. Rows sum to 1.
+    """
+    counts = np.full((MAX_HOLES * (NUM_PRODUCTIONS + 1), NUM_PRODUCTIONS), _SMOOTHING)
+    returned = NUMBER_OF["RETURN"]
+    for step in STEPS:
+        names = step.code.split()
+        open_holes = [[0]]
+        for name in names:
+            kinds, productions = open_holes.pop(), _stands_for(name)
+            for kind in kinds:
+                counts[kind, productions] += 1.0 / len(productions)
+            if kinds == [0]:
+                counts[0, returned] += 0.5
+            holes = range(len(PRODUCTIONS[productions[0]].holes))
+            opened = [[MAX_HOLES * (p + 1) + hole for p in productions] for hole in holes]
+            if name in ("LET_INT", "LET_STR", "LET_LIST"):  # the last one is written as a return
+                opened[0].append(MAX_HOLES * (returned + 1))
+            open_holes.extend(reversed(opened))
+    counts[MAX_HOLES * (returned + 1), _stands_for("CURRENT")] += 2.0
+    return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
