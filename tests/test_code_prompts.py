@@ -131,8 +131,9 @@ def test_all_tested_functions_of_a_package_are_named_as_its_interface():
 
 def test_a_package_comes_with_where_it_stands_but_not_with_what_can_be_reached():
     prompt = " ".join(write_prompt(REFACTOR).split())
-    assert "2 import themselves, directly or by way of others; 3 expressions repeat an earlier one" in prompt
-    assert "the longest function has 41 parts; there are 5 uses of a function of another module" in prompt
+    assert "- modules that import themselves, directly or by way of others: 2 -" in prompt
+    assert "- expressions that repeat an earlier one: 3 - parts of the longest function: 41 -" in prompt
+    assert "- uses of a function or constant of another module: 5" in prompt
     assert "23" not in prompt
 
 

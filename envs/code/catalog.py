@@ -103,7 +103,7 @@ STEPS = (
     ),
     Step("Halve every number, rounding down.", "LET_MAP CURRENT FLOOR_DIVIDE ITEM LITERAL_2"),
     Step("Square every number.", "LET_MAP CURRENT MULTIPLY ITEM ITEM"),
-    Step("Raise every number that is below {a} to {a}.", "LET_MAP CURRENT LARGER ITEM A", a=_SMALL),
+    Step("Replace every number below {a} by {a}.", "LET_MAP CURRENT LARGER ITEM A", a=_SMALL),
     Step(
         "Multiply the multiples of {b} by {a}, leave the other numbers as they are.",
         "LET_MAP CURRENT CHOOSE DIVIDES ITEM B SCALE ITEM A ITEM",
@@ -125,28 +125,30 @@ STEPS = (
     Step("Keep only the first {a} numbers.", "LET_LIST TAKE CURRENT A", a=(2, 5)),
     Step("Drop the first {a} numbers.", "LET_LIST DROP CURRENT A", a=(1, 3)),
     Step("Keep every other number, beginning with the first.", "LET_LIST EVERY_OTHER CURRENT"),
-    Step("Replace every number by {helper} of it.", "LET_MAP CURRENT HELPER ITEM", uses_helper=True),
+    Step("Replace every number n by {helper}(n).", "LET_MAP CURRENT HELPER ITEM", uses_helper=True),
     Step(
-        "Keep only the numbers for which {helper} is even.",
+        "Keep only the numbers n for which {helper}(n) is even.",
         "LET_FILTER CURRENT DIVIDES HELPER ITEM LITERAL_2",
         uses_helper=True,
     ),
     Step(
-        "Keep the numbers that satisfy the exclusive or of 'greater than {a}' and 'a multiple of {b}'.",
+        "Keep only the numbers that satisfy the exclusive or of 'greater than {a}' and 'a multiple of {b}'.",
         f"LET_FILTER CURRENT DIFFERENT {_EITHER}",
         a=_SMALL,
         b=(2, 3),
         transfer="logic",
     ),
     Step(
-        "Keep the numbers that satisfy the material implication 'greater than {a}' to 'multiple of {b}'.",
+        "Keep only the numbers that satisfy the material implication from 'greater than {a}' to "
+        "'a multiple of {b}'.",
         "LET_FILTER CURRENT OR NOT GREATER_THAN ITEM A DIVIDES ITEM B",
         a=_SMALL,
         b=(2, 3),
         transfer="logic",
     ),
     Step(
-        "Keep the numbers that satisfy the joint denial (nor) of 'greater than {a}' and 'a multiple of {b}'.",
+        "Keep only the numbers that satisfy the joint denial (nor) of 'greater than {a}' and "
+        "'a multiple of {b}'.",
         f"LET_FILTER CURRENT NOT OR {_EITHER}",
         a=(5, 10),
         b=(2, 4),
@@ -158,7 +160,7 @@ STEPS = (
         transfer="planning",
     ),
     Step(
-        "Replace every number by the cost of as many trips under a two-part tariff: fee {a}, rate {b}.",
+        "Replace every number by the price of that many units under a two-part tariff: fee {a}, rate {b}.",
         "LET_MAP CURRENT ADD SCALE ITEM B A",
         a=_SMALL,
         b=_DIVISOR,
@@ -178,7 +180,7 @@ STEPS = (
         transfer="modular arithmetic",
     ),
     Step(
-        "Replace every number by its quadratic residue modulo {b}.",
+        "Replace every number by the residue of its square modulo {b}.",
         "LET_MAP CURRENT REMAINDER MULTIPLY ITEM ITEM B",
         b=(5, 10),
         transfer="modular arithmetic",
@@ -192,28 +194,36 @@ STEPS = (
         "LET_INT SUBTRACT LARGEST CURRENT SMALLEST CURRENT",
     ),
     _total("Take the sum of the squares.", "FOR_ADD CURRENT MULTIPLY ITEM ITEM"),
-    _total("Take the sum of the numbers times {b}.", "FOR_ADD CURRENT SCALE ITEM B", b=_DIVISOR),
+    _total(
+        "Take the sum of the numbers, each multiplied by {b}.", "FOR_ADD CURRENT SCALE ITEM B", b=_DIVISOR
+    ),
     _total("Take the sum of the multiples of {b}.", "FOR_ADD_IF CURRENT DIVIDES ITEM B ITEM", b=(2, 4)),
     _total(
         "Take the sum of the numbers greater than {a}.",
         "FOR_ADD_IF CURRENT GREATER_THAN ITEM A ITEM",
         a=_SMALL,
     ),
-    _total("Take the sum of {helper} over the list.", "FOR_ADD CURRENT HELPER ITEM", uses_helper=True),
+    _total(
+        "Take the sum of {helper}(n) over all numbers n of the list.",
+        "FOR_ADD CURRENT HELPER ITEM",
+        uses_helper=True,
+    ),
     _total(
         "Take the sum of the Manhattan distances to k on a line.",
         "FOR_ADD CURRENT ABSOLUTE SUBTRACT ITEM K",
         transfer="planning",
     ),
     _total(
-        "Take the sum of the numbers with the exclusive or of 'greater than {a}' and 'a multiple of {b}'.",
+        "Take the sum of the numbers that satisfy the exclusive or of 'greater than {a}' and "
+        "'a multiple of {b}'.",
         f"FOR_ADD_IF CURRENT DIFFERENT {_EITHER} ITEM",
         a=_SMALL,
         b=(2, 3),
         transfer="logic",
     ),
     _total(
-        "Evaluate the list as a polynomial at {b} by Horner's rule, modulo 10.",
+        "Take the numbers as coefficients of a polynomial, highest power first, and evaluate it at {b} by "
+        "Horner's rule, modulo 10.",
         "FOR_FOLD CURRENT LITERAL_0 REMAINDER ADD SCALE NEW B ITEM LITERAL_10",
         b=_DIVISOR,
         transfer="modular arithmetic",
@@ -222,7 +232,7 @@ STEPS = (
     _number("Multiply the result by {b}.", "LET_INT SCALE CURRENT B", b=_DIVISOR),
     _number("Add {a} to the result.", "LET_INT ADD CURRENT A", a=_SMALL),
     _number("Subtract k from the result.", "LET_INT SUBTRACT CURRENT K"),
-    _number("Add the number of numbers that were given.", "LET_INT ADD CURRENT LENGTH NUMBERS"),
+    _number("Add the length of numbers, the list that was given.", "LET_INT ADD CURRENT LENGTH NUMBERS"),
     _number("Divide the result by {b}, rounding down.", "LET_INT FLOOR_DIVIDE CURRENT B", b=(2, 4)),
     _number(
         "If the result is odd, multiply it by {a}.",
@@ -233,42 +243,48 @@ STEPS = (
         "If the result is greater than k, subtract k from it.",
         "ASSIGN_IF CURRENT GREATER_THAN CURRENT K SUBTRACT CURRENT K",
     ),
-    _number("Take {helper} of the result.", "LET_INT HELPER CURRENT", uses_helper=True),
+    _number("Replace the result n by {helper}(n).", "LET_INT HELPER CURRENT", uses_helper=True),
     _number(
-        "Take the Manhattan distance of the result to {a} on a line.",
+        "Take the Manhattan distance from the result to {a} on a line.",
         "LET_INT ABSOLUTE SUBTRACT CURRENT A",
         a=_SMALL,
         transfer="planning",
     ),
     _number(
-        "Take the number of trips that a truck with room for {b} needs for as many boxes (negative: back).",
+        "Take the number of trips that a truck with room for {b} boxes needs for that many boxes; round up "
+        "below 0, too.",
         "LET_INT SUBTRACT LITERAL_0 FLOOR_DIVIDE SUBTRACT LITERAL_0 CURRENT B",
         b=(2, 5),
         transfer="planning",
     ),
     _number(
-        "Add the additive inverse of the result modulo {b}.",
+        "Add to the result its additive inverse modulo {b}.",
         "LET_INT ADD CURRENT REMAINDER SUBTRACT LITERAL_0 CURRENT B",
         b=(5, 10),
         transfer="modular arithmetic",
     ),
     _number(
-        "If the exclusive or of 'greater than {a}' and 'multiple of {b}' holds for the result, add k.",
+        "If the result satisfies the exclusive or of 'greater than {a}' and 'a multiple of {b}', add k.",
         "LET_INT CHOOSE DIFFERENT GREATER_THAN CURRENT A DIVIDES CURRENT B ADD CURRENT K CURRENT",
         a=_SMALL,
         b=(2, 3),
         transfer="logic",
     ),
     # To text.
-    Step("Write the result in digits.", "LET_STR DIGITS CURRENT", takes=INT, makes=STR),
-    Step("Write the result in digits, backward.", "LET_STR BACKWARD DIGITS CURRENT", takes=INT, makes=STR),
+    Step("Write the result as text, as str does in Python.", "LET_STR DIGITS CURRENT", takes=INT, makes=STR),
     Step(
-        "Write the numbers one after another, each with a dash behind it.",
+        "Write the result as text, as str does in Python, and reverse the text.",
+        "LET_STR BACKWARD DIGITS CURRENT",
+        takes=INT,
+        makes=STR,
+    ),
+    Step(
+        "Write the numbers one after another as text, a dash after each.",
         "FOR_TEXT CURRENT JOIN DIGITS ITEM TEXT_1",
         makes=STR,
     ),
     Step(
-        "Write the numbers one after another, an asterisk before each.",
+        "Write the numbers one after another as text, an asterisk before each.",
         "FOR_TEXT CURRENT JOIN TEXT_2 DIGITS ITEM",
         makes=STR,
     ),
@@ -296,7 +312,7 @@ STEPS = (
     _guard("the list is empty", "EMPTY NUMBERS"),
     _guard("k is negative", "LESS_THAN K LITERAL_0"),
     _guard("the list has more than {a} numbers", "GREATER_THAN LENGTH NUMBERS A", a=(9, 10)),
-    _guard("k stands in the list", "CONTAINS NUMBERS K"),
+    _guard("k is in the list", "CONTAINS NUMBERS K"),
 )
 NUM_STEPS = len(STEPS)
 

@@ -45,7 +45,8 @@ GOALS = """\
 - No expression of six or more parts should be written twice: give it one function.
   (A part is a name, a number, an operation or a call.)
 - No function should be longer than it needs to be.
-- Modules should use few functions of other modules."""
+- Modules should use few functions and constants of other modules.
+How far you come counts for each goal alike; what gets worse instead counts against you."""
 
 _TASKS = {
     "synthesize": "Write the function solve as specified.",
@@ -109,7 +110,7 @@ def _refactoring_parts(exercise: Exercise) -> list[str]:
     )
     return [
         f"Goals\n{GOALS}",
-        *([_paragraph(_counts(exercise.start))] if exercise.start else []),
+        *([_counts(exercise.start)] if exercise.start else []),
         "\n".join(["Public functions", staying, *public]),
         f"The modules\n{_blocks(exercise.files)}",
         _examples(exercise.public, should=False),
@@ -117,11 +118,12 @@ def _refactoring_parts(exercise: Exercise) -> list[str]:
 
 
 def _counts(start: Architecture) -> str:
-    return (
-        f"As the modules are now: {start.cycles} import themselves, directly or by way of others; "
-        f"{start.duplicates} expressions repeat an earlier one; the longest function has {start.longest} "
-        f"parts; there are {start.edges} uses of a function of another module."
-    )
+    return f"""\
+As the modules are now
+- modules that import themselves, directly or by way of others: {start.cycles}
+- expressions that repeat an earlier one: {start.duplicates}
+- parts of the longest function: {start.longest}
+- uses of a function or constant of another module: {start.edges}"""
 
 
 def _signature(files: Files) -> str:
