@@ -68,6 +68,7 @@ METRICS = {
     "transfer": "transfer_share",
     "branches": "num_guards",
     "defects": "num_defects",
+    "given": "num_given",
     "productions": "num_reference",
     "floor": "floor",
     "reference_actions": "num_plan",
@@ -129,7 +130,7 @@ class CodeDomain(Domain):
         >>> env = gym.make("EtudeCode-v0", family="synthesize", difficulty={"length": 0.0})
         >>> observation, info = env.reset(seed=0)
         >>> observation.shape, info["family"]
-        ((399,), 'synthesize')
+        ((397,), 'synthesize')
     """
 
     name: ClassVar[str] = "code-v0"
@@ -200,14 +201,15 @@ class CodeDomain(Domain):
         return files if isinstance(files, Reply) else Reply("ok", submission=files)
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
-        from etude_gym.envs.code.grader import grade
+        from etude_gym.envs.code.grader import grade, stratified_pass_rate
 
-        result = grade(exercise_of(worlds[row]), submission, self.runner)
+        exercise = exercise_of(worlds[row])
+        result = grade(exercise, submission, self.runner)
         if result.status == "infrastructure error":
             return Verdict(result.status, result.message, graded=False)
         world = worlds[row]
         world["score"], world["solved"], world["over"] = result.score, result.solved, 1
-        world["pass_rate"] = sum(result.passed) / max(len(result.passed), 1)
+        world["pass_rate"] = stratified_pass_rate([test.stratum for test in exercise.hidden], result.passed)
         return Verdict(result.status, result.message)
 
 

@@ -11,9 +11,9 @@ from etude_gym.envs.code import kernel
 from etude_gym.envs.code.catalog import GUARD, STEPS
 from etude_gym.envs.code.exercise import Architecture, Exercise, Test, Value
 from etude_gym.envs.code.generator import FAMILIES
-from etude_gym.envs.code.grammar import BOOL, LIST, STR, TEXTS
+from etude_gym.envs.code.grammar import BOOL, INT, LIST, NUMBER_OF, STR, TEXTS
 from etude_gym.envs.code.interpreter import MACHINE, big_kernel, execute, find_ends
-from etude_gym.envs.code.source import render_program, signature
+from etude_gym.envs.code.source import render_program
 
 PROGRAM = "solve"
 """The module of programs of one function and its helpers, and the name of the function."""
@@ -75,11 +75,14 @@ def public_tests(world: Any) -> tuple[Test, ...]:
 
 
 def _given(world: Any) -> str:
-    """The source that is given: a program to repair, or just the signature."""
+    """The source that is given: a program to repair, or the beginning of one to write."""
     category = int(world["return_category"])
     if FAMILIES[world["family"]] == "debug":
         return render_program(world["given"][: world["num_reference"]].tolist(), category)
-    return signature(category) + "\n    ...\n"
+    beginning = world["reference"][: world["num_given"]].tolist()
+    something = {INT: "LITERAL_0", BOOL: "TRUE", STR: "TEXT_0", LIST: "VARIABLE_0"}[category]
+    source = render_program([*beginning, NUMBER_OF["RETURN"], NUMBER_OF[something]], category)
+    return source.rstrip().rpartition("\n")[0] + "\n    ...\n"
 
 
 def _test(world: Any, i: int) -> Test:

@@ -26,7 +26,7 @@ from etude_gym.envs.code.certification import (
     stratum_of,
 )
 from etude_gym.envs.code.damages import copy_package
-from etude_gym.envs.code.derivation import begin_derivation
+from etude_gym.envs.code.derivation import replay
 from etude_gym.envs.code.drafts import (
     assemble,
     derive,
@@ -39,6 +39,8 @@ from etude_gym.envs.code.drafts import (
 )
 from etude_gym.envs.code.grammar import FIRST_LET, INT
 from etude_gym.envs.code.interpreter import (
+    RETURN,
+    VARIABLE,
     absorb_word,
     big_kernel,
     execute,
@@ -75,6 +77,8 @@ FIRST_TRIES = 12
 REVISIONS = 48
 """Sentences of a draft that are drawn anew at most."""
 MAX_DEFECTS = 4
+SHARE_BEGUN = 0.5
+"""Share of the tasks of writing in which the first sentences are written already."""
 
 
 # --- Writing -----------------------------------------------------------------------------------------
@@ -178,19 +182,50 @@ def write_specification(world: Any, draft: Any) -> None:
 
 
 @part
-def write_draft(world: Any, draft: Any, floor: Any, machine: Any) -> None:
+def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
+    """Best pass rate of returning one of the variables that a beginning of the reference declares."""
+    best = 0.0
+    find_ends(draft.tokens, given, machine)
+    d = draft.derivation
+    replay(d, draft.tokens, given, draft.return_category)
+    for variable in range(FIRST_LET, d.num_variables):
+        if d.variable_category[variable] == draft.return_category:
+            for i in range(given):
+                draft.variant[i] = draft.tokens[i]
+            draft.variant[given], draft.variant[given + 1] = RETURN, VARIABLE + variable
+            draft.num_variant = given + 2
+            best = max(best, pass_rate_of_variant(draft, machine))
+    return best
+
+
+@part
+def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any) -> None:
+    """Decide how much of the reference is given: nothing in one of two tasks, else some sentences."""
+    world.num_given, world.floor = 0, floor
+    if uniform(key, 8) < SHARE_BEGUN:
+        assemble(draft, -1, draft.tokens)  # finds out where the sentences begin
+        sentences = 1 + below(key, 9, draft.num_sentences - 1)
+        given = draft.begins[sentences]
+        best = max(floor, floor_of_beginning(draft, given, machine))
+        if best < HIGHEST_FLOOR:
+            world.num_given, world.floor = given, best
+
+
+@part
+def write_draft(world: Any, draft: Any, machine: Any) -> None:
     """Make a draft the task of a world: to write."""
     world.return_category = draft.return_category
     world.num_reference = copy_tokens(draft.tokens, world.reference, 0, draft.num_tokens)
-    world.floor = floor
     write_specification(world, draft)
     write_tests(world, draft)
     write_milestones(world, machine)
     world.budget = min(world.num_reference + world.num_reference // 4 + 4, MAX_PROGRAM)
-    world.step_limit = world.budget + SPARE_STEPS
-    world.num_plan = copy_tokens(world.reference, world.plan, 0, world.num_reference)
-    world.num_tokens = 0
-    begin_derivation(world.derivation, world.return_category)
+    world.num_tokens = copy_tokens(world.reference, world.tokens, 0, world.num_given)
+    replay(world.derivation, world.tokens, world.num_given, world.return_category)
+    world.begun = world.derivation.num_variables - FIRST_LET
+    world.reached = world.begun
+    world.step_limit = world.budget - world.num_given + SPARE_STEPS
+    world.num_plan = copy_tokens(world.reference, world.plan, world.num_given, world.num_reference)
 
 
 # --- Repairing ---------------------------------------------------------------------------------------
@@ -275,7 +310,8 @@ def begin_debugging(world: Any, machine: Any) -> None:
     world.step_limit = 2 * world.num_plan + SPARE_STEPS // 2
     world.derivation.num_open, world.derivation.pending = 0, 0
     run_tests(world, world.tokens, world.num_tokens, machine)
-    world.floor = max(world.floor, stratified_pass_rate(world))  # added up as for the score, to the last bit
+    world.pass_rate = stratified_pass_rate(world)  # added up as for the score, to the last bit
+    world.floor = max(world.floor, world.pass_rate)
 
 
 # --- All families ------------------------------------------------------------------------------------
@@ -309,7 +345,10 @@ def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: 
         floor = try_draft(draft, draft_key, machine)
         if floor >= HIGHEST_FLOOR:
             continue
-        write_draft(world, draft, floor, machine)
+        world.num_given, world.floor = 0, floor
+        if family == SYNTHESIZE:
+            choose_beginning(world, draft, key, floor, machine)
+        write_draft(world, draft, machine)
         if family == SYNTHESIZE or write_repair_task(world, draft, draft_key, defects, machine):
             break
     if family == DEBUG:

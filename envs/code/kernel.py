@@ -94,6 +94,8 @@ WORLD = np.dtype(
         ("reference", np.int16, (MAX_TOKENS,)),
         ("num_reference", np.int64),
         ("given", np.int16, (MAX_TOKENS,)),  # the program to repair
+        ("num_given", np.int64),  # productions of the reference that a program to write begins with
+        ("begun", np.int64),  # intermediate results that it begins with
         ("plan", np.int16, (MAX_PLAN,)),  # actions of the reference solution
         ("num_plan", np.int64),
         (
@@ -263,7 +265,7 @@ def look_for_milestones(world: Any, machine: Any) -> None:
         for variable in range(FIRST_LET, num_variables):
             if hashes[variable] == world.milestones[i]:
                 world.reached = i + 1
-    world.score = MILESTONES * world.reached / (world.num_milestones + 1)
+    world.score = MILESTONES * (world.reached - world.begun) / (world.num_milestones - world.begun + 1)
 
 
 @kernel
