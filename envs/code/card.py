@@ -16,14 +16,22 @@ from etude_gym.envs.code.text import PARAMETERS, READING, write_prompt
 CARD = Path(__file__).with_name("README.md")
 HEADING = "## Examples\n"
 VALUES = (0.1, 0.3, 0.5, 0.7, 0.9)
-EXAMPLES = [(family, value, 40 + i) for family in FAMILIES for i, value in enumerate(VALUES)]
+SEEDS = {
+    "synthesize": (40, 46, 52, 48, 59),
+    "debug": (60, 51, 57, 53, 64),
+    "refactor": (40, 41, 42, 43, 44),
+}
+"""Chosen such that programs return numbers, lists and texts."""
+EXAMPLES = [
+    (family, value, seed) for family in FAMILIES for value, seed in zip(VALUES, SEEDS[family], strict=True)
+]
 """Family, value of all axes, and seed of the tasks in the card."""
 
 _LEFT_OUT = ("Language\n", "How to answer\n")
 _INTRODUCTION = f"""\
 Five tasks of each family, easy to hard, all axes at the value given: `gym.make("EtudeCode-v0", split="probe",
-family=..., difficulty=...)`, `reset(seed=...)`. This is what the prompt says, but for what is the same every time: the
-language profile, how to answer, and in the first two families this:
+family=..., difficulty=...)`, `reset(seed=...)`. This is what the prompt says, but for what is the same every
+time: the language profile, how to answer, and in the first two families this:
 
 ~~~text
 {READING}
@@ -57,10 +65,16 @@ def _task(world: Any) -> str:
 
 
 def _solution(world: Any) -> str:
-    if FAMILIES[world["family"]] == "refactor":
+    """What the task was made from: the reference, the lines without mistakes, or where a package can get."""
+    family = FAMILIES[world["family"]]
+    if family == "refactor":
         return f"Can be reached: {measures_in_words(world['clean_measures'])}."
     tokens = world["reference"][: world["num_reference"]].tolist()
     source = render_program(tokens, int(world["return_category"])).strip()
+    if family == "debug":
+        given = exercise_of(world).files["solve.py"].splitlines()
+        lines = [line for line, old in zip(source.splitlines(), given, strict=True) if line != old]
+        return "The lines without mistakes:\n\n~~~python\n{}\n~~~".format("\n".join(lines))
     return f"The reference:\n\n~~~python\n{source}\n~~~"
 
 
@@ -72,8 +86,8 @@ def write_examples() -> str:
 
 def main() -> None:
     """Write the section into the card, in place of the present one."""
-    before = CARD.read_text(encoding="utf-8").partition(HEADING)[0]
-    CARD.write_text(before + write_examples(), encoding="utf-8")
+    before = CARD.read_text(encoding="utf-8").partition(f"\n{HEADING}")[0]
+    CARD.write_text(f"{before}\n{write_examples()}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -251,8 +251,8 @@ STEPS = (
         transfer="planning",
     ),
     _number(
-        "Take the number of trips that a truck with room for {b} boxes needs for that many boxes; round up "
-        "below 0, too.",
+        "Replace the result by the number of trips that a truck with room for {b} boxes needs for that many "
+        "boxes; round up below 0, too.",
         "LET_INT SUBTRACT LITERAL_0 FLOOR_DIVIDE SUBTRACT LITERAL_0 CURRENT B",
         b=(2, 5),
         transfer="planning",

@@ -149,7 +149,7 @@ def _section(title: str, text: str) -> str:
 
 def _program_sections(world: Any) -> list[str]:
     sentences = [
-        textwrap.fill(sentence, _WIDTH, initial_indent=f"{i}. ", subsequent_indent="   ")
+        textwrap.fill(sentence, _WIDTH, initial_indent=f"{i}. ", subsequent_indent=" " * len(f"{i}. "))
         for i, sentence in enumerate(sentences_of(world), start=1)
     ]
     return [
@@ -193,15 +193,14 @@ def _call(test: Test) -> str:
 
 
 def _package_sections(world: Any) -> list[str]:
-    measures = [("now", "measures"), ("at first", "start_measures"), ("can be", "clean_measures")]
+    rows = [("now", "measures"), ("at first", "start_measures"), ("can be", "clean_measures")]
+    measures = [f"{name:8} {measures_in_words(world[row])}" for name, row in rows]
     return [
         *(
             _section(f"{name}.py", "\n".join(_module_lines(world, module)))
             for module, name in enumerate(_module_names(world))
         ),
-        _section(
-            "Architecture", "\n".join(f"{name:8} {measures_in_words(world[row])}" for name, row in measures)
-        ),
+        _section("Architecture", "\n".join(measures)),
         *([_section("Under way", _under_way(world))] if world["chosen"] else []),
     ]
 

@@ -87,7 +87,7 @@ def write_prompt(exercise: Exercise, note: str = "") -> str:
 def _program_parts(exercise: Exercise) -> list[str]:
     """What to write or repair, with examples."""
     steps = [
-        textwrap.fill(sentence, _WIDTH, initial_indent=f"{i}. ", subsequent_indent="   ")
+        textwrap.fill(sentence, _WIDTH, initial_indent=f"{i}. ", subsequent_indent=" " * len(f"{i}. "))
         for i, sentence in enumerate(exercise.sentences, start=1)
     ]
     debug = exercise.family == "debug"
