@@ -24,6 +24,7 @@ from etude_gym.envs.code.certification import (
     pass_rate_of_variant,
     run_mutants,
     stratum_of,
+    weight_of,
 )
 from etude_gym.envs.code.damages import copy_package
 from etude_gym.envs.code.derivation import replay
@@ -78,7 +79,7 @@ REVISIONS = 48
 """Sentences of a draft that are drawn anew at most."""
 MAX_DEFECTS = 4
 SHARE_BEGUN = 0.5
-"""Share of the tasks of writing in which the first sentences are written already."""
+"""Share of the tasks of writing in which some sentences are written already, where that leaves enough."""
 
 
 # --- Writing -----------------------------------------------------------------------------------------
@@ -182,18 +183,38 @@ def write_specification(world: Any, draft: Any) -> None:
 
 
 @part
-def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
-    """Best pass rate of returning one of the variables that a beginning of the reference declares."""
+def floor_of_constants(draft: Any, machine: Any) -> Any:
+    """Best pass rate of a variant that returns a constant where no guard of its own returns."""
+    caught = np.zeros(NUM_HIDDEN, dtype=np.bool_)
+    find_ends(draft.variant, draft.num_variant, machine)
+    for i in range(NUM_HIDDEN):
+        row = draft.chosen[i]
+        numbers, length = draft.numbers[row], draft.num_numbers[row]
+        execute(draft.variant, draft.num_variant, numbers, length, draft.k[row], machine)
+        caught[i] = machine.guarded
     best = 0.0
-    find_ends(draft.tokens, given, machine)
+    for i in range(NUM_HIDDEN):
+        rate = 0.0
+        for j in range(NUM_HIDDEN):
+            if caught[j] or draft.expected[draft.chosen[j]] == draft.expected[draft.chosen[i]]:
+                rate += weight_of(draft, draft.chosen[j])
+        best = max(best, rate)
+    return best
+
+
+@part
+def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
+    """Best pass rate of a beginning of the reference that then returns a variable or a constant."""
     d = draft.derivation
     replay(d, draft.tokens, given, draft.return_category)
-    for variable in range(FIRST_LET, d.num_variables):
+    for i in range(given):
+        draft.variant[i] = draft.tokens[i]
+    draft.variant[given], draft.variant[given + 1] = RETURN, VARIABLE
+    draft.num_variant = given + 2
+    best = floor_of_constants(draft, machine)
+    for variable in range(d.num_variables):
         if d.variable_category[variable] == draft.return_category:
-            for i in range(given):
-                draft.variant[i] = draft.tokens[i]
-            draft.variant[given], draft.variant[given + 1] = RETURN, VARIABLE + variable
-            draft.num_variant = given + 2
+            draft.variant[given + 1] = VARIABLE + variable
             best = max(best, pass_rate_of_variant(draft, machine))
     return best
 

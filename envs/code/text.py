@@ -55,6 +55,8 @@ _TASKS = {
     "refactor": "Rebuild the modules below so that they are easier to live with. What their public functions "
     "return must not change.",
 }
+_STUB_LINES = 2
+"""Lines of a program that is not begun: its signature, and that something is missing."""
 _ONE_FILE = "the whole of solve.py in a fenced block"
 _ALL_FILES = "all files of the package, each one complete and in a fenced block of its own"
 
@@ -91,10 +93,14 @@ def _program_parts(exercise: Exercise) -> list[str]:
         for i, sentence in enumerate(exercise.sentences, start=1)
     ]
     debug = exercise.family == "debug"
+    begun = len(exercise.files["solve.py"].splitlines()) > _STUB_LINES
+    title = (
+        "The program with its mistakes" if debug else "The program so far, which you may keep or write anew"
+    )
     return [
         "\n".join(["Specification", READING, "", *steps]),
         f"Signature\n{_signature(exercise.files)}\n{PARAMETERS}",
-        *([f"The program with its mistakes\n{_blocks(exercise.files)}"] if debug else []),
+        *([f"{title}\n{_blocks(exercise.files)}"] if debug or begun else []),
         _examples(exercise.public, should=debug),
     ]
 
