@@ -94,9 +94,7 @@ def _program_parts(exercise: Exercise) -> list[str]:
     ]
     debug = exercise.family == "debug"
     begun = len(exercise.files["solve.py"].splitlines()) > _STUB_LINES
-    title = (
-        "The program with its mistakes" if debug else "The program so far, which you may keep or write anew"
-    )
+    title = "The program with its mistakes" if debug else "The program so far; you may write it anew"
     return [
         "\n".join(["Specification", READING, "", *steps]),
         f"Signature\n{_signature(exercise.files)}\n{PARAMETERS}",
