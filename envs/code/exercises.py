@@ -11,7 +11,7 @@ from etude_gym.envs.code import kernel
 from etude_gym.envs.code.catalog import GUARD, STEPS
 from etude_gym.envs.code.exercise import Architecture, Exercise, Test, Value
 from etude_gym.envs.code.generator import FAMILIES
-from etude_gym.envs.code.grammar import BOOL, INT, LIST, NUMBER_OF, STR, TEXTS
+from etude_gym.envs.code.grammar import BOOL, INT, LIST, NUM_HOLES, NUMBER_OF, STR, TEXTS
 from etude_gym.envs.code.interpreter import MACHINE, big_kernel, execute, find_ends
 from etude_gym.envs.code.source import render_program
 
@@ -79,10 +79,24 @@ def _given(world: Any) -> str:
     category = int(world["return_category"])
     if FAMILIES[world["family"]] == "debug":
         return render_program(world["given"][: world["num_reference"]].tolist(), category)
-    beginning = world["reference"][: world["num_given"]].tolist()
+    beginning = _complete_statements(world["reference"][: world["num_given"]].tolist())
     something = {INT: "LITERAL_0", BOOL: "TRUE", STR: "TEXT_0", LIST: "VARIABLE_0"}[category]
     source = render_program([*beginning, NUMBER_OF["RETURN"], NUMBER_OF[something]], category)
     return source.rstrip().rpartition("\n")[0] + "\n    ...\n"
+
+
+def _complete_statements(tokens: list[int]) -> list[int]:
+    """The beginning of a program without the statement that is not complete."""
+    complete = 0
+    while complete < len(tokens):
+        end, missing = complete, 1
+        while missing > 0 and end < len(tokens):
+            missing += int(NUM_HOLES[tokens[end]]) - 1
+            end += 1
+        if missing > 0:
+            break
+        complete = end
+    return tokens[:complete]
 
 
 def _test(world: Any, i: int) -> Test:

@@ -204,29 +204,32 @@ def floor_of_constants(draft: Any, machine: Any) -> Any:
 
 @part
 def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
-    """Best pass rate of a beginning of the reference that then returns a variable or a constant."""
+    """Best pass rate of returning one of the variables that a beginning of the reference declares."""
+    whole = np.int64(0)  # where the last sentence ends that is complete
+    for at in range(draft.num_sentences):
+        if draft.begins[at] <= given:
+            whole = draft.begins[at]
+    best = 0.0
+    find_ends(draft.tokens, whole, machine)
     d = draft.derivation
-    replay(d, draft.tokens, given, draft.return_category)
-    for i in range(given):
-        draft.variant[i] = draft.tokens[i]
-    draft.variant[given], draft.variant[given + 1] = RETURN, VARIABLE
-    draft.num_variant = given + 2
-    best = floor_of_constants(draft, machine)
-    for variable in range(d.num_variables):
+    replay(d, draft.tokens, whole, draft.return_category)
+    for variable in range(FIRST_LET, d.num_variables):
         if d.variable_category[variable] == draft.return_category:
-            draft.variant[given + 1] = VARIABLE + variable
+            for i in range(whole):
+                draft.variant[i] = draft.tokens[i]
+            draft.variant[whole], draft.variant[whole + 1] = RETURN, VARIABLE + variable
+            draft.num_variant = whole + 2
             best = max(best, pass_rate_of_variant(draft, machine))
     return best
 
 
 @part
 def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any) -> None:
-    """Decide how much of the reference is given: nothing in one of two tasks, else some sentences."""
+    """Decide how much of the reference is given: nothing in some tasks, else any number of productions."""
     world.num_given, world.floor = 0, floor
     if uniform(key, 8) < SHARE_BEGUN:
         assemble(draft, -1, draft.tokens)  # finds out where the sentences begin
-        sentences = 1 + below(key, 9, draft.num_sentences - 1)
-        given = draft.begins[sentences]
+        given = 1 + below(key, 9, draft.num_tokens - 1)
         best = max(floor, floor_of_beginning(draft, given, machine))
         if best < HIGHEST_FLOOR:
             world.num_given, world.floor = given, best
