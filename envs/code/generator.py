@@ -204,21 +204,21 @@ def floor_of_constants(draft: Any, machine: Any) -> Any:
 
 @part
 def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
-    """Best pass rate of returning one of the variables that a beginning of the reference declares."""
+    """Best pass rate of what is whole of a beginning of the reference, and then a variable or a constant."""
     whole = np.int64(0)  # where the last sentence ends that is complete
     for at in range(draft.num_sentences):
         if draft.begins[at] <= given:
             whole = draft.begins[at]
-    best = 0.0
-    find_ends(draft.tokens, whole, machine)
     d = draft.derivation
     replay(d, draft.tokens, whole, draft.return_category)
-    for variable in range(FIRST_LET, d.num_variables):
+    for i in range(whole):
+        draft.variant[i] = draft.tokens[i]
+    draft.variant[whole], draft.variant[whole + 1] = RETURN, VARIABLE
+    draft.num_variant = whole + 2
+    best = floor_of_constants(draft, machine)
+    for variable in range(d.num_variables):
         if d.variable_category[variable] == draft.return_category:
-            for i in range(whole):
-                draft.variant[i] = draft.tokens[i]
-            draft.variant[whole], draft.variant[whole + 1] = RETURN, VARIABLE + variable
-            draft.num_variant = whole + 2
+            draft.variant[whole + 1] = VARIABLE + variable
             best = max(best, pass_rate_of_variant(draft, machine))
     return best
 
