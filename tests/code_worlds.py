@@ -29,6 +29,14 @@ def make_worlds(count, family, *, seed=0, value=None):
     return worlds
 
 
+def make_empty_worlds(count, *, seed=0, value=None):
+    """Tasks of writing in which nothing is written yet."""
+    worlds = make_worlds(4 * count, SYNTHESIZE, seed=seed, value=value)
+    empty = worlds[worlds["num_given"] == 0][:count]
+    assert len(empty) == count
+    return empty
+
+
 def of_category(worlds, category, count):
     """The first worlds that ask for a return category."""
     found = worlds[worlds["return_category"] == category][:count]
@@ -79,7 +87,7 @@ def play_randomly(worlds, *, seed=0, weights=None):
     return Table(worlds).play(lambda table: table.choose(random, weights)).worlds
 
 
-def play_half_well(worlds, *, seed=0, share=0.1):
+def play_half_well(worlds, *, seed=0, share=0.04):
     """Worlds after what the oracle does, some actions replaced by random legal ones."""
     random, oracle = np.random.default_rng(seed), DOMAIN.solvers()["oracle"]
 

@@ -11,6 +11,7 @@ from code_worlds import (
     REFACTOR,
     SYNTHESIZE,
     Table,
+    make_empty_worlds,
     make_worlds,
     play_half_well,
     play_randomly,
@@ -76,10 +77,11 @@ def test_a_program_earns_the_same_by_actions_and_as_text(family, play):
         assert verdict.graded
         assert world["score"] == end["score"]
         assert world["solved"] == end["solved"]
+        assert world["pass_rate"] == end["pass_rate"]
         assert verdict.status == ("ok" if end["solved"] else "wrong")
         scores.append(end["score"])
     if play is play_half_well:
-        assert len(set(scores)) > 10  # neither all nothing nor all solved
+        assert len(set(scores)) > 6  # neither all nothing nor all solved
 
 
 @in_every_family
@@ -131,7 +133,7 @@ def test_rewards_add_up_to_the_score(family):
 
 
 def test_milestones_are_paid_on_the_way_and_taken_back_when_the_program_fails():
-    table = Table(make_worlds(300, SYNTHESIZE, seed=4))
+    table = Table(make_empty_worlds(300, seed=4))
     oracle = DOMAIN.solvers()["oracle"]
     paid = np.zeros(300)
     while table.running.any():
@@ -155,8 +157,24 @@ def test_milestones_are_paid_on_the_way_and_taken_back_when_the_program_fails():
     assert (table.returns == 0.0).mean() > 0.5  # right guards alone can be worth something
 
 
+def test_a_program_that_is_begun_earns_for_what_is_written_not_for_what_was_given():
+    worlds = make_worlds(600, SYNTHESIZE, seed=5)
+    begun = worlds[worlds["begun"] > 0]
+    assert len(begun) > 50
+    assert (begun["score"] == 0.0).all()
+    table = Table(begun)
+    oracle = DOMAIN.solvers()["oracle"]
+    most = np.zeros(len(begun))
+    while table.running.any():
+        table.step(oracle(table.worlds))
+        most = np.where(table.running, np.maximum(most, table.returns), most)
+    missing = begun["num_milestones"] - begun["begun"]
+    np.testing.assert_allclose(most, kernel.MILESTONES * missing / (missing + 1), atol=1e-12)
+    np.testing.assert_allclose(table.returns, 1.0, atol=1e-12)
+
+
 def test_a_statement_too_many_does_not_take_milestones_back():
-    table = Table(make_worlds(1, SYNTHESIZE, seed=0, value=0.0))
+    table = Table(make_empty_worlds(1, value=0.0))
     [world] = table.worlds
     for token in reference_of(world):
         if token == RETURN:
@@ -308,7 +326,7 @@ def test_the_end_of_every_episode_can_be_shown():
 
 
 def test_an_episode_that_ends_in_the_middle_of_a_program_can_be_shown():
-    table = Table(make_worlds(30, SYNTHESIZE))
+    table = Table(make_empty_worlds(30))
     table.step(np.full(30, NUMBER_OF["LET_INT"]))
     while table.running.any():
         table.step(np.full(30, -1))
@@ -316,7 +334,7 @@ def test_an_episode_that_ends_in_the_middle_of_a_program_can_be_shown():
 
 
 def test_a_program_is_shown_with_its_open_hole_and_what_is_missing():
-    table = Table(make_worlds(1, SYNTHESIZE, value=0.0))
+    table = Table(make_empty_worlds(1, value=0.0))
     table.worlds["return_category"], table.worlds["derivation"]["return_category"] = 1, 1
     for name in ("LET_MAP", "VARIABLE_0", "ADD"):
         table.step([NUMBER_OF[name]])
@@ -346,7 +364,7 @@ def test_a_repair_is_shown_with_what_stands_behind_it():
 
 
 def test_actions_have_the_names_of_what_they_write():
-    table = Table(make_worlds(1, SYNTHESIZE, value=0.0))
+    table = Table(make_empty_worlds(1, value=0.0))
     world = table.worlds[0]
 
     def name(production):

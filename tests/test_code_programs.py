@@ -12,6 +12,7 @@ from code_worlds import (
     Table,
     in_python,
     inputs_of,
+    make_empty_worlds,
     make_worlds,
     of_category,
     play_randomly,
@@ -86,7 +87,7 @@ def climb(table, random):
 
 def random_programs(count, *, seed=0, weights=None):
     """Worlds with programs that random legal actions wrote, as long as programs can be."""
-    worlds = play_randomly(make_worlds(count, SYNTHESIZE, seed=seed, value=1.0), seed=seed, weights=weights)
+    worlds = play_randomly(make_empty_worlds(count, seed=seed, value=1.0), seed=seed, weights=weights)
     assert (worlds["illegal_actions"] == 0).all()
     return worlds
 
@@ -94,7 +95,7 @@ def random_programs(count, *, seed=0, weights=None):
 def greedy_programs(count):
     """Worlds with programs of play that wants growth, each way in turn."""
     share, random = count // (1 + len(GROWING)), np.random.default_rng(0)
-    climbed = Table(make_worlds(count - share * len(GROWING), SYNTHESIZE, seed=9, value=1.0))
+    climbed = Table(make_empty_worlds(count - share * len(GROWING), seed=9, value=1.0))
     climbed.play(lambda table: climb(table, random))
     others = [
         random_programs(share, seed=seed, weights=preferring(names))
@@ -249,10 +250,12 @@ def test_repaired_programs_mean_the_same_in_python(repaired):
 
 def test_a_reference_that_is_printed_and_read_again_solves_its_task():
     worlds = make_worlds(300, SYNTHESIZE)
-    plans = [
-        parse_program(render_program(reference_of(world), int(world["return_category"])), category)
-        for world, category in zip(worlds, worlds["return_category"].tolist(), strict=True)
-    ]
+    plans = []
+    for world in worlds:
+        category = int(world["return_category"])
+        read = parse_program(render_program(reference_of(world), category), category)
+        assert read[: world["num_given"]] == tokens_of(world)
+        plans.append(read[world["num_given"] :])
     table = Table(worlds)
     for step in range(max(map(len, plans))):
         actions = np.array([plan[min(step, len(plan) - 1)] for plan in plans])

@@ -15,6 +15,7 @@ from code_worlds import (
     Table,
     in_python,
     inputs_of,
+    make_empty_worlds,
     make_tasks,
     make_worlds,
     of_category,
@@ -25,7 +26,7 @@ from scipy.stats import spearmanr
 from etude_gym.envs.code import kernel
 from etude_gym.envs.code.catalog import GUARD, HELPER, PLACEHOLDERS, STEPS
 from etude_gym.envs.code.exercises import exercise_of, machines, sentences_of
-from etude_gym.envs.code.grammar import FIRST_LET, INT, LIST, NUMBER_OF, PRODUCTIONS, STR, TEXTS
+from etude_gym.envs.code.grammar import FIRST_LET, INT, LIST, NUMBER_OF, PRODUCTIONS, STATEMENTS, STR, TEXTS
 from etude_gym.envs.code.source import render_program
 
 FAMILIES = DOMAIN.space.families
@@ -209,12 +210,12 @@ def test_the_hardest_tasks_run_into_guards_in_half_of_the_hidden_tests():
 # --- The floor -----------------------------------------------------------------------------------------
 
 
-def all_programs(world, longest):
+def all_programs(world, longest, given=0):
     """All programs of up to some productions: every legal action tried in every state."""
     start = world.reshape(1).copy()
-    start["budget"], start["step_limit"] = longest, longest
+    start["budget"], start["step_limit"] = longest, longest - given
     table, complete = Table(start), []
-    for _ in range(longest):
+    for _ in range(longest - given):
         rows, actions = np.nonzero(table.masks)
         if not len(rows):
             break
@@ -222,8 +223,10 @@ def all_programs(world, longest):
         table.step(actions)
         complete.append(table.worlds[~table.running])
         table = Table(table.worlds[table.running])
+    complete = np.concatenate(complete)
     assert not table.running.any()
-    return np.concatenate(complete)
+    assert not complete["illegal_actions"].any()
+    return complete
 
 
 @numba.njit
@@ -240,8 +243,8 @@ kernel_run_tests, kernel_pass_rate = kernel.run_tests, kernel.stratified_pass_ra
 @pytest.mark.parametrize("name", CATEGORIES)
 def test_no_program_of_up_to_four_productions_passes_above_the_floor(name, worlds):
     tasks = of_category(worlds, CATEGORIES[name], 30)
-    programs = all_programs(tasks[0], 4)
-    assert len(programs) == {"int": 1407, "list": 56, "str": 157}[name]
+    programs = all_programs(of_category(make_empty_worlds(200), CATEGORIES[name], 1)[0], 4)
+    assert len(programs) == {"int": 1723, "list": 80, "str": 163}[name]
     assert (programs["num_tokens"] <= 4).all()
     rates = np.zeros(len(programs))
     for i in range(len(tasks)):
@@ -249,6 +252,26 @@ def test_no_program_of_up_to_four_productions_passes_above_the_floor(name, world
         run_all(task, programs, rates, machines())
         assert rates.max() <= task["floor"][0] + 1e-12
         assert task["floor"][0] < 0.5
+
+
+def test_no_beginning_that_returns_something_at_once_passes_above_the_floor(worlds):
+    begun = worlds[worlds["num_given"] > 0]
+    assert 0.3 < len(begun) / len(worlds) < 0.5
+    between = (begun["derivation"]["num_open"] == 1) & (begun["derivation"]["category"][:, 0] == STATEMENTS)
+    unfinished = begun[between & (begun["num_plan"] > 2)]  # the reference itself takes more than that
+    assert len(unfinished) > 30
+    for world in unfinished:
+        ends = all_programs(world, world["num_given"] + 2, world["num_given"])
+        assert len(ends) > (world["return_category"] != LIST)
+        assert ends["pass_rate"].max() <= world["floor"] + 1e-12
+
+
+def test_a_program_is_begun_as_the_reference_begins_and_its_plan_goes_on_from_there(worlds):
+    for world in worlds[worlds["num_given"] > 0]:
+        beginning = reference_of(world)[: world["num_given"]]
+        assert world["tokens"][: world["num_tokens"]].tolist() == beginning
+        assert 0 < len(beginning) < world["num_reference"]
+        assert reference_of(world) == beginning + world["plan"][: world["num_plan"]].tolist()
 
 
 # --- Programs to repair --------------------------------------------------------------------------------
