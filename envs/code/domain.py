@@ -25,7 +25,7 @@ from etude_gym.envs.code import (
     refactoring,
 )
 from etude_gym.envs.code.actions import NUM_ACTIONS
-from etude_gym.envs.code.exercises import exercise_of, machines
+from etude_gym.envs.code.exercises import exercise_of, first_path, machines
 from etude_gym.envs.code.runner import Runner, make_runner
 from etude_gym.kernels import prepare_kernels
 from etude_gym.layout import DerivationLayout
@@ -196,8 +196,7 @@ class CodeDomain(Domain):
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
         from etude_gym.envs.code.submission import parse_submission
 
-        default_path = next(iter(exercise_of(worlds[row]).files))
-        files = parse_submission(reply, default_path)
+        files = parse_submission(reply, first_path(worlds[row]))
         return files if isinstance(files, Reply) else Reply("ok", submission=files)
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
