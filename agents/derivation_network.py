@@ -146,7 +146,9 @@ class DerivationNetwork(nn.Module):
         block = observation[:, layout.examples : layout.examples + size]
         squashed = torch.asinh(block) / 4.0
         shown = self.example_in(squashed.reshape(-1, layout.num_examples, layout.example_size))
-        return torch.asarray(self.example_out(torch.relu(shown).mean(dim=1)))
+        mean: Tensor = torch.relu(shown).mean(dim=1)
+        told: Tensor = self.example_out(mean)
+        return told
 
     def _places(self, tokens: Tensor, sentences: Tensor) -> Tensor:
         """Vectors of the places: what stands there and before, and what its sentence says."""

@@ -1,0 +1,113 @@
+"""The reference network of programs: what it looks at, where it begins, what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sb3_contrib")
+
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from etude_gym.agents.derivation_network import DerivationNetwork, Tables  # noqa: E402
+from etude_gym.agents.sb3 import MaskablePPOLearner  # noqa: E402
+from etude_gym.environment import EtudeVectorEnv  # noqa: E402
+from etude_gym.registration import make_domain  # noqa: E402
+
+DOMAIN = make_domain("EtudeCode-v0")
+LAYOUT = DOMAIN.layout
+OPTIONS = {"policy": "derivation", "network": (32,), "n_steps": 16, "batch_size": 64, "n_epochs": 2}
+
+
+def make_vector(num_envs=8, **arguments):
+    env = EtudeVectorEnv(DOMAIN, num_envs, autoreset_mode="SameStep", practice="uniform", **arguments)
+    env.reset(seed=0)
+    return env
+
+
+@pytest.fixture(scope="module")
+def observation():
+    """Observations at the beginning of tasks of all families."""
+    observations, _ = make_vector(64).reset(seed=3)
+    return torch.as_tensor(observations).float()
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    network = DerivationNetwork(LAYOUT, 32)
+    network.prefer_the_usual()
+    return network
+
+
+def test_tables_add_up_one_vector_for_each_number():
+    tables = Tables([3, 2], 4)
+    rows = tables.bag.weight
+    torch.testing.assert_close(tables(torch.tensor([[2, 1]]))[0], rows[2] + rows[4])
+    torch.testing.assert_close(tables(torch.tensor([[9, -5]]))[0], rows[2] + rows[3])
+
+
+def test_there_is_a_logit_for_every_action(observation, network):
+    logits, value = network(observation)
+    assert logits.shape == (64, int(DOMAIN.action_space.n))
+    assert value.shape == (64, 32)
+    torch.testing.assert_close(network.forward_actor(observation), logits)
+    torch.testing.assert_close(network.forward_critic(observation), value)
+
+
+def test_the_policy_begins_with_what_is_usual_in_the_open_hole(observation, network):
+    logits = network.forward_actor(observation)[:, : LAYOUT.num_productions]
+    usual = torch.as_tensor(LAYOUT.usual)[observation[:, LAYOUT.hole].long()].log()
+    assert (logits - usual).abs().max() < 1.0
+    assert LAYOUT.usual.sum(axis=1) == pytest.approx(np.ones(len(LAYOUT.usual)), abs=1e-5)
+    assert (LAYOUT.usual > 0).all()
+
+
+def test_the_sentence_of_the_hole_counts_most_at_the_beginning(observation, network):
+    writing = observation[observation[:, 2] == 1]
+    current = writing[:, LAYOUT.sentence].long()
+    changes = []
+    for shift in (0, 1):
+        changed = writing.clone()
+        at = (current - 1 + shift).clamp(max=LAYOUT.num_sentences - 1)
+        rows = torch.arange(len(changed))
+        told = changed[rows, LAYOUT.sentences + at] > 0
+        changed[rows, LAYOUT.sentences + at] = 1 + (changed[rows, LAYOUT.sentences + at] + 7) % 60
+        difference = network.forward_critic(changed) - network.forward_critic(writing)
+        changes.append(difference[told].abs().mean())
+    assert changes[0] > 5 * changes[1]
+
+
+def test_places_are_told_about_the_sentence_of_their_statement(observation, network):
+    whole = observation.long()
+    tokens = whole[:, LAYOUT.tokens : LAYOUT.tokens + LAYOUT.num_tokens]
+    sentences, _ = network._sentences(whole)
+    before = network._places(tokens, sentences)
+    changed = sentences.clone()
+    changed[:, 0] += 1.0
+    differs = (network._places(tokens, changed) != before).any(dim=2)
+    number = ((tokens >= 1) & (tokens <= LAYOUT.num_statements)).cumsum(dim=1)
+    assert not differs[number > 1].any()
+    assert differs[number == 1].float().mean() > 0.9
+
+
+def test_the_ledger_equals_a_counter_that_is_always_on():
+    learner, env = MaskablePPOLearner(DOMAIN, seed=1, **OPTIONS), make_vector()
+    with FlopCounterMode(display=False) as counter:
+        learner.learn(env, 3e8)
+    assert sum(learner.flops.values()) == pytest.approx(counter.get_total_flops(), rel=1e-3)
+
+
+def test_practice_changes_every_part_of_the_network():
+    learner = MaskablePPOLearner(DOMAIN, seed=1, **OPTIONS)
+    before = learner.state_dict()["policy"]
+    learner.learn(make_vector(), 1e9)
+    after = learner.state_dict()["policy"]
+    unchanged = {name.rpartition(".")[2] for name in before if torch.equal(before[name], after[name])}
+    assert unchanged <= {"offsets", "largest", "symbol_places", "amount_places", "amount_scales"}
+
+
+def test_a_domain_without_a_layout_of_derivations_is_refused():
+    with pytest.raises(ValueError, match="DerivationLayout"):
+        MaskablePPOLearner(make_domain("EtudePlan-v0"), **OPTIONS)
