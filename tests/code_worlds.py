@@ -31,7 +31,7 @@ def make_worlds(count, family, *, seed=0, value=None):
 
 def make_empty_worlds(count, *, seed=0, value=None):
     """Tasks of writing in which nothing is written yet."""
-    worlds = make_worlds(4 * count, SYNTHESIZE, seed=seed, value=value)
+    worlds = make_worlds(2 * count + 20, SYNTHESIZE, seed=seed, value=value)
     empty = worlds[worlds["num_given"] == 0][:count]
     assert len(empty) == count
     return empty

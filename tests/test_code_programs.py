@@ -132,8 +132,14 @@ def as_meant(worlds):
     return [(reference_of(world), int(world["return_category"])) for world in worlds]
 
 
-def test_random_programs_mean_the_same_here_in_the_sandbox_and_in_python():
-    check_agreement(as_written(random_programs(1000, seed=1)))
+@pytest.fixture(scope="module")
+def programs():
+    """What random legal actions wrote."""
+    return random_programs(1000, seed=1)
+
+
+def test_random_programs_mean_the_same_here_in_the_sandbox_and_in_python(programs):
+    check_agreement(as_written(programs))
 
 
 def test_references_mean_the_same_here_in_the_sandbox_and_in_python():
@@ -144,8 +150,8 @@ def test_programs_that_want_growth_mean_the_same_in_python_with_its_unlimited_nu
     check_agreement(as_written(greedy_programs(400)), sandbox=False)
 
 
-def test_the_tests_of_an_episode_pass_just_where_python_agrees():
-    for world in random_programs(100, seed=2):
+def test_the_tests_of_an_episode_pass_just_where_python_agrees(programs):
+    for world in programs[:100]:
         solve, meant = in_python(source_of(world)), in_python(render_program(*as_meant([world])[0]))
         inputs = inputs_of(world, 0, kernel.NUM_TESTS)
         passed = [solve(list(numbers), k) == meant(list(numbers), k) for numbers, k in inputs]
@@ -167,8 +173,8 @@ def check_bounds(tokens, category):
     return bounds
 
 
-def test_no_random_program_can_leave_the_bounds():
-    for tokens, category in as_written(random_programs(1000, seed=3)):
+def test_no_random_program_can_leave_the_bounds(programs):
+    for tokens, category in as_written(programs):
         check_bounds(tokens, category)
 
 

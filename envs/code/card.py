@@ -74,8 +74,8 @@ def _solution(world: Any) -> str:
     if family == "debug":
         given = exercise_of(world).files["solve.py"].splitlines()
         lines = [line for line, old in zip(source.splitlines(), given, strict=True) if line != old]
-        return "The lines without mistakes:\n\n~~~python\n{}\n~~~".format("\n".join(lines))
-    return f"The reference:\n\n~~~python\n{source}\n~~~"
+        return "The lines without mistakes:\n\n~~~text\n{}\n~~~".format("\n".join(lines))
+    return f"The reference:\n\n~~~text\n{source}\n~~~"
 
 
 def write_examples() -> str:

@@ -269,7 +269,7 @@ def write_stub(draft: Any, step: Any, tokens: Any, count: Any, current: Any) -> 
 def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     """Write the program of a draft, one sentence left out if it is not -1; returns its length."""
     count, current, declared, helpers = np.int64(0), 0, FIRST_LET, 0
-    begun = 0  # where the last statement begins
+    begun: Any = 0  # where the last statement begins
     for at in range(draft.num_sentences):
         step = draft.step[at]
         begun = count

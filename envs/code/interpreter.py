@@ -9,6 +9,7 @@ truth values and one for lists and texts; a text is a list of character codes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -58,9 +59,9 @@ MACHINE = np.dtype(
 )
 """The memory of one run; it can be used again and again."""
 
-big_kernel = numba.njit(cache=True, error_model="numpy")
+big_kernel: Callable[..., Any] = numba.njit(cache=True, error_model="numpy")
 """Decorator of kernels that are called from many places and too large to be inlined."""
-part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+part: Callable[..., Any] = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """The same for kernels that only kernels call: not callable from Python nor cached, they compile faster."""
 
 _TEXT_CODES = np.array([ord(text) if text else 0 for text in TEXTS], dtype=np.int64)
