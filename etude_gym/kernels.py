@@ -79,7 +79,7 @@ def sample_masked(masks: Any, keys: Any, counter: Any, actions: Any) -> None:
                 skip -= 1
 
 
-def prepare_kernels(name: str, entry_points: tuple[Any, ...]) -> None:
+def prepare_kernels(name: str, entry_points: tuple[Any, ...], duration: str = "10 seconds") -> None:
     """Drop stale caches of a domain's kernels and say when they are about to be compiled.
 
     Numba notices that a cached function's own file changed, but not the file of a function it calls;
@@ -88,6 +88,7 @@ def prepare_kernels(name: str, entry_points: tuple[Any, ...]) -> None:
     Args:
         name: the domain, for the message.
         entry_points: the kernels that are called from Python, at least one of every file with kernels.
+        duration: about how long compiling takes, for the message.
     """
     sources = {Path(entry_point.py_func.__code__.co_filename) for entry_point in entry_points}
     newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
@@ -100,4 +101,4 @@ def prepare_kernels(name: str, entry_points: tuple[Any, ...]) -> None:
                 else:
                     cached += 1
     if not cached:
-        print(f"etude-gym: compiling the kernels of {name}, once (about 10 seconds) ...", file=sys.stderr)
+        print(f"etude-gym: compiling the kernels of {name}, once (about {duration}) ...", file=sys.stderr)

@@ -12,7 +12,15 @@ import numpy as np
 
 from etude_gym.envs.code.actions import EXTRACT, INLINE, MERGE, MODULE, MOVE, POINT, SUBMIT
 from etude_gym.envs.code.grammar import DIVISOR, HOLE_CATEGORY, MAX_DEFINITIONS
-from etude_gym.envs.code.interpreter import CALL, LAST_LITERAL, LITERAL, MAX_TOKENS, PARAMETER, big_kernel
+from etude_gym.envs.code.interpreter import (
+    CALL,
+    LAST_LITERAL,
+    LITERAL,
+    MAX_TOKENS,
+    PARAMETER,
+    big_kernel,
+    part,
+)
 from etude_gym.envs.code.refactoring import (
     CYCLES,
     DUPLICATES,
@@ -32,7 +40,6 @@ from etude_gym.envs.code.refactoring import (
     merge,
     move,
     occurs_at,
-    part,
     shift_tail,
     total_tokens,
 )
@@ -104,7 +111,7 @@ def copy_package(source: Any, target: Any) -> None:
 @part
 def free_slot(package: Any) -> Any:
     """The highest slot that is free, or -1."""
-    found = np.int64(-1)
+    found: Any = np.int64(-1)
     for slot in range(MAX_DEFINITIONS):
         if package.length[slot] == 0:
             found = slot
@@ -133,7 +140,7 @@ def inline_helper(draft: Any, slot: Any) -> Any:
     length = np.int64(package.length[slot])
     home = np.int64(package.module[slot])
     inline(package, slot)  # its body stays where it was and can be compared with
-    place = np.int64(-1)
+    place: Any = np.int64(-1)
     for other in range(MAX_DEFINITIONS):
         for at in range(package.length[other]):
             if occurs_at(package, other, at, slot, np.int64(0), length):

@@ -235,7 +235,7 @@ def _prepare() -> None:
         packages.generate_package,
         damages.copy_package,
     )
-    prepare_kernels("EtudeCode-v0", entry_points)
+    prepare_kernels("EtudeCode-v0", entry_points, "a minute")
 
 
 def _act(worlds: Worlds) -> Actions:

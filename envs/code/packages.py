@@ -182,7 +182,7 @@ def place_calls(draft: Any) -> None:
     last = package.num_modules - 1
     used = last
     for slot in range(draft.num_public):
-        module = np.int64(package.module[slot])
+        module: Any = np.int64(package.module[slot])
         if module < last:
             callee = module + 1 + int((2 - (module == last - 1)) * draw(draft))
             used = callee if (slot + 1) * draw(draft) < 1 else used

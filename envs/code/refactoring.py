@@ -142,8 +142,7 @@ def calls_of(package: Any, slot: Any) -> Any:
 def count_edges(package: Any, out: Any) -> None:
     """Pairs of a definition and one of another module that it uses; modules in import cycles."""
     imports = np.empty(MAX_DEFINITIONS, np.int64)
-    for module in range(MAX_DEFINITIONS):
-        imports[module] = 0
+    imports[:] = 0
     edges, cycles = np.int64(0), np.int64(0)
     for slot in range(MAX_DEFINITIONS):
         calls = calls_of(package, slot)
@@ -153,11 +152,11 @@ def count_edges(package: Any, out: Any) -> None:
                 edges += 1
                 imports[module] |= np.int64(1) << np.int64(package.module[other])
     for middle in range(package.num_modules):
-        for module in range(package.num_modules):
-            if (imports[module] >> middle) & 1 != 0:
-                imports[module] |= imports[middle]
-    for module in range(package.num_modules):
-        cycles += (imports[module] >> module) & 1
+        for first in range(package.num_modules):
+            if (imports[first] >> middle) & 1 != 0:
+                imports[first] |= imports[middle]
+    for first in range(package.num_modules):
+        cycles += (imports[first] >> first) & 1
     out[EDGES], out[CYCLES] = edges, cycles
 
 
@@ -389,7 +388,9 @@ def extract_target(package: Any, slot: Any, offset: Any) -> Any:
         has_parameter |= package.body[slot, i] == PARAMETER
     if length < MIN_EXTRACT or not has_parameter or CATEGORY[package.body[slot, offset]] != INT:
         return -1
-    target, free, found = np.int64(-1), np.int64(-1), np.int64(0)
+    target: Any = np.int64(-1)
+    free: Any = np.int64(-1)
+    found = np.int64(0)
     for other in range(MAX_DEFINITIONS - 1, -1, -1):
         if package.length[other] == 0:
             free = other
