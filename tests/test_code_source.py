@@ -19,7 +19,7 @@ from etude_gym.envs.code.grammar import (
     STR,
     TARGET,
 )
-from etude_gym.envs.code.parsing import NotInGrammar, parse_expression, parse_program, parse_statement
+from etude_gym.envs.code.parsing import NotInGrammar, parse_program
 from etude_gym.envs.code.source import render_expression, render_function, render_program
 
 # Short names for derivations in tests.
@@ -414,52 +414,9 @@ def test_an_expression_calls_functions_by_the_names_that_it_is_given():
     expression = "prices.discount(n) + (total(n) if n < 5 else 100)"
     assert render_expression(tokens, names) == expression
     assert render_function("pay", tokens, names) == f"def pay(n: int) -> int:\n    return {expression}\n"
-    scope = {name: (NUMBER_OF[f"CALL_{i}"], INT) for i, name in enumerate(names)}
-    assert parse_expression(expression, INT, scope | {"n": (NUMBER_OF["PARAMETER"], INT)}) == tokens
 
 
 @pytest.mark.parametrize("words", ["CALL_1 n", "k", "item", "n n", "TRUE", ""])
 def test_an_expression_that_is_no_number_from_n_is_refused(words):
     with pytest.raises(ValueError, match=r"[Tt]oken"):
         render_expression(derive(words), ["total"])
-
-
-PLACES = {"xs": (-1, LIST), "a": (-2, INT), "d": (-3, DIVISOR), "t": (-4, TARGET), "new": (-5, INT)}
-PLACES["f"] = (NUMBER_OF["CALL_0"], INT)
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("new = [f(item) * d for item in xs]", "LET_MAP -1 SCALE CALL_0 item -3"),
-        ("new = a * d + d", "LET_INT ADD SCALE -2 -3 -3"),
-        ("new = a * a", "LET_INT MULTIPLY -2 -2"),
-        ("if a % d == 0:\n    t = t + 1", "ASSIGN_IF -4 DIVIDES -2 -3 ADD -4 1"),
-        ("new = a\nfor item in xs:\n    new = new * d + item", "FOR_FOLD -1 -2 ADD SCALE -5 -3 item"),
-        ("new = 0\nfor item in xs:\n    new = new + item", "FOR_ADD -1 item"),
-        ("return xs[a:]", "RETURN DROP -1 -2"),
-        ("def helper(n):\n    return f(n) + a", "DEFINE_INT ADD CALL_0 n -2"),
-    ],
-)
-def test_a_statement_keeps_what_stands_for_something_else(source, expected):
-    tokens = [int(word) if word.startswith("-") else derive(word)[0] for word in expected.split()]
-    assert parse_statement(source, PLACES, LIST) == tokens
-
-
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        ("first = a", "called new"),
-        ("new = [x for x in xs]", "called item"),
-        ("new = item", "'item'"),
-        ("new = new", "'new'"),
-        ("a = 1", "taken"),
-        ("new = a // a", "divisor"),
-        ("new = 1\nnew = 2", "more than one"),
-        ("if a > 1:\n    d = 2", "target"),
-        ("return a", "list"),
-    ],
-)
-def test_a_statement_outside_the_grammar_is_refused_with_the_reason(source, problem):
-    with pytest.raises(NotInGrammar, match=problem):
-        parse_statement(source, PLACES, LIST)

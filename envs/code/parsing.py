@@ -38,13 +38,12 @@ from etude_gym.envs.code.templates import (
     PARAMETER,
     RESERVED,
     RETURN,
-    STATEMENT_TOKENS,
     VARIABLES,
     match,
     statement_template,
 )
 
-__all__ = ["NotInGrammar", "parse_expression", "parse_program", "parse_statement"]
+__all__ = ["NotInGrammar", "parse_program"]
 
 
 def parse_program(source: str, return_category: int) -> list[int]:
@@ -64,56 +63,6 @@ def parse_program(source: str, return_category: int) -> list[int]:
         raise ValueError(f"A program returns one of the categories {RETURNED}, got {return_category!r}.")
     with _refusing_depth():
         return _Statements(Source(source)).program(return_category)
-
-
-def parse_expression(source: str, category: int, names: Names) -> list[int]:
-    """The tokens of an expression.
-
-    Args:
-        source: Python source.
-        category: what it has to be.
-        names: what is in scope. A token may be any number: negative ones stand for what is filled in later.
-            What has the category DIVISOR fits holes for divisors and for whole numbers, what has the
-            category TARGET holes for targets and for whole numbers. A function is named with the token
-            that calls it and the category of what it returns; its name may hold dots.
-
-    Raises:
-        NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
-    """
-    with _refusing_depth():
-        text = Source(source)
-        if len(text.trees) > 1 or not isinstance(text.trees[0], ast.Expr):
-            raise text.problem(text.trees[-1], "no expression")
-        tokens = Expressions(names, text.note).read(text.trees[0].value, category)
-        if tokens is None:
-            raise text.refusal()
-        return tokens
-
-
-def parse_statement(source: str, names: Names, return_category: int) -> list[int]:
-    """The tokens of one statement, without what follows it.
-
-    Args:
-        source: Python source. The variable that it declares is called "new", that of a loop "item".
-        names: what is in scope, see ``parse_expression``. The token of "new" stands for the variable where
-            the statement reads it while it grows.
-        return_category: what the function returns.
-
-    Raises:
-        NotInGrammar: if it is not Python, or says anything that the grammar cannot say.
-    """
-    with _refusing_depth():
-        text = Source(source)
-        outer = {name: entry for name, entry in names.items() if name not in ("new", ITEM_NAME)}
-        new = names["new"][0] if "new" in names else None
-        statement = _Statements(text).statement(text.trees, outer, STATEMENT_TOKENS, return_category, new)
-        if statement.length < len(text.trees):
-            text.note(text.trees[statement.length], "more than one statement")
-            raise text.refusal()
-        for standing, name in ((NEW_NAME, "new"), (ITEM_NAME, ITEM_NAME)):
-            if statement.chosen.get(standing, name) != name:
-                raise text.problem(text.trees[0], f"{statement.chosen[standing]} has to be called {name}")
-        return statement.tokens
 
 
 @contextmanager
