@@ -150,9 +150,12 @@ class Game:
                 return Reply("ok", [int(line)])
             return Reply("malformed", [], f"The actions are 0 to {number - 1}. Type: actions")
         try:
-            return self.env.domain.parse(self.env.worlds, 0, line)
+            reply = self.env.domain.parse(self.env.worlds, 0, line)
         except NotImplementedError:
             return Reply("malformed", [], "This environment understands numbers only. Type: actions")
+        if reply.submission is not None:
+            return Reply("malformed", [], "Whole answers cannot be handed in here, actions can. Type: actions")
+        return reply
 
     def rules(self) -> str:
         """The prompt that a reader of text is given."""

@@ -286,6 +286,14 @@ def test_rules_are_told_where_there_are_any(monkeypatch, capsys):
     assert "This environment understands numbers only. Type: actions" in out
 
 
+def test_a_whole_answer_is_refused_at_the_terminal_and_the_game_goes_on(monkeypatch):
+    printed = io.StringIO()
+    monkeypatch.setattr("sys.stdin", io.StringIO("def solve(numbers, k): return 0\nquit\n"))
+    play("EtudeCode-v0", seed=2, console=Console(file=printed, width=80))
+    assert "Whole answers cannot be handed in here, actions can. Type: actions" in printed.getvalue()
+    assert "You leave after 0 steps with a score of 0.00." in printed.getvalue()
+
+
 def test_help_can_be_asked_for_again(monkeypatch, capsys):
     assert play_lines(monkeypatch, capsys, ["help", "?"], COUNTING).count(HELP) == 3
 
