@@ -154,7 +154,8 @@ class Game:
         except NotImplementedError:
             return Reply("malformed", [], "This environment understands numbers only. Type: actions")
         if reply.submission is not None:
-            return Reply("malformed", [], "Whole answers cannot be handed in here, actions can. Type: actions")
+            told = "Whole answers cannot be handed in here, only actions. Type: actions"
+            return Reply("malformed", [], told)
         return reply
 
     def rules(self) -> str:

@@ -289,8 +289,8 @@ def test_rules_are_told_where_there_are_any(monkeypatch, capsys):
 def test_a_whole_answer_is_refused_at_the_terminal_and_the_game_goes_on(monkeypatch):
     printed = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO("def solve(numbers, k): return 0\nquit\n"))
-    play("EtudeCode-v0", seed=2, console=Console(file=printed, width=80))
-    assert "Whole answers cannot be handed in here, actions can. Type: actions" in printed.getvalue()
+    play("EtudeCode-v0", seed=2, difficulty={}, console=Console(file=printed, width=80))
+    assert "Whole answers cannot be handed in here, only actions. Type: actions" in printed.getvalue()
     assert "You leave after 0 steps with a score of 0.00." in printed.getvalue()
 
 
