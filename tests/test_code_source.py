@@ -20,7 +20,7 @@ from etude_gym.envs.code.grammar import (
     TARGET,
 )
 from etude_gym.envs.code.parsing import NotInGrammar, parse_program
-from etude_gym.envs.code.source import render_expression, render_function, render_program
+from etude_gym.envs.code.source import render_expression, render_program
 
 # Short names for derivations in tests.
 SHORT = {"numbers": "VARIABLE_0", "k": "VARIABLE_1", "first": "VARIABLE_2", "second": "VARIABLE_3"}
@@ -413,7 +413,6 @@ def test_an_expression_calls_functions_by_the_names_that_it_is_given():
     names = ("total", "prices.discount")
     expression = "prices.discount(n) + (total(n) if n < 5 else 100)"
     assert render_expression(tokens, names) == expression
-    assert render_function("pay", tokens, names) == f"def pay(n: int) -> int:\n    return {expression}\n"
 
 
 @pytest.mark.parametrize("words", ["CALL_1 n", "k", "item", "n n", "TRUE", ""])

@@ -106,7 +106,7 @@ def assemble(sentences, category, left_out=None):
         }
         meaning |= {"K": "VARIABLE_1", "NUMBERS": "VARIABLE_0", "VALUE": value}
         meaning |= dict.fromkeys(("HELPER", "PREVIOUS"), f"CALL_{helpers - 1}")
-        assert set(meaning) | {"HELPER_TEST"} == set(PLACEHOLDERS)
+        assert set(meaning) == set(PLACEHOLDERS)
         words += [meaning.get(word, word) for word in code]
         helpers += step.kind == HELPER
         if code and PRODUCTIONS[NUMBER_OF[code[0]]].declares >= 0:

@@ -3,8 +3,8 @@
 A step takes the *current* value (at first the list ``numbers``) and makes the next one. Its code is written
 as names of productions in prefix order, with these placeholders: CURRENT for the variable that holds the
 current value, NEW for the one that the step declares, A and B for its arguments, K for the parameter k,
-NUMBERS for the list that was given, HELPER and HELPER_TEST for a call of the last helper, PREVIOUS for a call
-of the helper before, VALUE for what a guard returns.
+NUMBERS for the list that was given, HELPER for a call of the last helper, PREVIOUS for a call of the helper
+before, VALUE for what a guard returns.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ HELPER, GUARD, STEP = range(3)
 """Kinds of steps: definition of a helper, guarded branch, step of the pipeline."""
 
 PLACEHOLDERS = (
-    *("CURRENT", "NEW", "A", "B", "HELPER", "HELPER_TEST", "PREVIOUS", "VALUE"),
+    *("CURRENT", "NEW", "A", "B", "HELPER", "PREVIOUS", "VALUE"),
     *("K", "NUMBERS"),
 )
-CURRENT, NEW, A, B, CALL_HELPER, TEST_HELPER, CALL_PREVIOUS, VALUE = range(-1, -9, -1)
+CURRENT, NEW, A, B, CALL_HELPER, CALL_PREVIOUS, VALUE = range(-1, -8, -1)
 
 
 @dataclass(frozen=True)

@@ -244,9 +244,7 @@ def replace_placeholder(draft: Any, at: Any, code: Any, current: Any, declared: 
         return LITERAL + draft.a[at]
     if code == catalog.B:
         return LITERAL + draft.b[at]
-    if code == catalog.CALL_HELPER:
-        return CALL + helpers - 1
-    if code == catalog.CALL_PREVIOUS:
+    if code == catalog.CALL_HELPER or code == catalog.CALL_PREVIOUS:
         return CALL + helpers - 1
     return value_of_guard(draft, at)
 

@@ -27,7 +27,6 @@ from etude_gym.envs.code.interpreter import CALL, LITERAL, PARAMETER, big_kernel
 from etude_gym.envs.code.refactoring import DUPLICATES, measure
 from etude_gym.kernels import stochastic_round
 
-MIN_MODULES = 2
 TRIES = 16
 """Packages drawn at most; the first is nearly always good."""
 ROOMY = 8

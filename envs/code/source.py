@@ -103,11 +103,6 @@ def render_expression(tokens: Sequence[int], names: Sequence[str]) -> str:
     return ast.unparse(tree)
 
 
-def render_function(name: str, tokens: Sequence[int], names: Sequence[str]) -> str:
-    """A function of n that returns an expression, as source; see ``render_expression``."""
-    return f"def {name}(n: int) -> int:\n    return {render_expression(tokens, names)}\n"
-
-
 class _Printer:
     """Turns tokens into syntax trees and makes sure that they are a derivation.
 
