@@ -7,7 +7,7 @@ import builtins
 import importlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,9 +102,10 @@ class MontyRunner:
 
     def _run_together(self, source: str, calls: Sequence[Call], seconds: float) -> list[Outcome] | Outcome:
         """The outcome of each call; or how the session ended, if it ended early."""
-        inputs = {_CALLS: [tuple(map(_copy, arguments)) for _, arguments in calls]}
+        functions = {function: at for at, function in enumerate(dict.fromkeys(name for name, _ in calls))}
+        inputs = {_CALLS: [(functions[name], tuple(map(_copy, given))) for name, given in calls]}
         limits = sandbox.Limits(seconds, self.memory_bytes, self.recursion)
-        fed = _feed_twice(f"{source}\n{_harness(calls)}", inputs, limits)
+        fed = _feed_twice(f"{source}\n{_harness(functions)}", inputs, limits)
         if fed.status == "ok":
             lines = fed.text.split("\n") if calls else []
             if len(lines) == len(calls):
@@ -135,18 +136,18 @@ _CALLS = f"{RESERVED}calls"
 _INTERNAL = "Internal error in monty"
 
 
-def _harness(calls: Sequence[Call]) -> str:
+def _harness(functions: Iterable[str]) -> str:
     """Code that makes the calls and ends with a line for each: "+" and the value, or "-" and the exception.
 
     What leaves the sandbox is text whatever the program does: a small value can stand for a tree of any size,
     which would be built in full here. The harness uses no name that a program could define.
     """
-    plan = ", ".join(f"({function}, {_CALLS}[{i}])" for i, (function, _) in enumerate(calls))
     return f"""\
+{RESERVED}functions = [{", ".join(functions)}]
 {RESERVED}lines = []
-for {RESERVED}function, {RESERVED}arguments in [{plan}]:
+for {RESERVED}function, {RESERVED}arguments in {_CALLS}:
     try:
-        {RESERVED}lines += [f"+{{{RESERVED}function(*{RESERVED}arguments)!r}}"]
+        {RESERVED}lines += [f"+{{{RESERVED}functions[{RESERVED}function](*{RESERVED}arguments)!r}}"]
     except BaseException as {RESERVED}error:
         {RESERVED}lines += [f"-{{{RESERVED}error!r:.300}}"]
 "\\n".join({RESERVED}lines)
