@@ -74,10 +74,13 @@ class PolicyFlops:
 
     Attributes:
         lines: FLOPs so far, by line.
+        loss: name of the loss that is being minimized: the backward pass of another one may cost something
+            else.
     """
 
     def __init__(self, policy: Any) -> None:
         self.lines = {"rollout": 0, "value": 0, "update": 0}
+        self.loss = "reinforcement"
         self._known: dict[Any, int] = {}
         self._pending: Any = None
         self._probe: tuple[FlopCounterMode, _Guard] | None = None
@@ -108,7 +111,7 @@ class PolicyFlops:
         shape = _shape(observations)
         result, flops = self.call(("evaluate", shape), lambda: self._evaluate(observations, *args, **kwargs))
         self.lines["update"] += flops
-        self._pending = ("backward", shape)
+        self._pending = ("backward", self.loss, shape)
         if self._pending not in self._known:
             self._probe = (FlopCounterMode(display=False), _Guard())
             for mode in self._probe:

@@ -16,17 +16,21 @@ import gymnasium
 import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from etude_gym.agent import Recipe
+from etude_gym.agents.demonstrations import demonstrate
 from etude_gym.agents.derivation_network import DerivationPolicy
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.networks import ClausePolicy
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.vec_env import BatchedVecEnv
 from etude_gym.domain import Actions, Domain, Masks, Observations
+from etude_gym.environment import take
 from etude_gym.errors import check_name
 from etude_gym.layout import ClauseLayout, DerivationLayout
+from etude_gym.tasks import TaskBatch, join_tasks
 
 POLICIES: dict[str, tuple[Any, Any]] = {
     "clauses": (ClauseLayout, ClausePolicy),
@@ -55,6 +59,9 @@ class MaskablePPOLearner:
         entropy_coefficient: weight of the entropy bonus.
         gamma: discount factor.
         gae_lambda: bias-variance trade-off of the advantage estimate.
+        imitation_epochs: passes over the worked solutions of the tasks whose episodes have ended, after each
+            update; 0 learns from rewards alone.
+        imitation_batch_size: steps of worked solutions in a minibatch.
     """
 
     def __init__(
@@ -73,11 +80,16 @@ class MaskablePPOLearner:
         entropy_coefficient: float = 0.01,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
+        imitation_epochs: int = 0,
+        imitation_batch_size: int = 512,
     ) -> None:
         self._horizon = horizon
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0
         self._random_state: Any = None
+        self._domain = domain
+        self._imitation = (imitation_epochs, imitation_batch_size)
+        self._finished = _FinishedTasks()
         policy_class, policy_arguments = policy_for(domain, policy, network)
         self.model = MaskablePPO(
             policy_class,
@@ -141,7 +153,10 @@ class MaskablePPOLearner:
                 self._attach(env)
             try:
                 while self._training_flops() < until:
-                    self.model.learn(self.model.n_steps * self.model.n_envs, reset_num_timesteps=False)
+                    self.model.learn(
+                        self.model.n_steps * self.model.n_envs, self._finished, reset_num_timesteps=False
+                    )
+                    self._imitate()
             finally:
                 self._policy_flops.end_measurement()
 
@@ -156,6 +171,26 @@ class MaskablePPOLearner:
             )
         model.env = BatchedVecEnv(env)
         model.n_envs = model.rollout_buffer.n_envs = env.num_envs
+
+    def _imitate(self) -> None:
+        """Make what the reference solver did on the tasks just attempted more probable."""
+        tasks = self._finished.take()
+        epochs, batch_size = self._imitation
+        if not epochs or not tasks:
+            return
+        assert self._policy_flops is not None
+        policy, shown = self.model.policy, demonstrate(self._domain, join_tasks(tasks))
+        policy.set_training_mode(True)
+        self._policy_flops.loss = "imitation"
+        for rows in _minibatches(len(shown), epochs, batch_size):
+            observations, _ = policy.obs_to_tensor(take(shown.observations, rows))
+            actions = torch.as_tensor(shown.actions[rows], device=policy.device)
+            _, log_probability, _ = policy.evaluate_actions(observations, actions, shown.masks[rows])
+            policy.optimizer.zero_grad()
+            (-log_probability.mean()).backward()
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), self.model.max_grad_norm)
+            policy.optimizer.step()
+        self._policy_flops.loss = "reinforcement"
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
         """The most probable legal action in each row."""
@@ -200,6 +235,31 @@ class MaskablePPOLearner:
         self._random_state = state["random_state"]
         self._policy_flops.lines.update(state["flops"])
         self._evaluation_flops = state["evaluation_flops"]
+
+
+class _FinishedTasks(BaseCallback):
+    """Collects the tasks whose episodes have ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tasks: list[TaskBatch] = []
+
+    def _on_step(self) -> bool:
+        self._tasks += [info["task"] for info in self.locals["infos"] if "task" in info]
+        return True
+
+    def take(self) -> list[TaskBatch]:
+        """Those collected since the last call."""
+        tasks, self._tasks = self._tasks, []
+        return tasks
+
+
+def _minibatches(count: int, epochs: int, batch_size: int) -> Iterator[np.ndarray[Any, Any]]:
+    """Rows of minibatches of one size: about ``epochs`` passes over ``count`` rows, each in a new order."""
+    batches = max(1, round(epochs * count / batch_size))
+    passes = -(-batches * batch_size // count)
+    order = np.concatenate([torch.randperm(count).numpy() for _ in range(passes)])
+    yield from order[: batches * batch_size].reshape(batches, batch_size)
 
 
 def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:

@@ -10,9 +10,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
+from etude_gym.tasks import TaskBatch
+
 
 class BatchedVecEnv(VecEnv):
     """Adapts an ``EtudeVectorEnv`` (or a wrapper of one) for Stable-Baselines3.
+
+    The info of a finished episode holds its "score", "solved" and "task", a ``TaskBatch`` of one.
 
     Args:
         env: a vector environment in SAME_STEP autoreset mode, the only one SB3 understands.
@@ -31,6 +35,7 @@ class BatchedVecEnv(VecEnv):
         self.render_mode = env.render_mode
         self._actions: np.ndarray[Any, Any] | None = None
         self._masks: Any = env.unwrapped.action_masks()  # type: ignore[attr-defined]
+        self._tasks: TaskBatch = env.unwrapped.tasks()  # type: ignore[attr-defined]
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Any:
@@ -42,6 +47,7 @@ class BatchedVecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         self._masks = infos["action_mask"]
+        self._tasks = _tasks_of(infos)
         return observations
 
     def step_async(self, actions: np.ndarray[Any, Any]) -> None:
@@ -58,7 +64,10 @@ class BatchedVecEnv(VecEnv):
                 "TimeLimit.truncated": False,
                 "score": float(final["score"][row]),
                 "solved": bool(final["solved"][row]),
+                "task": self._tasks[row : row + 1],
             }
+        if ends.any():
+            self._tasks = _tasks_of(infos)
         return observations, rewards.astype(np.float32), ends, separate
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Sequence[Any]:
@@ -88,3 +97,8 @@ class BatchedVecEnv(VecEnv):
 
     def close(self) -> None:
         self.env.close()
+
+
+def _tasks_of(infos: Any) -> TaskBatch:
+    """The tasks that infos of a reset tell of."""
+    return TaskBatch(infos["task_key"], infos["difficulty"], infos["family"])

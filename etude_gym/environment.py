@@ -519,6 +519,11 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         """Legal actions now: int8 array of shape (num_envs, actions)."""
         return self._masks.copy()
 
+    def tasks(self) -> TaskBatch:
+        """The present task of every environment."""
+        stream = self.stream
+        return TaskBatch(stream.keys.copy(), stream.difficulty.copy(), stream.family.copy())
+
     def render(self) -> tuple[Any, ...]:
         """The present state of every environment, according to ``render_mode``."""
         if self.render_mode is None:

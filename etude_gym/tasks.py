@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,3 +54,12 @@ class TaskBatch:
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> TaskBatch:
         return TaskBatch(self.keys[rows], self.difficulty[rows], self.family[rows])
+
+
+def join_tasks(batches: Sequence[TaskBatch]) -> TaskBatch:
+    """One batch of several, at least one."""
+    return TaskBatch(
+        np.concatenate([batch.keys for batch in batches]),
+        np.concatenate([batch.difficulty for batch in batches]),
+        np.concatenate([batch.family for batch in batches]),
+    )
