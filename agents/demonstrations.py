@@ -41,7 +41,9 @@ def demonstrate(domain: Domain, tasks: TaskBatch) -> Demonstrations:
     """
     recorder = _Recorder(OracleAgent(domain))
     rollout(domain, tasks, recorder)
-    return Demonstrations(_join(recorder.observations), np.concatenate(recorder.masks), np.concatenate(recorder.actions))
+    return Demonstrations(
+        _join(recorder.observations), np.concatenate(recorder.masks), np.concatenate(recorder.actions)
+    )
 
 
 class _Recorder:

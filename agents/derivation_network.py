@@ -2,7 +2,8 @@
 
 Whole numbers are looked up in tables, and everything that is known of the open hole is added up before the
 first layer: that costs next to no FLOPs. A place in the program is told about the sentence that its statement
-stands for, in the same way as the open hole: what is learned from repairing a program helps to write one.
+stands for, in the same way as the open hole: what is learned from repairing a program helps to write one. A
+place in a package is told about the definition that it belongs to, and the one that it calls.
 """
 
 from __future__ import annotations
@@ -73,6 +74,11 @@ class DerivationNetwork(nn.Module):
         self.hidden = nn.Linear(width, width)
         self.place_in = Tables([vocabulary, vocabulary], narrow)
         self.place_query = nn.Linear(width, narrow)
+        self.owner_in = Tables([*layout.definition_sizes], narrow)
+        self.callee_in = Tables([*layout.definition_sizes], narrow)
+        self.body_in = nn.Linear(narrow, narrow)
+        self.package_out = nn.Linear(narrow, width)
+        self.chosen_out = nn.Linear(narrow, width)
         others = layout.num_actions - layout.num_tokens
         self.out = nn.Linear(width, others)
         self.usual = nn.Embedding(*layout.usual.shape)
@@ -110,12 +116,16 @@ class DerivationNetwork(nn.Module):
         whole = observation.long()
         tokens = whole[:, layout.tokens : layout.tokens + layout.num_tokens]
         sentences, names = self._sentences(whole)
+        places, definitions, owner = self._places(whole, tokens, sentences)
         hole = self.hole_in(torch.cat([whole[:, self.symbol_places], self._before_hole(tokens)], dim=1))
         hole = hole + self.amounts_in(observation[:, self.amount_places] / self.amount_scales)
         hole = hole + self.sentence_out(self._attend(sentences, names, whole[:, layout.sentence], hole))
-        state = torch.relu(hole + self._examples(observation))
+        hole = hole + self.package_out(definitions.mean(dim=1))
+        at = whole[:, layout.chosen, None].clamp(min=0, max=layout.num_tokens)
+        chosen = _take(definitions, owner.gather(1, (at - 1).clamp(min=0))) * (at > 0)[:, :, None]
+        state = torch.relu(hole + self._examples(observation) + self.chosen_out(chosen[:, 0]))
         state = torch.relu(self.hidden(state)) + state
-        return self._places(tokens, sentences), state
+        return places, state
 
     def _sentences(self, whole: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors of the sentences (batch, sentences, width / 4) and their names, 0 where there is none."""
@@ -150,13 +160,46 @@ class DerivationNetwork(nn.Module):
         told: Tensor = self.example_out(mean)
         return told
 
-    def _places(self, tokens: Tensor, sentences: Tensor) -> Tensor:
-        """Vectors of the places: what stands there and before, and what its sentence says."""
+    def _places(self, whole: Tensor, tokens: Tensor, sentences: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors of the places, vectors of the definitions, and for each place the number of its definition.
+
+        A place knows what stands there and before, what its sentence says, whose body it is in and what it
+        calls; a definition knows what its places know.
+        """
+        layout = self.layout
+        block = whole[:, layout.definitions : layout.definitions + layout.definition_block]
+        block = block.reshape(len(whole), layout.num_definitions, -1)
+        positions, known = block[:, :, 0], block[:, :, 1:]
+        there = (positions > 0).float()[:, :, None]
+        owner = self._owners(positions)
+        owners = self.owner_in(known) * there
+        told = self._told(tokens, sentences) + self._called(tokens, self.callee_in(known) * there)
+        inside = torch.relu(told + _take(owners, owner)) * (tokens > 0)[:, :, None]
+        bodies = torch.zeros_like(owners).scatter_add(1, _repeat(owner, inside), inside)
+        definitions = torch.relu(owners + self.body_in(bodies)) * there
+        return inside + _take(definitions, owner), definitions, owner
+
+    def _told(self, tokens: Tensor, sentences: Tensor) -> Tensor:
+        """For each place what stands there and before it, and what the sentence of its statement says."""
         begins = (tokens >= 1) & (tokens <= self.layout.num_statements)
         number = (begins.cumsum(dim=1) - 1).clamp(min=0, max=self.layout.num_sentences - 1)
-        told = sentences.gather(1, number[:, :, None].expand(-1, -1, sentences.shape[2]))
         before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1]], dim=1)
-        return torch.relu(self.place_in(torch.stack([tokens, before], dim=2)) + told)
+        told: Tensor = self.place_in(torch.stack([tokens, before], dim=2)) + _take(sentences, number)
+        return told
+
+    def _called(self, tokens: Tensor, definitions: Tensor) -> Tensor:
+        """For each place the vector of the definition that is called there, zeros where none is."""
+        callee = tokens - self.layout.first_call
+        calls = (callee >= 0) & (callee < self.layout.num_definitions)
+        return _take(definitions, torch.where(calls, callee, 0)) * calls[:, :, None]
+
+    def _owners(self, positions: Tensor) -> Tensor:
+        """For each place the number of the last definition that begins there or before, 0 without any."""
+        numbers = torch.arange(self.layout.num_definitions, device=positions.device).expand_as(positions)
+        begins = positions.new_zeros(len(positions), self.layout.num_tokens + 1)
+        begins = begins.scatter_reduce(1, positions, numbers, "amax")
+        owners: Tensor = begins[:, 1:].cummax(dim=1).values
+        return owners
 
     def _logits(self, observation: Tensor, places: Tensor, state: Tensor) -> Tensor:
         usual = self.usual(observation[:, self.layout.hole].long())
@@ -164,6 +207,16 @@ class DerivationNetwork(nn.Module):
         others = self.out(state)
         productions = self.layout.num_productions
         return torch.cat([others[:, :productions] + usual, pointed, others[:, productions:]], dim=1)
+
+
+def _repeat(index: Tensor, like: Tensor) -> Tensor:
+    """An index for each vector as one for each of its numbers."""
+    return index[:, :, None].expand(-1, -1, like.shape[2])
+
+
+def _take(vectors: Tensor, index: Tensor) -> Tensor:
+    """Of vectors (batch, items, width) those with an index (batch, taken)."""
+    return vectors.gather(1, _repeat(index, vectors))
 
 
 class DerivationPolicy(MaskableActorCriticPolicy):

@@ -83,6 +83,11 @@ class MaskablePPOLearner:
         imitation_epochs: int = 0,
         imitation_batch_size: int = 512,
     ) -> None:
+        if imitation_epochs < 0 or imitation_batch_size < 1:
+            raise ValueError(
+                "imitation_epochs must not be negative and imitation_batch_size at least 1, got "
+                f"{imitation_epochs} and {imitation_batch_size}."
+            )
         self._horizon = horizon
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0

@@ -95,6 +95,12 @@ class DerivationLayout:
         examples: where the examples begin.
         num_examples: how many there are.
         example_size: numbers of each.
+        definitions: where the definitions of a package begin: for each its position (from 1, 0 if there is
+            none) and then what is known of it.
+        num_definitions: how many there are.
+        definition_sizes: for each number that is known of a definition how many values there are.
+        first_call: the number in the program that calls the first definition; those of the others follow.
+        chosen: index of the position of the definition that was chosen, 0 if none was.
         num_actions: how many actions there are.
     """
 
@@ -114,4 +120,14 @@ class DerivationLayout:
     examples: int
     num_examples: int
     example_size: int
+    definitions: int
+    num_definitions: int
+    definition_sizes: tuple[int, ...]
+    first_call: int
+    chosen: int
     num_actions: int
+
+    @property
+    def definition_block(self) -> int:
+        """How many numbers there are about all definitions."""
+        return self.num_definitions * (1 + len(self.definition_sizes))

@@ -4,7 +4,8 @@
     python scripts/benchmark.py --only environments
 
 Timings are noisy: every figure is the median of several rounds in which the two sides take turns, and
-what counts is the ratio.
+what counts is the ratio. Limits on rates alone are meant for a machine on which CartPole-v1 makes 150k
+steps/s.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ PLAN = Subject("plan", "EtudePlan-v0", 3e6)
 LOGIC = Subject("logic", "EtudeLogic-v0", 1e6)
 SUBJECTS = (PLAN, LOGIC)
 CODE_ID = "EtudeCode-v0"
+CARTPOLE_ID = "CartPole-v1"
+CARTPOLE_RATE = 150_000
+"""Steps per second of CartPole-v1 on the machine for which limits on rates alone were set."""
 
 REASONING_GYM: dict[str, tuple[str, dict[str, int]]] = {
     "knights_knaves": (
@@ -185,7 +189,7 @@ def environments() -> list[Row]:
 def environment_rows(subject: Subject) -> list[Row]:
     """The speed of one domain."""
     name, env_id = subject.name, subject.env_id
-    ours, cartpole = take_turns(single_rate(env_id, practice=PRACTICE), single_rate("CartPole-v1"))
+    ours, cartpole = take_turns(single_rate(env_id, practice=PRACTICE), single_rate(CARTPOLE_ID))
     adaptive = take_turns(single_rate(env_id))[0]
     vector, cartpole_vector = take_turns(vector_rate(env_id, 1024), cartpole_vector_rate(1024))
     hard = take_turns(generation_rate(env_id))[0]
@@ -223,22 +227,24 @@ def reasoning_gym_rows() -> list[Row]:
 
 def code() -> list[Row]:
     """The domain of programs: making tasks, judging programs, playing."""
-    hard, anywhere, built, handed_in, vector = take_turns(
+    hard, anywhere, built, handed_in, vector, cartpole = take_turns(
         generation_rate(CODE_ID, 600),
         generation_rate(CODE_ID, 600, uniform=True),
         grading_rate(),
         submission_rate(),
         vector_rate(CODE_ID, 64),
+        single_rate(CARTPOLE_ID),
     )
+    scale = cartpole / CARTPOLE_RATE
     rates = (
         ("tasks generated, hardest corner", "tasks/s", hard, 300),
         ("tasks generated, uniform difficulty", "tasks/s", anywhere, 300),
         ("programs built by actions, graded on all tests", "programs/s", built, 5_000),
-        ("text replies, read and graded on 20 hidden tests", "replies/s", handed_in, 1_000),
+        ("text replies to a prompt, read and graded on 20 hidden tests", "replies/s", handed_in, 1_000),
         ("vector of 64, random play", "steps/s", vector, 50_000),
     )
     return [
-        Row(f"code: {what}", unit, rate, None, f">= {least:,}", rate >= least)
+        Row(f"code: {what}", unit, rate, cartpole, f">= {least:,} x CartPole / 150k", rate >= least * scale)
         for what, unit, rate, least in rates
     ]
 
@@ -284,11 +290,16 @@ def grading_rate(count: int = 500) -> Rate:
 
 
 def submission_rate(count: int = 200) -> Rate:
-    """Text replies per second that are read, linked, run in the sandbox and graded."""
+    """Text replies per second that are read, linked, run in the sandbox and graded.
+
+    The prompts were written before, as they always are; the tasks are kept from then on.
+    """
     from etude_gym.envs.code.source import render_program
 
     domain = etude_gym.make_domain(CODE_ID)
     start, _ = written_programs(count)
+    for row in range(count):
+        domain.prompt(start, row)
     replies = [
         f"```python\n{render_program(tokens[:length].tolist(), int(category))}\n```"
         for tokens, length, category in zip(
@@ -462,13 +473,15 @@ def main(only: Literal["environments", "code", "training", "compilation"] | None
     Args:
         only: one group of figures.
     """
+    if hasattr(os, "sched_setaffinity"):  # the sandbox's own process takes turns on the same core
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     table = Table(title="etude-gym benchmark: median of rounds in turns, one core")
     for column in ("what", "unit", "ours", "theirs", "ratio", "target", ""):
         table.add_column(column, justify="left" if column in ("what", "unit", "target") else "right")
     for name, group in GROUPS.items():
         for row in group() if only in (None, name) else ():
             theirs = "" if row.theirs is None else f"{row.theirs:,.4g}"
-            ratio = "" if row.theirs is None else f"{row.ours / row.theirs:.2f}"
+            ratio = "" if row.theirs is None else f"{row.ours / row.theirs:.3g}"
             mark = "yes" if row.reached else "NO"
             table.add_row(row.what, row.unit, f"{row.ours:,.4g}", theirs, ratio, row.target, mark)
     Console().print(table)

@@ -83,13 +83,34 @@ def test_places_are_told_about_the_sentence_of_their_statement(observation, netw
     whole = observation.long()
     tokens = whole[:, LAYOUT.tokens : LAYOUT.tokens + LAYOUT.num_tokens]
     sentences, _ = network._sentences(whole)
-    before = network._places(tokens, sentences)
+    before, _, _ = network._places(whole, tokens, sentences)
     changed = sentences.clone()
     changed[:, 0] += 1.0
-    differs = (network._places(tokens, changed) != before).any(dim=2)
+    differs = (network._places(whole, tokens, changed)[0] != before).any(dim=2)
     number = ((tokens >= 1) & (tokens <= LAYOUT.num_statements)).cumsum(dim=1)
     assert not differs[number > 1].any()
-    assert differs[number == 1].float().mean() > 0.9
+    assert differs[(number == 1) & (tokens > 0)].float().mean() > 0.9
+
+
+def test_places_are_told_about_their_own_definition_and_the_one_they_call(network):
+    observations, _ = make_vector(16, family="refactor").reset(seed=3)
+    whole = torch.as_tensor(observations).long()
+    tokens = whole[:, LAYOUT.tokens : LAYOUT.tokens + LAYOUT.num_tokens]
+    sentences, _ = network._sentences(whole)
+    before, _, owner = network._places(whole, tokens, sentences)
+    size = 1 + len(LAYOUT.definition_sizes)
+    for row, slot in ((0, 1), (5, 2)):
+        at = LAYOUT.definitions + size * slot
+        changed = whole.clone()
+        changed[row, at + 1] = 1 + (changed[row, at + 1] + 3) % 8  # its module
+        differs = (network._places(changed, tokens, sentences)[0] != before).any(dim=2)
+        mine, calling = owner[row] == slot, tokens[row] == LAYOUT.first_call + slot
+        callers = torch.isin(owner[row], owner[row][calling])  # a caller's body is summed up for all of it
+        assert whole[row, at] > 0
+        assert differs[row][mine & (tokens[row] > 0)].all()
+        assert not differs[row][~mine & ~callers].any()
+        assert not differs[torch.arange(16) != row].any()
+        assert owner[row][whole[row, at] - 1] == slot
 
 
 def test_the_ledger_equals_a_counter_that_is_always_on():

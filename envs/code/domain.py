@@ -24,7 +24,7 @@ from etude_gym.envs.code import (
     packages,
     refactoring,
 )
-from etude_gym.envs.code.actions import NUM_ACTIONS
+from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
 from etude_gym.envs.code.exercises import exercise_of, first_path, machines
 from etude_gym.envs.code.runner import Runner, make_runner
 from etude_gym.kernels import prepare_kernels
@@ -104,6 +104,11 @@ def _layout() -> DerivationLayout:
         examples=kernel.EXAMPLES_AT,
         num_examples=kernel.NUM_PUBLIC,
         example_size=kernel.EXAMPLE_SIZE,
+        definitions=kernel.DEFINITIONS_AT,
+        num_definitions=grammar.MAX_DEFINITIONS,
+        definition_sizes=(MAX_MODULES + 1, 2, 2, 8, 24),
+        first_call=interpreter.CALL + 1,
+        chosen=index("position of the chosen definition"),
         num_actions=NUM_ACTIONS,
     )
 
