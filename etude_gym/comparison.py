@@ -12,6 +12,7 @@ from etude_gym.confidence import Calibration
 from etude_gym.curves import LearningCurve, from_records
 from etude_gym.errors import check_name
 from etude_gym.experiment import REFERENCE_ARM
+from etude_gym.gains import Gain, gains
 from etude_gym.practice import RunConfig
 from etude_gym.practice_efficiency import (
     ItemInterval,
@@ -60,6 +61,7 @@ class ArmResult:
         bands: Practice Efficiency by band.
         families: Practice Efficiency by family.
         milestones: compute to parts of the reference's gain.
+        gains: rise of every cell's score from the untrained learner to the end.
         final: mean chance-corrected anchor score at the horizon.
         repeated_flops: compute done again after interruptions, over all seeds; outside the curves.
         calibration: of the confidence stated at the last checkpoint, all seeds pooled; None if there was
@@ -73,6 +75,7 @@ class ArmResult:
     bands: Mapping[Any, PracticeEfficiency]
     families: Mapping[Any, PracticeEfficiency]
     milestones: tuple[Milestone, ...]
+    gains: tuple[Gain, ...]
     final: float
     repeated_flops: float
     calibration: Calibration | None
@@ -259,6 +262,7 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
         bands=breakdown(curves, base, horizon, by="band"),
         families=breakdown(curves, base, horizon, by="family"),
         milestones=milestones(curves, base, horizon),
+        gains=gains(curves),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
         repeated_flops=sum(run.repeated_flops for run in runs),
         calibration=_pooled([run.calibration for run in runs]),

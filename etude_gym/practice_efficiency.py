@@ -111,7 +111,7 @@ def practice_efficiency(
     ours = _areas(agent, horizon, scale, mask)
     theirs = _areas(reference, horizon, scale, mask)
     area_agent, area_reference = float(ours.mean()), float(theirs.mean())
-    half = _half_width(ours - theirs, confidence) if len(agent) > 1 else None
+    half = half_width(ours - theirs, confidence) if len(agent) > 1 else None
     difference = area_agent - area_reference
     defined = area_reference >= MINIMUM_REFERENCE_AREA
     value = area_agent / area_reference if defined else None
@@ -418,6 +418,12 @@ class PracticeEfficiencyTracker:
         return float(area(curve.compute, curve.mean, here)) / theirs
 
 
+def half_width(values: Areas, confidence: float) -> float:
+    """Half the width of Student's t interval for the mean of at least 2 values, one for each seed."""
+    count = len(values)
+    return float(stdtrit(count - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(count))
+
+
 def _check_pairs(agent: Sequence[LearningCurve], reference: Sequence[LearningCurve]) -> None:
     """Raise unless the curves can be paired by position and were scored alike."""
     if len(agent) != len(reference) or not agent:
@@ -459,15 +465,9 @@ def _missing(ours: Areas, theirs: Areas) -> str | None:
     return None
 
 
-def _half_width(values: Areas, confidence: float) -> float:
-    """Half the width of Student's t interval for the mean of at least 2 values."""
-    count = len(values)
-    return float(stdtrit(count - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(count))
-
-
 def _log_interval(value: float, ours: Areas, theirs: Areas, confidence: float) -> tuple[float, float]:
     """Student's t interval on the paired log ratios of areas, centered on the ratio of means."""
-    factor = float(np.exp(_half_width(np.log(ours / theirs), confidence)))
+    factor = float(np.exp(half_width(np.log(ours / theirs), confidence)))
     return value / factor, value * factor
 
 

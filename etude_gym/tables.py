@@ -9,6 +9,7 @@ from rich.text import Text
 
 from etude_gym.comparison import ArmResult, Comparison
 from etude_gym.conformance import CheckResult
+from etude_gym.gains import Gain
 from etude_gym.practice_efficiency import Milestone, PracticeEfficiency
 
 UNKNOWN = "–"
@@ -112,6 +113,22 @@ def family_table(comparison: Comparison) -> Table:
     return table
 
 
+def gain_table(comparison: Comparison) -> Table:
+    """Gain of every cell over the untrained learner, with its interval over seeds."""
+    bands = list(comparison.arms[0].bands)
+    table = _table("family", *(f"band {band}" for band in bands))
+    for result in comparison.arms:
+        for family in result.families:
+            own = [gain for gain in result.gains if gain.cell[0] == family]
+            table.add_row(result.arm, str(family), *map(_gain, own))
+    return table
+
+
+def _gain(gain: Gain) -> str:
+    width = "" if gain.half_width is None else f" ± {gain.half_width:.2f}"
+    return f"{gain.gain:+.2f}{width}"
+
+
 def milestone_table(comparison: Comparison) -> Table:
     """Compute to 25, 50 and 75% of the reference's final gain."""
     table = _table(*(f"{milestone.fraction:.0%}" for milestone in comparison.arms[0].milestones))
@@ -180,6 +197,8 @@ def all_tables(comparison: Comparison) -> Group:
         _title("By band of difficulty, 0 the easiest: PE / final score (the oracle's is 1)"),
         band_table(comparison),
         *((_title("By family of tasks: PE"), family_table(comparison)) if several_families else ()),
+        _title("Gain over the untrained policy by family and band, ± its 95% t interval over seeds"),
+        gain_table(comparison),
         _title("Milestones: median compute, in units of H, to a share of the reference's gain"),
         milestone_table(comparison),
         _notes(milestone_notes(comparison)),

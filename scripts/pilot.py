@@ -91,7 +91,8 @@ def main(pilot: Pilot) -> None:
         recipe = shipped["recipes"][pilot.env][pilot.agent]
         recipe["horizon"] = horizon
         recipe["source"] = (
-            f"python scripts/pilot.py {pilot.env} --budget {pilot.budget:.3g}; {REFERENCE_ARM}, seeds "
+            f"python scripts/pilot.py {pilot.env} --budget {pilot.budget:.3g} --items {pilot.items}; "
+            f"{REFERENCE_ARM}, seeds "
             f"{', '.join(map(str, pilot.seeds))}; compute at {SHARE:.0%} of the gain at the budget; "
             f"{versions()}"
         )

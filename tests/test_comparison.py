@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import math
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -123,6 +124,20 @@ def test_efficiency_by_band_by_family_and_over_log_compute(doubled):
         {"fold": 2.0, "tear": 2.0}
     )
     assert adaptive.log_efficiency.value == pytest.approx(2.0)
+
+
+def test_gains_of_every_cell_over_the_untrained_learner_with_their_interval(doubled):
+    static = compare([doubled]).arms[0]
+    assert [gain.cell for gain in static.gains] == [(f, b) for f in ("fold", "tear") for b in (0, 1)]
+    for gain in static.gains:  # from 0 to 0.256 on one seed and 0.384 on the other
+        assert (gain.first, gain.final, gain.gain) == pytest.approx((0.0, 0.32, 0.32))
+        assert gain.half_width == pytest.approx(12.7062 * 0.064, rel=1e-4)
+    assert re.search(r"static +fold +\+0\.32 ± 0\.81", printed(compare([doubled])))
+
+
+def test_no_interval_of_gains_with_one_seed(tmp_path):
+    folder = write_experiment(tmp_path, {"static": linear(0.256)}, seeds=1)
+    assert {gain.half_width for gain in compare([folder]).arms[0].gains} == {None}
 
 
 def test_no_efficiency_over_log_compute_without_a_checkpoint_inside(tmp_path):
@@ -279,7 +294,7 @@ def test_results_are_finite_json(tmp_path, seeds, score):
     assert results["seeds"] == list(range(seeds))
     assert results["runs"]["easy"] == [str(tmp_path / f"easy/seed_{seed}") for seed in range(seeds)]
     assert [set(arm) for arm in results["arms"]] == 2 * [
-        {"arm", "efficiency", "log_efficiency", "items", "bands", "families", "milestones", "final",
+        {"arm", "efficiency", "log_efficiency", "items", "bands", "families", "milestones", "gains", "final",
          "repeated_flops"}
     ]  # fmt: skip
     assert (results["arms"][0]["efficiency"]["value"] is None) == (score < 0.05)
