@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import math
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
