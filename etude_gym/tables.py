@@ -125,7 +125,7 @@ def gain_table(comparison: Comparison) -> Table:
 
 
 def _gain(gain: Gain) -> str:
-    width = "" if gain.half_width is None else f" ± {gain.half_width:.2f}"
+    width = "" if gain.half_width is None else f" ±{gain.half_width:.2f}"
     return f"{gain.gain:+.2f}{width}"
 
 

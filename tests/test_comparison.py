@@ -132,7 +132,7 @@ def test_gains_of_every_cell_over_the_untrained_learner_with_their_interval(doub
     for gain in static.gains:  # from 0 to 0.256 on one seed and 0.384 on the other
         assert (gain.first, gain.final, gain.gain) == pytest.approx((0.0, 0.32, 0.32))
         assert gain.half_width == pytest.approx(12.7062 * 0.064, rel=1e-4)
-    assert re.search(r"static +fold +\+0\.32 ± 0\.81", printed(compare([doubled])))
+    assert re.search(r"static +fold +\+0\.32 ±0\.81", printed(compare([doubled])))
 
 
 def test_no_interval_of_gains_with_one_seed(tmp_path):
