@@ -205,15 +205,14 @@ class CodeDomain(Domain):
         return files if isinstance(files, Reply) else Reply("ok", submission=files)
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
-        from etude_gym.envs.code.grader import grade, stratified_pass_rate
+        from etude_gym.envs.code.grader import grade
 
-        exercise = exercise_of(worlds[row])
-        result = grade(exercise, submission, self.runner)
+        world = worlds[row]
+        result = grade(exercise_of(world), submission, self.runner)
         if result.status == "infrastructure error":
             return Verdict(result.status, result.message, graded=False)
-        world = worlds[row]
         world["score"], world["solved"], world["over"] = result.score, result.solved, 1
-        world["pass_rate"] = stratified_pass_rate([test.stratum for test in exercise.hidden], result.passed)
+        world["pass_rate"] = result.pass_rate
         return Verdict(result.status, result.message)
 
 

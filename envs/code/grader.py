@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etude_gym.envs.code import architecture
@@ -27,6 +27,7 @@ class Grade:
             "malformed", "timeout", "memory" or "infrastructure error", which callers leave out of scores.
         score: from 0 to 1.
         solved: whether all hidden tests passed.
+        pass_rate: of the hidden tests, strata weighing the same.
         passed: for each hidden test whether it passed.
         public_passed: for each public test whether it passed.
         message: what was wrong, for a person; tells nothing of hidden tests.
@@ -36,6 +37,7 @@ class Grade:
     status: str
     score: float = 0.0
     solved: bool = False
+    pass_rate: float = 0.0
     passed: tuple[bool, ...] = ()
     public_passed: tuple[bool, ...] = ()
     message: str = ""
@@ -109,11 +111,12 @@ def _judge(exercise: Exercise, outcomes: Sequence[Outcome]) -> Grade:
     hidden, public = shown[: len(exercise.hidden)], shown[len(exercise.hidden) :]
     passed = tuple(status == "ok" for status in hidden)
     status = min(shown if exercise.family == "refactor" else hidden, key=STATUSES.index, default="ok")
-    score = graded(stratified_pass_rate([test.stratum for test in exercise.hidden], passed), exercise.floor)
+    pass_rate = stratified_pass_rate([test.stratum for test in exercise.hidden], passed)
     return Grade(
         status,
-        0.0 if status == "infrastructure error" else score,
+        0.0 if status == "infrastructure error" else graded(pass_rate, exercise.floor),
         all(passed),
+        pass_rate,
         passed,
         tuple(status == "ok" for status in public),
         _message(exercise, shown, outcomes),
@@ -127,9 +130,7 @@ def _restructured(exercise: Exercise, package: Files, result: Grade) -> Grade:
     gained = 0.0
     if result.status == "ok":
         gained = architecture.improvement(exercise.start, architecture.measure(package), exercise.clean)
-    return Grade(
-        result.status, gained, result.solved, result.passed, result.public_passed, result.message, gained
-    )
+    return replace(result, score=gained, improvement=gained)
 
 
 def _status(test: Test, outcome: Outcome) -> str:
@@ -164,6 +165,8 @@ def same_value(expected: Any, got: Any) -> bool:
         expected: what it should be.
         got: what it is, of any type, depth and size; never asked for its own idea of equality.
     """
+    if type(expected) is int:
+        return type(got) is int and expected == got
     pairs = [(expected, got)]
     compared = 0
     while pairs:
@@ -188,11 +191,11 @@ def stratified_pass_rate(strata: Sequence[int], passed: Sequence[bool]) -> float
         strata: for each test its index into ``STRATA``.
         passed: for each test whether it passed.
     """
-    rates = []
-    for stratum in range(len(STRATA)):
-        inside = [right for at, right in zip(strata, passed, strict=True) if at == stratum]
-        if inside:
-            rates.append(sum(inside) / len(inside))
+    tests, right = [0] * len(STRATA), [0] * len(STRATA)
+    for stratum, ok in zip(strata, passed, strict=True):
+        tests[stratum] += 1
+        right[stratum] += ok
+    rates = [ok / count for ok, count in zip(right, tests, strict=True) if count]
     return sum(rates) / len(rates) if rates else 0.0
 
 

@@ -80,6 +80,7 @@ FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     kind: tuple(field for field in kind._fields if field not in _NOT_VISITED) for kind in _SUPPORTED
 }
 """The constructs that are supported, and the fields of each that can hold further ones."""
+FIELDS[ast.Constant] = ()
 
 _KEYWORDS = {
     "AsyncFor": "async",

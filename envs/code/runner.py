@@ -7,9 +7,9 @@ import builtins
 import importlib
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from etude_gym.envs.code import sandbox
 from etude_gym.envs.code.exercise import Value
@@ -23,8 +23,7 @@ MAX_RESULT_CHARACTERS = 200_000
 _MAX_LITERAL_CHARACTERS = 20_000  # of a value other than an integer, a string or a list of integers
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a call ended.
 
     Attributes:
@@ -102,10 +101,14 @@ class MontyRunner:
 
     def _run_together(self, source: str, calls: Sequence[Call], seconds: float) -> list[Outcome] | Outcome:
         """The outcome of each call; or how the session ended, if it ended early."""
-        functions = {function: at for at, function in enumerate(dict.fromkeys(name for name, _ in calls))}
-        inputs = {_CALLS: [(functions[name], tuple(map(_copy, given))) for name, given in calls]}
+        functions = list(dict.fromkeys(function for function, _ in calls))
+        given: list[Any] = [tuple(map(_copy, arguments)) for _, arguments in calls]
+        if len(functions) > 1:
+            given = [
+                (functions.index(call[0]), arguments) for call, arguments in zip(calls, given, strict=True)
+            ]
         limits = sandbox.Limits(seconds, self.memory_bytes, self.recursion)
-        fed = _feed_twice(f"{source}\n{_harness(functions)}", inputs, limits)
+        fed = _feed_twice(f"{source}\n{_harness(functions)}", {_GIVEN: given}, limits)
         if fed.status == "ok":
             lines = fed.text.split("\n") if calls else []
             if len(lines) == len(calls):
@@ -132,22 +135,24 @@ def make_runner(runner: str | Runner) -> Runner:
 
 # --- Feeding -----------------------------------------------------------------------------------------
 
-_CALLS = f"{RESERVED}calls"
+_GIVEN = f"{RESERVED}given"
 _INTERNAL = "Internal error in monty"
 
 
-def _harness(functions: Iterable[str]) -> str:
+def _harness(functions: Sequence[str]) -> str:
     """Code that makes the calls and ends with a line for each: "+" and the value, or "-" and the exception.
 
     What leaves the sandbox is text whatever the program does: a small value can stand for a tree of any size,
     which would be built in full here. The harness uses no name that a program could define.
     """
+    function, each = "".join(functions), f"{RESERVED}arguments"
+    if len(functions) > 1:
+        function, each = f"[{', '.join(functions)}][{RESERVED}i]", f"{RESERVED}i, {each}"
     return f"""\
-{RESERVED}functions = [{", ".join(functions)}]
 {RESERVED}lines = []
-for {RESERVED}function, {RESERVED}arguments in {_CALLS}:
+for {each} in {_GIVEN}:
     try:
-        {RESERVED}lines += [f"+{{{RESERVED}functions[{RESERVED}function](*{RESERVED}arguments)!r}}"]
+        {RESERVED}lines += [f"+{{{function}(*{RESERVED}arguments)!r}}"]
     except BaseException as {RESERVED}error:
         {RESERVED}lines += [f"-{{{RESERVED}error!r:.300}}"]
 "\\n".join({RESERVED}lines)
