@@ -14,6 +14,7 @@ from etude_gym.errors import MissingExtra, check_name
 
 AGENTS = {
     "sb3": "etude_gym.agents.sb3:MaskablePPOLearner",
+    "rllib": "etude_gym.agents.rllib.learner:RLlibPPOLearner",
     "random": "etude_gym.agents.scripted:RandomAgent",
     "greedy": "etude_gym.agents.scripted:GreedyAgent",
     "oracle": "etude_gym.agents.scripted:OracleAgent",
@@ -47,6 +48,19 @@ class Learner(Agent, Protocol):
 
     Made as ``YourLearner(domain, seed=..., horizon=..., **options)``: the domain gives the spaces, the
     horizon is the compute that practice will last, in FLOPs, for those who anneal a learning rate.
+
+    A learner may have more, if it needs it:
+
+    - ``take_expenses()``, for one that steps environments of its own: amounts spent since the last call, by
+      line of the ledger and unit (``{"rollout": {"env_steps": 4096, "cpu_seconds": 2.5}}``), apart from those
+      FLOPs that ``flops`` holds. Such a learner uses the task sampler of the environment it is given, and
+      tells the listener of the environment's task stream about finished episodes.
+    - ``close()``, for one that starts processes: called when its run ends or is left.
+    - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
+      ``etude_gym.resources.Resources`` by name, and has ``check(resources)``, which raises ValueError if they
+      are not there.
+    - ``trains_proposer = True``, for one that carries out the arm "self_play": see
+      ``etude_gym.samplers.SelfPlaySampler``.
 
     Attributes:
         flops: training compute so far by line of the ledger ("rollout", "update", "value"); "evaluation"

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from etude_gym.errors import MissingExtra, check_name
+from etude_gym.resources import ONE_PROCESS, Resources
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"arms": ("static", "uniform", "easy", "schedule", "adaptive"), "seeds": 3, "items": 50},
@@ -110,19 +111,23 @@ class Practice:
         workers: runs side by side.
         out: folder of the experiment.
         resume: folder of an experiment to go on with; everything else is read from there.
+        resources: for `--agent rllib`.
     """
 
     env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
     preset: Literal["quick", "full"] = "full"
-    agent: Annotated[str, _shown("NAME", "default: sb3, that is MaskablePPO")] = "sb3"
+    agent: Annotated[str, _shown("NAME", "default: sb3, that is MaskablePPO; rllib for clusters")] = "sb3"
     arms: Annotated[tuple[str, ...], _shown("NAME ...", _of_preset("arms"))] = ()
     seeds: Annotated[int | None, _shown("N", _of_preset("seeds"))] = None
     first_seed: Annotated[int, _shown("N")] = 0
     horizon: Annotated[float | None, _shown("FLOPS", "default: shipped with the recipe")] = None
     items: Annotated[int | None, _shown("N", _of_preset("items"))] = None
-    workers: Annotated[int | None, _shown("N", "default: one for each core")] = None
+    workers: Annotated[
+        int | None, _shown("N", "default: one for each core; with env runners or learners 1")
+    ] = None
     out: Annotated[Path | None, _shown("FOLDER", "default: runs/ID-TIME")] = None
     resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
+    resources: Annotated[Resources, tyro.conf.arg(name="")] = ONE_PROCESS
 
     def run(self) -> None:
         """Run the experiment to its end and show what came out."""
@@ -155,13 +160,15 @@ class Practice:
             first_seed=self.first_seed,
             horizon=self.horizon,
             items=self.items if self.items is not None else preset["items"],
+            resources=self.resources,
         )
         folder = self.out or Path("runs") / f"{self.env.rpartition(':')[2]}-{timestamp()}"
         with console.status("Preparing: compiling kernels if needed, measuring the random agent ..."):
             return Experiment.create(folder, config)
 
     def _check_nothing_else_is_given(self) -> None:
-        given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+        given = [f.name for f in fields(self) if f.name != "resources" and getattr(self, f.name) != f.default]
+        given += [f.name for f in fields(Resources) if getattr(self.resources, f.name) != f.default]
         others = [name.replace("_", "-") for name in given if name not in ("resume", "workers")]
         if others:
             raise ValueError(f"--resume reads everything from the folder: leave out {', '.join(others)}.")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from etude_gym.evaluation import chance_levels
 from etude_gym.practice import RunConfig, compute_share, practice_run
 from etude_gym.randomness import fresh_seed, mix
 from etude_gym.registration import find_spec, make_domain
+from etude_gym.resources import ONE_PROCESS, Resources
 from etude_gym.run import CONFIG, IncompleteRun, Run, read_json, versions, write_json
-from etude_gym.samplers import SAMPLERS
+from etude_gym.samplers import ARMS
 
 REFERENCE_ARM = "static"
 """The arm that Practice Efficiency is relative to."""
@@ -42,6 +43,8 @@ class ExperimentConfig:
         first_seed: the first of them.
         horizon: training compute in FLOPs; None for the recipe's.
         items: anchor tasks per cell and checkpoint.
+        options: arguments of the agent, besides those of its recipe.
+        resources: processes and machines that the agent works on, if it can use them.
     """
 
     env_id: str = "EtudePlan-v0"
@@ -52,10 +55,11 @@ class ExperimentConfig:
     horizon: float | None = None
     items: int = 100
     options: Mapping[str, Any] = field(default_factory=dict)
+    resources: Resources = ONE_PROCESS
 
     def __post_init__(self) -> None:
         for arm in self.arms:
-            check_name("task sampler", arm, SAMPLERS)
+            check_name("task sampler", arm, ARMS)
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
         if self.first_seed < 0:
@@ -83,7 +87,8 @@ class Experiment:
 
         Raises:
             FileExistsError: if the folder already holds one.
-            ValueError: if the agent does not learn or no horizon is known.
+            ValueError: if the agent does not learn or cannot carry out an arm, no horizon is known or the
+                resources are not there.
         """
         experiment = cls(folder)
         if (experiment.folder / CONFIG).exists():
@@ -91,14 +96,17 @@ class Experiment:
                 f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
             )
         find_spec(config.env_id)
-        if not hasattr(load_agent_class(config.agent), "learn"):
+        agent_class = load_agent_class(config.agent)
+        if not hasattr(agent_class, "learn"):
             raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
+        _check_arms(config.agent, agent_class, config.arms)
         recipe = load_recipe(config.agent, config.env_id)
         horizon = config.horizon or recipe.horizon
         if horizon is None:
             raise ValueError(
                 f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
             )
+        resources = _resources_option(config.agent, agent_class, config.resources)
         chance = tuple(chance_levels(make_domain(config.env_id)).round(6).tolist())
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed()
@@ -117,7 +125,7 @@ class Experiment:
                     num_envs=recipe.num_envs,
                     items=config.items,
                     chance=chance,
-                    options={**recipe.options, **config.options},
+                    options={**recipe.options, **config.options, **resources},
                     sampler_options=recipe.samplers.get(arm, {}),
                     versions=versions(),
                 ).write(experiment.folder / name)
@@ -157,7 +165,7 @@ class Experiment:
         """Carry out all runs that are not finished; on Ctrl-C, let every run save itself first.
 
         Args:
-            workers: runs side by side; one for each core by default.
+            workers: runs side by side; by default one for each core, or one where a run itself takes several.
             on_progress: called about twice a second.
 
         Returns:
@@ -169,7 +177,7 @@ class Experiment:
         stop = self.folder / STOP
         stop.unlink(missing_ok=True)
         waiting = [folder for folder in self.run_folders() if not Run(folder).finished]
-        workers = min(workers or os.cpu_count() or 1, max(1, len(waiting)))
+        workers = min(workers or self._default_workers(), max(1, len(waiting)))
         failures: list[str] = []
         with (
             _one_thread_each(),
@@ -194,6 +202,42 @@ class Experiment:
         if failures:
             raise RuntimeError("Some runs failed; --resume tries them again.\n" + "\n".join(failures))
         return all(Run(folder).finished for folder in self.run_folders())
+
+    def _default_workers(self) -> int:
+        options = [RunConfig.read(folder).options for folder in self.run_folders()]
+        shared = any(Resources(**given.get("resources", {})).remote for given in options)
+        return 1 if shared else os.cpu_count() or 1
+
+
+def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
+    """Refuse arms whose tasks a learner has to set, for agents that do not.
+
+    Raises:
+        ValueError: naming the arms.
+    """
+    left = [arm for arm in arms if not ARMS[arm].draws]
+    if left and not getattr(agent_class, "trains_proposer", False):
+        raise ValueError(
+            f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: the tasks are set by a "
+            "proposer that the learner trains beside itself, which --agent rllib does."
+        )
+
+
+def _resources_option(agent: str, agent_class: Any, resources: Resources) -> dict[str, Any]:
+    """The resources as an argument of the agent.
+
+    Raises:
+        ValueError: if the agent cannot use them, or they are not there.
+    """
+    if resources == ONE_PROCESS:
+        return {}
+    if not getattr(agent_class, "takes_resources", False):
+        raise ValueError(
+            f"The agent {agent!r} works in one process: env runners, learners, GPUs and the address of a "
+            "cluster are for --agent rllib."
+        )
+    agent_class.check(resources)
+    return {"resources": asdict(resources)}
 
 
 @dataclass(frozen=True)

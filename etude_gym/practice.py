@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from etude_gym.run import (
     read_json,
     write_json,
 )
-from etude_gym.samplers import REASONS, SAMPLERS
+from etude_gym.samplers import ARMS, REASONS
 from etude_gym.tensorboard_log import TensorBoardLog
 
 ACCOUNTING = "etude_gym.wrappers.compute_accounting:VectorComputeAccounting"
@@ -153,14 +154,15 @@ class PracticeRun:
     def __init__(self, run: Run, config: RunConfig, salt: int) -> None:
         self.run, self.config, self.salt = run, config, salt
         self.domain: Domain = make_domain(config.env_id)
-        self.sampler = SAMPLERS[config.arm](self.domain.space, **config.sampler_options)
+        self.sampler = ARMS[config.arm](self.domain.space, **config.sampler_options)
         self.meter = ComputeMeter()
         self.env = EtudeVectorEnv(
             self.domain, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP, practice=self.sampler
         )
         self.log = PracticeLog(self.domain.space.names)
         self.env.stream.listener = self.log.add
-        self.env.reset(seed=config.seed * config.num_envs)
+        if self.sampler.draws:
+            self.env.reset(seed=config.seed * config.num_envs)
         self.accounted = load_entry_point(ACCOUNTING)(self.env, self.meter)
         self.learner: Learner = make_agent(
             config.agent, self.domain, seed=config.seed, horizon=config.horizon, **config.options
@@ -265,7 +267,15 @@ class PracticeRun:
             wall_seconds=max(0.0, time.perf_counter() - wall - inside_wall),
             cpu_seconds=max(0.0, time.process_time() - cpu - inside_cpu),
         )
+        take_expenses = getattr(self.learner, "take_expenses", dict)
+        for line, amounts in take_expenses().items():
+            self.meter.add(line, **amounts)
         self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+
+    def close(self) -> None:
+        """Let go of what the run holds: event files, and processes of the learner."""
+        self.board.close()
+        getattr(self.learner, "close", lambda: None)()
 
     def finish(self) -> None:
         """Publish the record of a finished run, the salt of its anchors included."""
@@ -301,24 +311,27 @@ def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lamb
         config = RunConfig.read(folder)
         load_agent_class(config.agent)
         _limit_threads()
-        practice = PracticeRun(run, config, salt)
-        practice.resume()
-        saved = -float("inf")
-        while True:
-            evaluated = practice.tracker.due(practice.meter.training("flops"))
-            if evaluated:
-                practice.evaluate()
-            finished = practice.tracker.next_checkpoint is None
-            stopping = should_stop()
-            if evaluated or stopping or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                practice.save()
-                saved = time.monotonic()
-            if finished:
-                practice.finish()
-            if finished or stopping:
-                practice.board.close()
-                return finished
-            practice.practice()
+        with closing(PracticeRun(run, config, salt)) as practice:
+            return _carry_out(practice, should_stop)
+
+
+def _carry_out(practice: PracticeRun, should_stop: Callable[[], bool]) -> bool:
+    practice.resume()
+    saved = -float("inf")
+    while True:
+        evaluated = practice.tracker.due(practice.meter.training("flops"))
+        if evaluated:
+            practice.evaluate()
+        finished = practice.tracker.next_checkpoint is None
+        stopping = should_stop()
+        if evaluated or stopping or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            practice.save()
+            saved = time.monotonic()
+        if finished:
+            practice.finish()
+        if finished or stopping:
+            return finished
+        practice.practice()
 
 
 def _limit_threads() -> None:

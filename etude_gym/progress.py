@@ -75,7 +75,7 @@ def practice_with_progress(experiment: Experiment, workers: int | None, console:
 
     Args:
         experiment: what to carry out.
-        workers: runs side by side; one for each core by default.
+        workers: runs side by side; see ``Experiment.practice``.
         console: where to show it. Where there is no terminal, lines for finished runs are all there is.
 
     Returns:

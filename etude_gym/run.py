@@ -26,7 +26,7 @@ CHECKPOINTS = "checkpoints"
 LATEST = "latest.pickle"
 TENSORBOARD = "tb"
 
-PACKAGES = ("etude-gym", "gymnasium", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib")
+PACKAGES = ("etude-gym", "gymnasium", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "ray")
 
 
 class RunInUse(RuntimeError):

@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty import NUM_BANDS, Difficulty, DifficultySpace, band_edges
+from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import check_name
 from etude_gym.learner_model import NEWTON_STEPS, Families, Floats, LearnerModel
 from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks import task_keys
 
-REASONS = ("uniform", "static", "easy", "schedule", "frontier", "learnability", "progress")
+REASONS = ("uniform", "static", "easy", "schedule", "frontier", "learnability", "progress", "proposed")
 """Why a task was drawn: :attr:`Draw.reason` indexes these names."""
 
-UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS = range(len(REASONS))
+UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED = range(len(REASONS))
 
 FIRST_COUNTER = name_key("task sampler") >> 1
 """Samplers take the numbers of a task key from here on, apart from those that make the task itself."""
@@ -85,10 +86,12 @@ class TaskSampler(ABC):
     Attributes:
         name: what ``practice=`` calls it.
         blind: whether its draws never change, whatever ``update`` is told.
+        draws: whether ``draw`` gives tasks; if not, they come from a learner (:class:`SelfPlaySampler`).
     """
 
     name: ClassVar[str]
     blind: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
 
     def __init__(self, space: DifficultySpace) -> None:
         self.space = space
@@ -457,6 +460,66 @@ class LearningProgressSampler(TaskSampler):
         self._fast, self._slow = list(state["fast"]), list(state["slow"])
 
 
+class SelfPlaySampler(TaskSampler):
+    """Tasks set by a proposer that the learner trains beside itself.
+
+    So it works only with learners that do so (``etude practice --agent rllib``): it draws nothing itself. It
+    keeps what is believed of the solver, and what the proposer has cost.
+
+    Args:
+        space: axes and families of the domain.
+
+    Attributes:
+        record: the ``SolverRecord`` that the proposer is shown and paid by.
+    """
+
+    name = "self_play"
+    draws = False
+
+    RECENT = 64
+    """Tasks whose mean difficulty ``describe`` tells."""
+
+    def __init__(self, space: DifficultySpace) -> None:
+        super().__init__(space)
+        self.record = load_entry_point("etude_gym.envs.duel.record:SolverRecord")(space)
+        self._flops = 0.0
+        self._recent: list[float] = []
+
+    def draw(self, keys: Keys) -> Draw:
+        raise ValueError(
+            "The task sampler 'self_play' draws nothing: its tasks are set by a proposer that the learner "
+            "trains beside itself. Use it as an arm of `etude practice --agent rllib`."
+        )
+
+    def update(self, results: Results) -> None:
+        for i in range(len(results.scores)):
+            self.record.propose(results.difficulty[i], int(results.family[i]))
+        self.record.update(results.difficulty, results.family, results.scores[:, None])
+        self._recent = [*self._recent, *results.difficulty.mean(axis=1).tolist()][-self.RECENT :]
+
+    def spend(self, flops: float) -> None:
+        """Book what the proposer has computed: choices, values and updates."""
+        self._flops += flops
+
+    @property
+    def flops(self) -> float:
+        return self._flops
+
+    def describe(self) -> dict[str, float]:
+        if not self._recent:
+            return {}
+        difficulty = sum(self._recent) / len(self._recent)
+        return {"success": self.record.recent_success, "difficulty": difficulty}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"record": self.record.state_dict(), "flops": self._flops, "recent": list(self._recent)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._check_state(state)
+        self.record.load_state_dict(state["record"])
+        self._flops, self._recent = float(state["flops"]), list(state["recent"])
+
+
 SAMPLERS: dict[str, type[TaskSampler]] = {
     sampler.name: sampler
     for sampler in (
@@ -471,6 +534,9 @@ SAMPLERS: dict[str, type[TaskSampler]] = {
 }
 """Practice strategies by name."""
 
+ARMS: dict[str, type[TaskSampler]] = {**SAMPLERS, SelfPlaySampler.name: SelfPlaySampler}
+"""What practice runs can compare, by name: the strategies, and those that a learner carries out."""
+
 
 def make_sampler(practice: str | TaskSampler, space: DifficultySpace) -> TaskSampler:
     """Task sampler for the ``practice`` argument of an environment.
@@ -480,8 +546,15 @@ def make_sampler(practice: str | TaskSampler, space: DifficultySpace) -> TaskSam
         space: difficulty space of the environment.
 
     Raises:
-        ValueError: for a name that is no sampler, or a sampler of another difficulty space.
+        ValueError: for a name that is no sampler, or one that only a learner can carry out, or a sampler of
+            another difficulty space.
     """
+    if practice in ARMS and practice not in SAMPLERS:
+        raise ValueError(
+            f"practice={practice!r} is nothing that an environment can draw from: its tasks are set by a "
+            f"proposer that a learner trains beside itself. Use it as an arm of practice: etude practice "
+            f"--agent rllib --arms static {practice}"
+        )
     if not isinstance(practice, TaskSampler):
         return SAMPLERS[check_name("task sampler", practice, SAMPLERS)](space)
     if practice.space != space:

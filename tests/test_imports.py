@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "ray", "stable_baselines3", "sb3_contrib", "matplotlib", "tensorboard", "openai", "jinja2")
+HEAVY = (
+    "torch",
+    "ray",
+    "stable_baselines3",
+    "sb3_contrib",
+    "matplotlib",
+    "tensorboard",
+    "openai",
+    "jinja2",
+    "pettingzoo",
+)
 LAZY = ("numba", "tyro", "rich", "unified_planning")
 
 FOLDERS = {"": "etude_gym", "envs": "envs", "wrappers": "wrappers", "agents": "agents"}
@@ -38,7 +48,16 @@ def run_python(*arguments, cwd=None):
 # --- What importing costs --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["etude_gym", "etude_gym.conformance", "etude_gym.registration"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "etude_gym",
+        "etude_gym.conformance",
+        "etude_gym.registration",
+        "etude_gym.league",
+        "etude_gym.envs.duel",
+    ],
+)
 def test_importing_the_core_loads_no_heavy_library(module):
     loaded = run_python("-c", f"import json, sys, {module}; print(json.dumps(list(sys.modules)))")
     assert not {name.partition(".")[0] for name in loaded} & {*HEAVY, *LAZY}

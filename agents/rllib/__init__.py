@@ -1,0 +1,1 @@
+"""RLlib (new API stack) as a learner: from a laptop to a cluster, with the curriculum and the ledger."""

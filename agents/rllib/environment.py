@@ -1,0 +1,182 @@
+"""What an env runner practices in: native vector environments whose results wait for the driver."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from etude_gym.domain import Domain
+from etude_gym.environment import EtudeVectorEnv
+from etude_gym.randomness import Keys, mix
+from etude_gym.samplers import Draw, Results, TaskSampler, make_sampler
+from etude_gym.wrappers.action_mask import VectorActionMaskObservation
+
+PRACTICE_ENV = "EtudeRLlibPractice-v0"
+"""Gymnasium's id of ``PracticeVectorEnv``; env runners import this module to know it."""
+
+
+class CollectingSampler(TaskSampler):
+    """Draws as another sampler does, and keeps results for the driver instead of learning from them.
+
+    Args:
+        sampler: the sampler that draws.
+    """
+
+    name = "collecting"
+
+    def __init__(self, sampler: TaskSampler) -> None:
+        super().__init__(sampler.space)
+        self.sampler = sampler
+        self._results: list[Results] = []
+
+    def draw(self, keys: Keys) -> Draw:
+        return self.sampler.draw(keys)
+
+    def update(self, results: Results) -> None:
+        self._results.append(results)
+
+    def take(self) -> Results:
+        """The results since the last call."""
+        taken, self._results = self._results, []
+        empty = Results(np.empty((0, len(self.space))), np.empty(0, dtype=np.int64), np.empty(0))
+        parts = [empty, *taken]
+        return Results(
+            np.concatenate([part.difficulty for part in parts]),
+            np.concatenate([part.family for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.sampler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sampler.load_state_dict(state)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an env runner has done since its last report.
+
+    Attributes:
+        worker: index of the env runner; 0 for the driver's own.
+        incarnation: differs once the env runner has been restarted.
+        results: finished episodes.
+        reasons: why their tasks were drawn, indices into ``REASONS``.
+        env_steps: environment steps, without those that only reset.
+        flops: by line of the ledger.
+        cpu_seconds: of the runner's process; 0 for the driver's own.
+    """
+
+    worker: int
+    incarnation: str
+    results: Results
+    reasons: NDArray[np.int64]
+    env_steps: int
+    flops: Mapping[str, int]
+    cpu_seconds: float
+
+
+@runtime_checkable
+class Practice(Protocol):
+    """What the driver asks of the environments of one env runner."""
+
+    def listen(self, state: dict[str, Any], generation: int) -> None:
+        """Take over the state of the driver's sampler, and which iteration this is."""
+
+    def sampler_state(self) -> dict[str, Any]:
+        """State of what sets the tasks here, as the driver's sampler knows it."""
+
+    def report(self, worker: int, flops: Mapping[str, int]) -> Report:
+        """What has been done since the last call."""
+
+
+class PracticeVectorEnv(VectorActionMaskObservation):
+    """The environments of one env runner: masks in the observation, results kept for the driver.
+
+    Args:
+        domain: the domain.
+        num_envs: environments side by side.
+        practice: task sampler or its name.
+    """
+
+    def __init__(self, domain: Domain, num_envs: int, practice: str | TaskSampler) -> None:
+        sampler = CollectingSampler(deepcopy(make_sampler(practice, domain.space)))
+        env = EtudeVectorEnv(domain, num_envs, autoreset_mode=AutoresetMode.NEXT_STEP, practice=sampler)
+        super().__init__(env)
+        _assert_next_step(self)
+        self._sampler = sampler
+        self._reasons: list[NDArray[np.int64]] = []
+        env.stream.listener = lambda difficulty, reason, scores: self._reasons.append(reason)
+        self._incarnation = uuid.uuid4().hex
+        self._generation = 0
+        self._over = np.zeros(num_envs, dtype=np.bool_)
+        self._env_steps = 0
+        self._cpu_seconds = time.process_time()
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; one seed gives environments unrelated streams of tasks, new ones after a restart."""
+        self._over[:] = False
+        if seed is not None:
+            streams = mix(int(seed), self._generation, np.arange(self.num_envs))
+            seed = [int(stream) >> 1 for stream in streams]
+        return super().reset(seed=seed, options=options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step; those that are over are reset, which is not counted as a step."""
+        self._env_steps += self.num_envs - int(self._over.sum())
+        result = super().step(actions)
+        self._over = result[2] | result[3]
+        return result
+
+    def listen(self, state: dict[str, Any], generation: int) -> None:
+        """Take over the state of the driver's sampler, and which iteration this is."""
+        self._sampler.load_state_dict(state)
+        self._generation = generation
+
+    def sampler_state(self) -> dict[str, Any]:
+        """State of the sampler that draws here."""
+        return self._sampler.state_dict()
+
+    def report(self, worker: int, flops: Mapping[str, int]) -> Report:
+        """What has been done since the last call."""
+        reasons, self._reasons = self._reasons, []
+        env_steps, self._env_steps = self._env_steps, 0
+        before, self._cpu_seconds = self._cpu_seconds, time.process_time()
+        return Report(
+            worker,
+            self._incarnation,
+            self._sampler.take(),
+            np.concatenate([np.empty(0, dtype=np.int64), *reasons]),
+            env_steps,
+            flops,
+            self._cpu_seconds - before if worker else 0.0,
+        )
+
+
+gymnasium.register(PRACTICE_ENV, vector_entry_point=f"{__name__}:PracticeVectorEnv")
+
+
+def _assert_next_step(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> None:
+    """RLlib assumes this mode without a check: others give silently wrong episodes."""
+    if env.metadata.get("autoreset_mode") != AutoresetMode.NEXT_STEP:
+        raise ValueError(
+            "RLlib expects a finished environment to be reset by the next step: make the vector environment "
+            "with autoreset_mode='NextStep'."
+        )
+
+
+def practice_env(env_runner: Any) -> Practice | None:
+    """The environments of an env runner; None if it has none, as the driver's own beside remote ones."""
+    env = env_runner.env
+    while env is not None and not isinstance(env, Practice):
+        env = getattr(env, "practice", None) or getattr(env, "env", None)
+    return env

@@ -1,0 +1,488 @@
+"""RLlib as a learner: masks, the ledger, one curriculum on all env runners, resources and faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import etude_gym  # noqa: F401
+from etude_gym.agent import load_recipe
+from etude_gym.cli import main
+from etude_gym.compute import ComputeMeter
+from etude_gym.environment import EtudeVectorEnv
+from etude_gym.practice import RunConfig, practice_run
+from etude_gym.registration import make_domain
+from etude_gym.resources import ONE_PROCESS, Resources
+from etude_gym.run import COMPUTE, CURVE, PRACTICE, Run
+from etude_gym.samplers import SAMPLERS, AdaptiveSampler, Results, UniformSampler
+
+ray = pytest.importorskip("ray")
+torch = pytest.importorskip("torch")
+
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from etude_gym.agents.rllib import learner as learner_module  # noqa: E402
+from etude_gym.agents.rllib.config import connect, ppo_config  # noqa: E402
+from etude_gym.agents.rllib.curriculum import Curriculum, Ledger  # noqa: E402
+from etude_gym.agents.rllib.environment import PracticeVectorEnv, Report, practice_env  # noqa: E402
+from etude_gym.agents.rllib.learner import RLlibPPOLearner, weights_digest  # noqa: E402
+from etude_gym.agents.rllib.module import CountingPPOLearner  # noqa: E402
+
+NUM_ENVS, N_STEPS = 8, 8
+SMALL = {"network": (16,), "n_steps": N_STEPS, "batch_size": 32, "n_epochs": 2}
+NETWORKS = {
+    "EtudePlan-v0": {},
+    "EtudeLogic-v0": {"policy": "clauses"},
+    "EtudeCode-v0": {"policy": "derivation"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """One small cluster for all tests, in a folder with a short name: sockets have to be in it."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    folder = tempfile.mkdtemp(prefix="r", dir="/tmp")
+    ray.init(
+        num_cpus=4,
+        include_dashboard=False,
+        object_store_memory=100_000_000,
+        log_to_driver=False,
+        logging_level="error",
+        _temp_dir=folder,
+    )
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def made():
+    """Makes learners, and stops them."""
+    learners = []
+
+    def make(env_id="EtudePlan-v0", **options):
+        learners.append(RLlibPPOLearner(make_domain(env_id), seed=1, **{**SMALL, **options}))
+        return learners[-1]
+
+    yield make
+    for learner in learners:
+        learner.close()
+
+
+def make_vector(env_id="EtudePlan-v0", practice="adaptive"):
+    return EtudeVectorEnv(make_domain(env_id), NUM_ENVS, autoreset_mode="SameStep", practice=practice)
+
+
+def quick_sampler():
+    """Learns from every few results."""
+    return AdaptiveSampler(make_domain("EtudePlan-v0").space, batch_size=4)
+
+
+def on_runners(learner, function):
+    return learner.algorithm.env_runner_group.foreach_env_runner(function)
+
+
+def learn_on(learner, env, flops=1.0):
+    """Practice for some more FLOPs, at least one iteration."""
+    learner.learn(env, sum(learner.flops.values()) + env.sampler.flops + flops)
+
+
+def sampler_states(learner):
+    """States of the samplers of all env runners that practice."""
+
+    def state(env_runner):
+        env = practice_env(env_runner)
+        return env and env.sampler_state()
+
+    return [found for found in on_runners(learner, state) if found is not None]
+
+
+# --- Environments of a runner ----------------------------------------------------------------------------
+
+
+def make_practice(practice="uniform"):
+    return PracticeVectorEnv(make_domain("EtudePlan-v0"), NUM_ENVS, practice)
+
+
+def play(env, steps):
+    """Random legal actions; how many of them were steps of an episode."""
+    observations, _ = env.reset(seed=0)
+    random, over, counted = np.random.default_rng(0), np.zeros(NUM_ENVS, dtype=bool), 0
+    for _ in range(steps):
+        noise = random.random(observations["action_mask"].shape) * observations["action_mask"]
+        counted += NUM_ENVS - over.sum()
+        observations, _, terminations, truncations, _ = env.step(noise.argmax(axis=1))
+        over = terminations | truncations
+    return counted
+
+
+def test_a_report_holds_what_happened_since_the_last_one():
+    env = make_practice()
+    counted = play(env, 200)
+    report = env.report(3, {"rollout": 7})
+    assert report.env_steps == counted < 200 * NUM_ENVS
+    assert len(report.results.scores) == len(report.reasons) > 0
+    assert report.results.difficulty.shape == (len(report.reasons), 4)
+    assert (report.worker, report.flops) == (3, {"rollout": 7})
+    again = env.report(3, {})
+    assert again.env_steps == len(again.results.scores) == len(again.reasons) == 0
+    assert again.incarnation == report.incarnation != make_practice().report(3, {}).incarnation
+
+
+def test_adjacent_seeds_and_restarts_share_no_task():
+    env, keys = make_practice(), []
+    for generation in (0, 1):
+        env.listen({}, generation)
+        for seed in (0, 1):
+            env.reset(seed=seed)
+            keys += env.unwrapped.tasks().keys.tolist()
+    assert len(set(keys)) == 4 * NUM_ENVS
+
+
+def test_an_environment_that_resets_in_the_same_step_is_refused():
+    from etude_gym.agents.rllib.environment import _assert_next_step
+
+    with pytest.raises(ValueError, match="NextStep"):
+        _assert_next_step(make_vector())
+
+
+# --- Masks and the ledger --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("env_id", NETWORKS)
+def test_only_legal_actions_are_taken(env_id):
+    algorithm = ppo_config(env_id, num_envs=NUM_ENVS, **{**SMALL, **NETWORKS[env_id]}).build_algo()
+    try:
+        episodes = algorithm.env_runner.sample()
+    finally:
+        algorithm.stop()
+    taken = 0
+    for episode in episodes:
+        masks = episode.get_observations()["action_mask"][: len(episode)]
+        actions = episode.get_actions()
+        assert masks[np.arange(len(actions)), actions].all()
+        taken += len(actions)
+    assert taken >= NUM_ENVS * N_STEPS
+
+
+def test_an_agent_acts_legally_whatever_the_mask(made):
+    masks = np.eye(19, dtype=np.int8)
+    assert made().act(np.ones((19, 92), dtype=np.float32), masks).tolist() == list(range(19))
+
+
+@pytest.mark.parametrize("env_id", NETWORKS)
+def test_the_ledger_equals_a_counter_that_is_always_on(made, env_id):
+    learner = made(env_id, **NETWORKS[env_id])
+    shown = make_vector(env_id)
+    observations, infos = shown.reset(seed=0)
+    with FlopCounterMode(display=False) as counter:
+        learner.learn(make_vector(env_id), 1e7)
+        learner.learn(make_vector(env_id), 2e7)
+        for rows in (NUM_ENVS, NUM_ENVS, 3):
+            learner.act(observations[:rows], infos["action_mask"][:rows])
+    assert min(learner.flops.values()) > 0
+    assert sum(learner.flops.values()) == pytest.approx(counter.get_total_flops(), rel=1e-3)
+
+
+def test_the_raw_observation_of_many_tables_is_learned_from(made):
+    domain = make_domain("EtudePlan-v0", observation="raw")
+    learner = RLlibPPOLearner(domain, **SMALL)
+    learner.learn(EtudeVectorEnv(domain, NUM_ENVS, autoreset_mode="SameStep"), 1.0)
+    assert learner.flops["update"] > 0
+    learner.close()
+
+
+def test_environment_steps_are_expenses_once(made):
+    learner = made()
+    learner.learn(make_vector(), 1.0)
+    assert NUM_ENVS * N_STEPS <= learner.take_expenses()["rollout"]["env_steps"] < NUM_ENVS * (N_STEPS + 2)
+    assert learner.take_expenses()["rollout"]["env_steps"] == 0
+
+
+def test_the_learning_rate_ends_with_the_horizon(made, monkeypatch):
+    learner = made(learning_rate=1e-2, final_learning_rate=1e-3, horizon=1.0)
+    update, rates = CountingPPOLearner._update, []
+
+    def recording(self, batch, **arguments):
+        rates.append(next(iter(self._named_optimizers.values())).param_groups[0]["lr"])
+        return update(self, batch, **arguments)
+
+    monkeypatch.setattr(CountingPPOLearner, "_update", recording)
+    env = make_vector()
+    for _ in range(2):
+        learn_on(learner, env)
+    assert rates[0] == 1e-2
+    assert rates[-1] == pytest.approx(1e-3)
+
+
+# --- One curriculum --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_is_the_same_on_driver_and_runners(made, name):
+    learner, env = made(n_steps=32), make_vector(practice=name)
+    heard = []
+    env.stream.listener = lambda difficulty, reason, scores: heard.extend(scores)
+    learner.learn(env, 1.0)
+    assert sampler_states(learner) == [env.sampler.state_dict()]
+    assert len(heard) > 0
+    if name == "schedule":
+        assert env.sampler.state_dict() == {"num_results": len(heard)}
+
+
+def report_of(worker, scores, incarnation="a", env_steps=10):
+    n = len(scores)
+    results = Results(np.full((n, 4), 0.5), np.zeros(n, dtype=np.int64), np.array(scores, dtype=float))
+    reasons = np.zeros(n, dtype=np.int64)
+    return Report(worker, incarnation, results, reasons, env_steps, {"rollout": 30}, 1.0)
+
+
+def fake_algorithm(*reports):
+    return SimpleNamespace(
+        env_runner_group=SimpleNamespace(foreach_env_runner=lambda function: list(reports)),
+        learner_group=SimpleNamespace(
+            is_remote=False, foreach_learner=lambda function: SimpleNamespace(result_or_errors=[])
+        ),
+        config=SimpleNamespace(get_rollout_fragment_length=lambda: 16, num_envs_per_env_runner=4),
+    )
+
+
+def test_results_are_learned_from_in_the_order_of_the_runners():
+    first, second = report_of(1, [0.1, 0.9, 0.3]), report_of(2, [0.7, 0.2])
+    states = []
+    for reports in ((first, second), (second, first)):
+        curriculum = Curriculum(quick_sampler())
+        curriculum.pull(fake_algorithm(None, *reports))
+        states.append(curriculum.sampler.state_dict())
+    assert states[0] == states[1]
+    assert states[0]["num_results"] == 5
+
+
+def test_a_runner_that_is_gone_costs_one_fragment_once():
+    curriculum = Curriculum(UniformSampler(make_domain("EtudePlan-v0").space), ledger := Ledger())
+    repeated = []
+    for present in (
+        [report_of(1, []), report_of(2, [])],
+        [report_of(1, [])],
+        [],
+        [report_of(1, [], "b"), report_of(2, [], "c")],
+        [report_of(1, [], "d"), report_of(2, [], "c")],
+    ):
+        curriculum.pull(fake_algorithm(*present))
+        repeated.append(ledger.take_expenses()["repeated"])
+    fragment = {"env_steps": 16 * 4, "flops": 3 * 16 * 4}
+    nothing = {"env_steps": 0, "flops": 0}
+    assert repeated == [nothing, fragment, fragment, nothing, fragment]
+
+
+# --- Checkpoints -----------------------------------------------------------------------------------------
+
+
+def test_a_restored_learner_has_weights_optimizer_and_counters(made):
+    learner, env = made(), make_vector()
+    learner.learn(env, 1e6)
+    state = learner.state_dict()
+    restored = made()
+    restored.load_state_dict(state)
+    assert restored.flops == learner.flops
+    restored._build(make_vector())
+    digest = weights_digest(state["module"])
+    assert on_runners(restored, lambda runner: weights_digest(runner.module.get_state())) == [digest]
+    again = restored.state_dict()
+    assert weights_digest(again["module"]) == digest
+    assert repr(again["learner"]["optimizer"]) == repr(state["learner"]["optimizer"])
+    learn_on(restored, make_vector())
+    assert weights_digest(restored.state_dict()["module"]) != digest
+    restored.load_state_dict(state)  # older weights than those it has
+    assert on_runners(restored, lambda runner: weights_digest(runner.module.get_state())) == [digest]
+
+
+def test_a_runner_with_other_weights_is_noticed(made, monkeypatch):
+    learner = made()
+    learner.learn(make_vector(), 1.0)
+    monkeypatch.setattr(type(learner.algorithm.env_runner), "set_state", lambda self, state: None)
+    learn_on(learner, make_vector())
+    state = learner.state_dict()
+    with pytest.raises(RuntimeError, match="other weights"):
+        learner.load_state_dict(state)
+
+
+# --- Resources and failures ------------------------------------------------------------------------------
+
+
+def test_more_than_the_cluster_has_is_refused_saying_what_is_there(made):
+    asked = Resources(env_runners=3, learners=2, gpus_per_learner=0.5)
+    with pytest.raises(ValueError, match=r"env_runners=3, .*need 1 GPU, there are 0"):
+        connect(asked)
+    with pytest.raises(ValueError, match="need 5 CPU, there are 4"):
+        made(resources={"env_runners": 3, "learners": 2})
+
+
+def test_resources_are_checked():
+    with pytest.raises(ValueError, match="env_runners must be a number that is not negative, got -1"):
+        Resources(env_runners=-1)
+    assert not ONE_PROCESS.remote
+    assert Resources(learners=2, gpus_per_learner=1).needed == {"CPU": 0, "GPU": 2}
+
+
+def test_an_agent_of_one_process_refuses_resources(capsys):
+    with pytest.raises(SystemExit):
+        main(["practice", "--agent", "sb3", "--env-runners", "2"])
+    assert "are for --agent rllib" in " ".join(capsys.readouterr().err.split())
+
+
+def test_iterations_without_a_step_are_failures_with_a_limit(made, monkeypatch):
+    learner, pauses = made(), []
+    learner.learn(make_vector(), 1.0)
+    monkeypatch.setattr(learner.algorithm, "train", dict)
+    monkeypatch.setattr(learner_module.time, "sleep", pauses.append)
+    with pytest.raises(RuntimeError, match="no environment step in 10 iterations"):
+        learner.learn(make_vector(), 1e12)
+    assert pauses == [1, 2, 4, 8, *[15] * 6]
+
+
+def test_a_policy_that_does_not_fit_the_domain_is_refused(made):
+    with pytest.raises(ValueError, match="needs a domain with a ClauseLayout"):
+        made(policy="clauses")
+    with pytest.raises(ValueError, match="Did you mean 'derivation'"):
+        made(policy="derivations")
+
+
+def test_a_domain_without_a_recipe_takes_that_of_stable_baselines():
+    recipe, borrowed = load_recipe("rllib", "EtudePlan-v0"), load_recipe("sb3", "EtudePlan-v0")
+    assert (recipe.horizon, recipe.num_envs) == (borrowed.horizon, borrowed.num_envs)
+    assert recipe.options.items() <= borrowed.options.items()
+    assert {"network", "n_steps", "learning_rate"} <= recipe.options.keys()
+    assert load_recipe("rllib", "Unknown-v0").horizon is None
+
+
+# --- Whole runs ------------------------------------------------------------------------------------------
+
+
+def check_run(folder):
+    """Every checkpoint that a turn reached once, no turn missing, all episodes in the curriculum."""
+    run = Run(folder)
+    assert run.finished
+    records = run.read(PRACTICE)
+    grid = RunConfig.read(folder).horizon * 2.0 ** -np.arange(7, -1, -1)
+    reached = {0, *(int((record["compute"] >= grid).sum()) for record in records)}
+    assert [record["index"] for record in run.read(CURVE)] == sorted(reached)
+    assert max(reached) == 8
+    assert [record["turn"] for record in records] == list(range(1, len(records) + 1))
+    episodes = sum(record["episodes"] for record in records)
+    assert run.load()["env"]["stream"]["sampler"]["num_results"] == episodes > 0
+    meter = ComputeMeter()
+    meter.load_state_dict(json.loads((folder / COMPUTE).read_text()))
+    return meter
+
+
+def lay_out(folder, horizon, **options):
+    RunConfig(
+        *("EtudePlan-v0", "adaptive", "rllib", 0, horizon, NUM_ENVS, 2, (0.0,) * 4),
+        options={**SMALL, **options},
+    ).write(folder)
+    return folder
+
+
+def test_a_run_that_was_left_is_gone_on_with_and_ends_with_a_whole_curve(tmp_path):
+    folder, asked = lay_out(tmp_path / "run", 1.5e8, n_epochs=1), iter([False] * 8)
+    assert not practice_run(folder, salt=7, should_stop=lambda: next(asked, True))
+    assert practice_run(folder, salt=7)
+    meter = check_run(folder)
+    assert len(Run(folder).read(CURVE)) == 9
+    assert meter.amount("rollout", "env_steps") == Run(folder).read(CURVE)[-1]["env_steps"] > 0
+    assert meter.amount("repeated", "env_steps") == 0
+
+
+# --- Remote runners: minutes of work ---------------------------------------------------------------------
+
+
+@contextmanager
+def time_limit(seconds):
+    """Raise TimeoutError in the test after this time."""
+
+    def stop(*_):
+        raise TimeoutError(f"The test took longer than {seconds} seconds.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def remote_pids(learner):
+    return [pid for pid in on_runners(learner, lambda runner: os.getpid()) if pid != os.getpid()]
+
+
+@pytest.mark.slow
+def test_remote_runners_and_a_remote_learner_share_weights_curriculum_and_ledger(made):
+    with time_limit(240):
+        learner = made(resources=Resources(env_runners=2, learners=1), n_steps=32)
+        env = make_vector(practice=quick_sampler())
+        learner.learn(env, 5e7)
+        assert sampler_states(learner) == [env.sampler.state_dict()] * 2
+        weights = weights_digest(learner.state_dict()["module"])
+        time.sleep(1.0)  # weights are sent without waiting for their arrival
+        digests = on_runners(learner, lambda runner: weights_digest(runner.module.get_state()))
+        assert digests == [weights] * 3
+        assert min(learner.flops[line] for line in ("rollout", "value", "update")) > 0
+        expenses = learner.take_expenses()
+        assert expenses["rollout"]["cpu_seconds"] > 0
+        assert expenses["update"]["cpu_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_killed_runners_cost_no_run(made):
+    with time_limit(420):
+        learner = made(resources=Resources(env_runners=2), n_steps=32)
+        env = make_vector(practice=quick_sampler())
+        learner.learn(env, 1e7)
+        for number in (1, 2):
+            before = remote_pids(learner)
+            learner.take_expenses()
+            for pid in before[:number]:
+                os.kill(pid, signal.SIGKILL)
+            steps = learner._ledger.env_steps
+            learn_on(learner, env, 1e7)
+            assert learner._ledger.env_steps > steps
+            assert learner.take_expenses()["repeated"]["env_steps"] == number * NUM_ENVS / 2 * 32
+            while len(remote_pids(learner)) < 2:
+                learn_on(learner, env)
+            assert not set(before[:number]) & set(remote_pids(learner))
+            assert sampler_states(learner) == [env.sampler.state_dict()] * 2
+        assert env.sampler.state_dict()["num_results"] > 0
+
+
+@pytest.mark.slow
+def test_a_killed_driver_is_gone_on_with(tmp_path):
+    folder = tmp_path / "experiment"
+    etude = [sys.executable, "-m", "etude_gym.cli", "practice"]
+    begin = ["EtudePlan-v0", "--agent", "rllib", "--arms", "adaptive", "--seeds", "1", "--items", "2"]
+    begin += ["--horizon", "6e10", "--env-runners", "2", "--out", str(folder)]
+    driver = subprocess.Popen([*etude, *begin], start_new_session=True)
+    records = folder / "adaptive/seed_0" / PRACTICE
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and driver.poll() is None:
+        if records.exists() and len(records.read_bytes().splitlines()) >= 4:
+            break
+        time.sleep(0.2)
+    assert driver.poll() is None
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    subprocess.run([*etude, "--resume", str(folder)], check=True, timeout=400)
+    meter = check_run(folder / "adaptive/seed_0")
+    assert meter.training("env_steps") > 0
