@@ -36,8 +36,9 @@ types: install
 	for part in envs wrappers agents; do cp -r $$part build/types/etude_gym/$$part; done
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p etude_gym
 
+# Tests of one file share a process: some share a Ray cluster.
 pytest: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --dist loadfile
 
 slow: install
 	$(BIN)/pytest -m slow
