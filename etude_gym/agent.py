@@ -59,8 +59,8 @@ class Learner(Agent, Protocol):
     - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
       ``etude_gym.resources.Resources`` by name, and has ``check(resources)``, which raises ValueError if they
       are not there.
-    - ``trains_proposer = True``, for one that carries out the arm "self_play": see
-      ``etude_gym.samplers.SelfPlaySampler``.
+    - ``plays_itself = True``, for one that carries out the arms "self_play" and "race": see
+      ``etude_gym.samplers.SelfPlaySampler`` and ``RaceSampler``.
 
     Attributes:
         flops: training compute so far by line of the ledger ("rollout", "update", "value"); "evaluation"

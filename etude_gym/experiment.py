@@ -210,16 +210,16 @@ class Experiment:
 
 
 def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
-    """Refuse arms whose tasks a learner has to set, for agents that do not.
+    """Refuse arms that take a learner that plays against itself, for agents that do not.
 
     Raises:
         ValueError: naming the arms.
     """
-    left = [arm for arm in arms if not ARMS[arm].draws]
-    if left and not getattr(agent_class, "trains_proposer", False):
+    left = [arm for arm in arms if ARMS[arm].plays_itself]
+    if left and not getattr(agent_class, "plays_itself", False):
         raise ValueError(
-            f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: the tasks are set by a "
-            "proposer that the learner trains beside itself, which --agent rllib does."
+            f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: such arms take a learner "
+            "that plays against itself, which --agent rllib does."
         )
 
 

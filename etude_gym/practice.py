@@ -161,7 +161,7 @@ class PracticeRun:
         )
         self.log = PracticeLog(self.domain.space.names)
         self.env.stream.listener = self.log.add
-        if self.sampler.draws:
+        if not self.sampler.plays_itself:
             self.env.reset(seed=config.seed * config.num_envs)
         self.accounted = load_entry_point(ACCOUNTING)(self.env, self.meter)
         self.learner: Learner = make_agent(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from etude_gym.difficulty import NUM_BANDS, Difficulty, DifficultySpace, band_edges
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import check_name
+from etude_gym.league import League
 from etude_gym.learner_model import NEWTON_STEPS, Families, Floats, LearnerModel
 from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks import task_keys
@@ -86,12 +87,12 @@ class TaskSampler(ABC):
     Attributes:
         name: what ``practice=`` calls it.
         blind: whether its draws never change, whatever ``update`` is told.
-        draws: whether ``draw`` gives tasks; if not, they come from a learner (:class:`SelfPlaySampler`).
+        plays_itself: whether only learners that play against themselves can practice with it.
     """
 
     name: ClassVar[str]
     blind: ClassVar[bool] = False
-    draws: ClassVar[bool] = True
+    plays_itself: ClassVar[bool] = False
 
     def __init__(self, space: DifficultySpace) -> None:
         self.space = space
@@ -474,16 +475,16 @@ class SelfPlaySampler(TaskSampler):
     """
 
     name = "self_play"
-    draws = False
+    plays_itself = True
 
     RECENT = 64
-    """Tasks whose mean difficulty ``describe`` tells."""
+    """Tasks whose mean score and difficulty ``describe`` tells."""
 
     def __init__(self, space: DifficultySpace) -> None:
         super().__init__(space)
         self.record = load_entry_point("etude_gym.envs.duel.record:SolverRecord")(space)
         self._flops = 0.0
-        self._recent: list[float] = []
+        self._recent: list[list[float]] = []
 
     def draw(self, keys: Keys) -> Draw:
         raise ValueError(
@@ -495,7 +496,8 @@ class SelfPlaySampler(TaskSampler):
         for i in range(len(results.scores)):
             self.record.propose(results.difficulty[i], int(results.family[i]))
         self.record.update(results.difficulty, results.family, results.scores[:, None])
-        self._recent = [*self._recent, *results.difficulty.mean(axis=1).tolist()][-self.RECENT :]
+        latest = np.column_stack((results.scores, results.difficulty.mean(axis=1))).tolist()
+        self._recent = [*self._recent, *latest][-self.RECENT :]
 
     def spend(self, flops: float) -> None:
         """Book what the proposer has computed: choices, values and updates."""
@@ -508,8 +510,8 @@ class SelfPlaySampler(TaskSampler):
     def describe(self) -> dict[str, float]:
         if not self._recent:
             return {}
-        difficulty = sum(self._recent) / len(self._recent)
-        return {"success": self.record.recent_success, "difficulty": difficulty}
+        success, difficulty = np.mean(self._recent, axis=0).tolist()
+        return {"success": success, "difficulty": difficulty}
 
     def state_dict(self) -> dict[str, Any]:
         return {"record": self.record.state_dict(), "flops": self._flops, "recent": list(self._recent)}
@@ -518,6 +520,41 @@ class SelfPlaySampler(TaskSampler):
         self._check_state(state)
         self.record.load_state_dict(state["record"])
         self._flops, self._recent = float(state["flops"]), list(state["recent"])
+
+
+class RaceSampler(AdaptiveSampler):
+    """Tasks as ``adaptive`` draws them, on which the learner races against frozen snapshots of itself.
+
+    So it works only with learners that do so (``etude practice --agent rllib``). It holds their league.
+
+    Args:
+        space: axes and families of the domain.
+        **options: see :class:`AdaptiveSampler`.
+
+    Attributes:
+        league: the snapshots and their ratings.
+    """
+
+    name = "race"
+    plays_itself = True
+
+    SLOTS = 4
+    """Snapshots that the league holds."""
+
+    def __init__(self, space: DifficultySpace, **options: Any) -> None:
+        super().__init__(space, **options)
+        self.league = League(self.SLOTS)
+
+    def describe(self) -> dict[str, float]:
+        ratings = {f"rating_slot_{entry['slot']}": entry["rating"] for entry in self.league.table()}
+        return {**super().describe(), "rating": self.league.learner_rating, **ratings}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "league": self.league.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.league.load_state_dict(state["league"])
 
 
 SAMPLERS: dict[str, type[TaskSampler]] = {
@@ -534,7 +571,11 @@ SAMPLERS: dict[str, type[TaskSampler]] = {
 }
 """Practice strategies by name."""
 
-ARMS: dict[str, type[TaskSampler]] = {**SAMPLERS, SelfPlaySampler.name: SelfPlaySampler}
+ARMS: dict[str, type[TaskSampler]] = {
+    **SAMPLERS,
+    SelfPlaySampler.name: SelfPlaySampler,
+    RaceSampler.name: RaceSampler,
+}
 """What practice runs can compare, by name: the strategies, and those that a learner carries out."""
 
 
@@ -551,9 +592,9 @@ def make_sampler(practice: str | TaskSampler, space: DifficultySpace) -> TaskSam
     """
     if practice in ARMS and practice not in SAMPLERS:
         raise ValueError(
-            f"practice={practice!r} is nothing that an environment can draw from: its tasks are set by a "
-            f"proposer that a learner trains beside itself. Use it as an arm of practice: etude practice "
-            f"--agent rllib --arms static {practice}"
+            f"practice={practice!r} is nothing that an environment can offer by itself: it takes a learner "
+            "that plays against itself, such as a proposer that sets its tasks. Use it as an arm of "
+            f"practice: etude practice --agent rllib --arms static {practice}"
         )
     if not isinstance(practice, TaskSampler):
         return SAMPLERS[check_name("task sampler", practice, SAMPLERS)](space)

@@ -90,6 +90,10 @@ class Curriculum:
         self.listener: Any = None
         self._incarnations: dict[int, str] = {}
 
+    def begin(self, algorithm: Any) -> None:
+        """Bring an algorithm's processes in step with what is known here."""
+        self.push(algorithm.env_runner_group)
+
     def push(self, env_runner_group: Any, indices: list[int] | None = None) -> None:
         """Send the sampler's state to all runners, or to the remote ones of these indices."""
         state, generation = self.sampler.state_dict(), self.ledger.iterations
@@ -110,12 +114,16 @@ class Curriculum:
         self._book_lost({report.worker: report.incarnation for report in reports}, algorithm.config)
         for report in reports:
             self.book("rollout", report.flops, report.cpu_seconds, report.env_steps)
-            if self.listener is not None and len(report.reasons):
-                self.listener(report.results.difficulty, report.reasons, report.results.scores)
-            self.sampler.update(report.results)
+            self.learn(report)
         for flops, cpu_seconds in _learner_reports(algorithm.learner_group):
             self.book("update", flops, cpu_seconds)
         self.ledger.iterations += 1
+
+    def learn(self, report: Report) -> None:
+        """Learn from the episodes of a runner."""
+        if self.listener is not None and len(report.reasons):
+            self.listener(report.results.difficulty, report.reasons, report.results.scores)
+        self.sampler.update(report.results)
 
     def book(self, line: str, flops: Mapping[str, int], cpu_seconds: float, env_steps: int = 0) -> None:
         """Book what a runner or learner has spent; see ``Ledger.add``."""

@@ -22,6 +22,7 @@ from etude_gym.agents.flops import count_flops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.rllib.config import connect, module_spec, ppo_config
 from etude_gym.agents.rllib.curriculum import Ledger
+from etude_gym.agents.rllib.race import race_config
 from etude_gym.agents.rllib.self_play import self_play_config
 from etude_gym.domain import Actions, Domain, Masks, Observations
 from etude_gym.resources import ONE_PROCESS, Resources
@@ -37,6 +38,9 @@ RECIPE_OPTIONS = (
     *("entropy_coefficient", "gamma", "gae_lambda"),
 )
 """Options that mean the same as in the recipes for Stable-Baselines3."""
+
+CONFIGS: dict[str, Any] = {"self_play": self_play_config, "race": race_config}
+"""How arms are set up that need more than one policy, by name of the sampler."""
 
 MAX_FAILURES = 10
 """Iterations in a row that may bring no environment step, before the run is given up."""
@@ -73,7 +77,7 @@ class RLlibPPOLearner:
     """
 
     takes_resources = True
-    trains_proposer = True
+    plays_itself = True
 
     def __init__(
         self,
@@ -149,7 +153,7 @@ class RLlibPPOLearner:
     def _build(self, env: Any) -> None:
         """Start the env runners and learners, with the weights that are here."""
         self._owns_ray = connect(self.resources) or self._owns_ray
-        make_config = ppo_config if env.sampler.draws else self_play_config
+        make_config = CONFIGS.get(env.sampler.name, ppo_config)
         config = make_config(
             self._domain,
             resources=self.resources,
@@ -161,6 +165,7 @@ class RLlibPPOLearner:
         self.algorithm.curriculum = type(self.algorithm.curriculum)(env.sampler, self._ledger)
         self.algorithm.curriculum.listener = env.stream.listener
         self._set_weights()
+        self.algorithm.curriculum.begin(self.algorithm)
 
     def _set_weights(self) -> None:
         """Give all learners and env runners the weights that are here, and see that they have them.

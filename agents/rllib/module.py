@@ -259,6 +259,11 @@ class CountingPPOLearner(PPOTorchLearner):  # type: ignore[misc]
         rows = len(batch[DEFAULT_MODULE_ID][Columns.ACTIONS])
         return self.flops.run("update", rows, lambda: super(CountingPPOLearner, self)._update(batch))
 
+    def compute_gradients(self, loss_per_module: Mapping[str, Any], **arguments: Any) -> dict[Any, Any]:
+        """Gradients of the modules that are being updated; others have none."""
+        gradients = super().compute_gradients(loss_per_module, **arguments)
+        return {name: gradient for name, gradient in gradients.items() if gradient is not None}
+
     def take_flops(self) -> dict[str, int]:
         """FLOPs since the last call, by line of the ledger."""
         return {**self.flops.take(), **take_flops(self.module)}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import tree
+import torch
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.distribution.torch.torch_distribution import TorchMultiCategorical
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
-from ray.rllib.policy.sample_batch import SampleBatch
+from torch import Tensor
 
 from etude_gym.agents.duel_env import DuelMultiAgentEnv
 from etude_gym.agents.rllib.module import ActionMaskModule, CallFlops, CountingPPOLearner
@@ -22,6 +23,7 @@ NETWORK = (32,)
 SETTINGS = {"lr": 1e-2, "entropy_coeff": 0.01}
 EPOCHS = 10
 BATCH_SIZE = 64
+"""How the proposer is set up and trained; the card, ``envs/duel/README.md``, says why."""
 
 
 class CurriculumFlops(CallFlops):
@@ -56,6 +58,13 @@ def proposer_spec(domain: Domain) -> RLModuleSpec:
     )
 
 
+def _rows(batch: Any, rows: Tensor) -> Any:
+    """Rows of a batch of tensors, in dictionaries."""
+    if isinstance(batch, Mapping):
+        return {name: _rows(part, rows) for name, part in batch.items()}
+    return batch[rows]
+
+
 class SelfPlayPPOLearner(CountingPPOLearner):
     """Updates the solver as in practice alone, and the proposer apart from it.
 
@@ -73,10 +82,8 @@ class SelfPlayPPOLearner(CountingPPOLearner):
         batch = super()._make_batch_if_necessary(training_data)
         proposals = batch.policy_batches.pop(PROPOSER, None)
         if proposals is not None:
-            print({k:type(v) for k,v in proposals.items()})
             made = proposals[Columns.LOSS_MASK]  # RLlib adds a row to each episode, for bootstrap values
-            self._proposals = SampleBatch(tree.map_structure(lambda part: part[made], dict(proposals)))
-            print(len(self._proposals), len(proposals), self._proposals["rewards"])
+            self._proposals = _rows(proposals, made)
         return batch
 
     def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
@@ -87,19 +94,11 @@ class SelfPlayPPOLearner(CountingPPOLearner):
         super().after_gradient_based_update(timesteps=timesteps)
 
     def _update_proposer(self, proposals: Any) -> None:
+        number = len(proposals[Columns.ACTIONS])
         for _ in range(EPOCHS):
-            proposals.shuffle()
-            for part in proposals.timeslices(BATCH_SIZE):
-                self.proposer_flops.run(
-                    "update",
-                    len(part),
-                    lambda part=part: PPOTorchLearner._update(self, {PROPOSER: part}),
-                )
-
-    def compute_gradients(self, loss_per_module: Mapping[str, Any], **arguments: Any) -> dict[Any, Any]:
-        """Gradients of the module that is being updated; the other has none."""
-        gradients = super().compute_gradients(loss_per_module, **arguments)
-        return {name: gradient for name, gradient in gradients.items() if gradient is not None}
+            for chosen in torch.randperm(number).chunk(-(-number // BATCH_SIZE)):
+                update = partial(PPOTorchLearner._update, self, {PROPOSER: _rows(proposals, chosen)})
+                self.proposer_flops.run("update", len(chosen), update)
 
     def take_flops(self) -> dict[str, int]:
         """FLOPs since the last call, by line of the ledger."""

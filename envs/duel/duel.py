@@ -67,8 +67,10 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
         for name, value in (("num_solvers", num_solvers), ("rounds", rounds)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{name} must be a positive integer, got {value!r}.")
-        make = make_domain if isinstance(env_id, str) else load_domain
-        self.domain: Domain = make(env_id, **domain_options)
+        if isinstance(env_id, str):
+            self.domain = make_domain(env_id, **domain_options)
+        else:
+            self.domain = load_domain(env_id, **domain_options)
         self.rounds = int(rounds)
         self.record = SolverRecord(self.domain.space)
         self.solvers = [f"solver_{i}" for i in range(num_solvers)]

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
+from etude_gym.domain import Domain, load_domain
 from etude_gym.environment import TaskStream
 from etude_gym.envs.duel.seats import Seats, outcome_of, read_actions
 from etude_gym.registration import make_domain
@@ -28,7 +29,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
     The card, ``envs/duel/README.md``, documents spaces and formulas in full.
 
     Args:
-        env_id: a registered id ("EtudePlan-v0").
+        env_id: a registered id ("EtudePlan-v0"), or the domain.
         num_racers: agents side by side, at least two.
         practice: task sampler or its name; "adaptive" by default.
         difficulty: axes to pin, by name, values in [0, 1].
@@ -37,6 +38,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
 
     Attributes:
         acting: agents whose action matters at the next step.
+        stream: where tasks come from.
 
     Raises:
         ValueError: for an unknown id, name or option, or less than two racers.
@@ -54,7 +56,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
 
     def __init__(
         self,
-        env_id: str,
+        env_id: str | Domain,
         *,
         num_racers: int = 2,
         practice: str | TaskSampler | None = None,
@@ -64,18 +66,21 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
     ) -> None:
         if not isinstance(num_racers, (int, np.integer)) or num_racers < 2:
             raise ValueError(f"num_racers must be an integer of at least 2, got {num_racers!r}.")
-        self.domain = make_domain(env_id, **domain_options)
+        if isinstance(env_id, str):
+            self.domain = make_domain(env_id, **domain_options)
+        else:
+            self.domain = load_domain(env_id, **domain_options)
         self.possible_agents = [f"racer_{i}" for i in range(num_racers)]
         self.agents: list[str] = []
         self.acting: list[str] = []
         self._seats = Seats(self.domain, len(self.possible_agents))
-        self._stream = TaskStream(self.domain, 1, practice, "practice", difficulty, family, salt=0)
+        self.stream = TaskStream(self.domain, 1, practice, "practice", difficulty, family, salt=0)
         self._row = np.zeros(1, dtype=np.int64)
 
     @property
     def sampler(self) -> TaskSampler:
         """The attached task sampler."""
-        return self._stream.sampler
+        return self.stream.sampler
 
     def observation_space(self, agent: str) -> gymnasium.Space[Any]:
         """Dict of "observation" and "action_mask"; the same object at every call."""
@@ -94,7 +99,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
             seed: starts the stream of tasks anew; without one it goes on.
             options: not used.
         """
-        stream = self._stream
+        stream = self.stream
         if seed is not None:
             stream.seed(self._row, [int(seed)])
         task = stream.draw(self._row, stream.pinned_difficulty, stream.pinned_family)
@@ -148,7 +153,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
         outcomes = self._seats.outcomes()
         for seat, agent in enumerate(self.agents):
             infos[agent] |= outcome_of(outcomes, seat)
-        self._stream.report(self._row, np.asarray(outcomes["score"][:1], dtype=np.float64))
+        self.stream.report(self._row, np.asarray(outcomes["score"][:1], dtype=np.float64))
         self.agents = []
 
     def _observe(self) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""Multi-agent practice in env runners: what duels and races have in common."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from etude_gym.agents.duel_env import DuelMultiAgentEnv
+from etude_gym.agents.rllib.config import ppo_config
+from etude_gym.agents.rllib.environment import CollectingSampler, Report
+from etude_gym.domain import Domain
+from etude_gym.randomness import mix
+from etude_gym.samplers import TaskSampler
+
+SOLVER = DEFAULT_MODULE_ID
+"""The solver is the module of the single-agent learner, by name too: what is done to that is done to it."""
+
+
+class GamePractice:
+    """The games of one env runner: what they share, and what waits for the driver.
+
+    Args:
+        sampler: as the driver's; a copy that is told nothing but the driver's state.
+
+    Attributes:
+        sampler: the same, which collects results for the driver.
+        generation: iteration of the driver; games that are seeded in another one have other tasks.
+        reasons: why the tasks of the collected results were drawn.
+    """
+
+    def __init__(self, sampler: TaskSampler) -> None:
+        self.sampler = CollectingSampler(sampler)
+        self.generation = 0
+        self.reasons: list[int] = []
+        self._incarnation = uuid.uuid4().hex
+        self._env_steps = 0
+        self._cpu_seconds = time.process_time()
+
+    def count_step(self) -> None:
+        """Count a step of the solver; those of others are none."""
+        self._env_steps += 1
+
+    def listen(self, state: dict[str, Any], generation: int) -> None:
+        """Take over the state of the driver's sampler, and which iteration this is."""
+        self.sampler.load_state_dict(state)
+        self.generation = generation
+
+    def sampler_state(self) -> dict[str, Any]:
+        """State of the sampler here."""
+        return self.sampler.state_dict()
+
+    def report(self, worker: int, flops: Mapping[str, int]) -> Report:
+        """What has been done since the last call."""
+        reasons, self.reasons = self.reasons, []
+        env_steps, self._env_steps = self._env_steps, 0
+        before, self._cpu_seconds = self._cpu_seconds, time.process_time()
+        return Report(
+            worker,
+            self._incarnation,
+            self.sampler.take(),
+            np.array(reasons, dtype=np.int64),
+            env_steps,
+            flops,
+            self._cpu_seconds - before if worker else 0.0,
+        )
+
+
+class PracticeGame(DuelMultiAgentEnv):
+    """A game, one of those that an env runner plays side by side.
+
+    Args:
+        config: as for ``DuelMultiAgentEnv``.
+
+    Attributes:
+        practice: what it shares with the others.
+    """
+
+    counted: str
+    """The agent whose steps are environment steps."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.practice: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode; adjacent seeds and other iterations have unrelated streams of tasks."""
+        if seed is not None:
+            seed = int(mix(seed, self.practice.generation)[0]) >> 1
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """Step, and count it if the solver acts."""
+        if self.counted in action_dict:
+            self.practice.count_step()
+        return super().step(action_dict)
+
+
+def multi_agent_config(
+    domain: Domain,
+    game: type[PracticeGame],
+    sampler: TaskSampler,
+    others: Mapping[str, RLModuleSpec],
+    callback: Any,
+    **options: Any,
+) -> PPOConfig:
+    """``ppo_config`` with other modules beside the one that is trained there.
+
+    Args:
+        domain: the domain.
+        game: what is played.
+        sampler: the driver's.
+        others: specifications of the other modules, by name.
+        callback: sets up curriculum and env runners.
+        **options: see ``ppo_config``; they are the solver's.
+    """
+    config = ppo_config(domain, practice="uniform", **options)
+    specs = {SOLVER: config.rl_module_spec, **others}
+    return (
+        config.environment(
+            game, env_config={"domain": domain, "practice": sampler}, disable_env_checking=True
+        )
+        .env_runners(gym_env_vectorize_mode="sync")
+        .multi_agent(policies=set(specs))
+        .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
+        .callbacks(callback)
+    )

@@ -1,0 +1,211 @@
+"""Races against a league: the learner is paid for the difference to frozen snapshots of itself.
+
+Snapshots live in slots, modules that are allocated once and never trained. The driver keeps the league, with
+the sampler; runners choose opponents from a copy of it, by the episode's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from numpy.typing import NDArray
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import COMPONENT_RL_MODULE
+from torch import Tensor
+
+from etude_gym.agents.rllib.config import ppo_config
+from etude_gym.agents.rllib.curriculum import Curriculum, CurriculumCallback
+from etude_gym.agents.rllib.environment import Report
+from etude_gym.agents.rllib.games import SOLVER, GamePractice, PracticeGame, multi_agent_config
+from etude_gym.agents.rllib.module import ActionMaskModule, CountingPPOLearner
+from etude_gym.difficulty import Difficulty
+from etude_gym.domain import Domain
+from etude_gym.registration import make_domain
+from etude_gym.samplers import RaceSampler
+
+LEARNER, OPPONENT = "racer_0", "racer_1"
+
+ITERATIONS_BETWEEN_SNAPSHOTS = 5
+
+
+def slot_name(slot: int) -> str:
+    """Name of the module in a slot."""
+    return f"slot_{slot}"
+
+
+class SlotModule(ActionMaskModule):
+    """A frozen snapshot: it acts, and nothing is computed to train it."""
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+        """No values: nobody learns from them."""
+        return torch.zeros(len(next(iter(batch.values()))))
+
+
+@dataclass(frozen=True)
+class RaceReport(Report):
+    """What an env runner has done, and which games it played.
+
+    Attributes:
+        games: slot of the opponent and score of the learner (1 won, 0.5 drawn, 0 lost), in their order.
+    """
+
+    games: tuple[tuple[int, float], ...] = ()
+
+
+class RacePractice(GamePractice):
+    """The races of one env runner.
+
+    Args:
+        sampler: draws the tasks and holds the league, as the driver's does.
+    """
+
+    def __init__(self, sampler: RaceSampler) -> None:
+        super().__init__(sampler)
+        self.league = sampler.league
+        self.games: list[tuple[int, float]] = []
+
+    def hear(self, difficulty: Difficulty, reason: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        """Keep why a task was drawn; the listener of a race's task stream."""
+        self.reasons.append(int(reason[0]))
+
+    def report(self, worker: int, flops: Mapping[str, int]) -> Report:
+        """What has been done since the last call."""
+        games, self.games = tuple(self.games), []
+        return RaceReport(**vars(super().report(worker, flops)), games=games)
+
+
+class PracticeRace(PracticeGame):
+    """A race, one of those that an env runner runs side by side.
+
+    Args:
+        config: "domain" and "practice".
+
+    Attributes:
+        result: 1, 0.5 or 0 for the learner, once a race is over.
+    """
+
+    counted = LEARNER
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__({"game": "race", "env_id": config["domain"], "practice": config["practice"]})
+        self.result = 0.5
+
+    def join(self, practice: RacePractice) -> None:
+        """Draw from the sampler of an env runner."""
+        self.practice = practice
+        self.game.stream.sampler = practice.sampler
+        self.game.stream.listener = practice.hear
+
+    def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        """Step, and keep who won."""
+        result = super().step(action_dict)
+        if result[2]["__all__"]:
+            mine, theirs = (result[-1][agent]["score"] for agent in (LEARNER, OPPONENT))
+            self.result = 0.5 * (1.0 + float(np.sign(mine - theirs)))
+        return result
+
+
+class Opponents:
+    """Says which module plays an agent; every env runner has its own, with its copy of the league."""
+
+    league: Any = None
+
+    def __call__(self, agent: str, episode: Any, **_: Any) -> str:
+        """The solver, or the opponent of the episode."""
+        return SOLVER if agent == LEARNER else slot_name(self.league.choose(episode.id_))
+
+
+class RaceCurriculum(Curriculum):
+    """The driver's side: the league learns from the games, and is given snapshots of the learner."""
+
+    sampler: RaceSampler
+
+    def begin(self, algorithm: Any) -> None:
+        """Bring sampler and snapshots to all processes; the first snapshot is the learner as it begins."""
+        if not len(self.sampler.league):
+            self.add_snapshot(algorithm)
+        self.push_slots(algorithm, tuple(int(entry["slot"]) for entry in self.sampler.league.table()))
+        super().begin(algorithm)
+
+    def learn(self, report: Report) -> None:
+        """Learn from the episodes and games of a runner."""
+        super().learn(report)
+        for slot, score in report.games if isinstance(report, RaceReport) else ():
+            self.sampler.league.record(slot, score)
+
+    def pull(self, algorithm: Any) -> None:
+        """Collect and learn; add a snapshot when it is time."""
+        super().pull(algorithm)
+        if self.ledger.iterations % ITERATIONS_BETWEEN_SNAPSHOTS == 0:
+            self.add_snapshot(algorithm)
+
+    def add_snapshot(self, algorithm: Any) -> None:
+        """Put the learner, as it is now, into a slot of the league, and into that of all processes."""
+        weights = algorithm.learner_group.get_weights()[SOLVER]
+        slot = self.sampler.league.add({name: np.array(part) for name, part in weights.items()})
+        self.push_slots(algorithm, (slot,))
+
+    def push_slots(self, algorithm: Any, slots: tuple[int, ...]) -> None:
+        """Give learners and env runners the snapshots of these slots; RLlib sends what is trained only."""
+        weights = {slot_name(slot): deepcopy(self.sampler.league.weights(slot)) for slot in slots}
+        reference = ray.put(weights)
+        algorithm.learner_group.foreach_learner(
+            lambda learner: learner.module.set_state(deepcopy(ray.get(reference)))
+        )
+        algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: runner.set_state({COMPONENT_RL_MODULE: deepcopy(ray.get(reference))})
+        )
+
+
+class RaceCallback(CurriculumCallback):
+    """Gives an algorithm its ``curriculum``, and the races of every env runner one sampler and league."""
+
+    def on_environment_created(self, *, env_runner: Any, env: Any, env_context: Any, **_: Any) -> None:
+        """Let all races of an env runner share a sampler and a league."""
+        env.practice = RacePractice(deepcopy(env_context["practice"]))
+        env_runner.config.policy_mapping_fn.league = env.practice.league
+        for race in env.envs:
+            race.unwrapped.join(env.practice)
+
+    def on_episode_end(self, *, episode: Any, env: Any, env_index: int, **_: Any) -> None:
+        """Note who won against whom."""
+        slot = int(episode.module_for(OPPONENT).rpartition("_")[2])
+        env.practice.games.append((slot, env.envs[env_index].unwrapped.result))
+
+    def on_algorithm_init(self, *, algorithm: Any, **_: Any) -> None:
+        """Make the sampler that learns."""
+        algorithm.curriculum = RaceCurriculum(algorithm.config.env_config["practice"])
+        algorithm.curriculum.begin(algorithm)
+
+    def on_env_runners_recreated(self, *, algorithm: Any, **_: Any) -> None:
+        """Restarted runners begin with the curriculum and the snapshots as they are now."""
+        algorithm.curriculum.begin(algorithm)
+
+
+def race_config(env_id: str | Domain, *, practice: RaceSampler | None = None, **options: Any) -> PPOConfig:
+    """A configuration of RLlib's PPO that races against a league of its own snapshots.
+
+    Args:
+        env_id: id of the environment, or the domain.
+        practice: the sampler that draws the tasks and keeps the league; a new one by default.
+        **options: see ``ppo_config``.
+
+    Raises:
+        ValueError: if the domain does not fit the policy.
+        MissingExtra: if PettingZoo is not installed.
+    """
+    domain = make_domain(env_id) if isinstance(env_id, str) else env_id
+    sampler = practice or RaceSampler(domain.space)
+    frozen = deepcopy(ppo_config(domain, **options).rl_module_spec)
+    frozen.module_class = SlotModule
+    slots = {slot_name(slot): frozen for slot in range(sampler.SLOTS)}
+    config = multi_agent_config(domain, PracticeRace, sampler, slots, RaceCallback, **options)
+    return config.learners(learner_class=CountingPPOLearner).multi_agent(
+        policy_mapping_fn=Opponents(), policies_to_train=[SOLVER]
+    )
