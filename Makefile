@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 QUICK = runs/quick
 
-.PHONY: install practice test lint types pytest slow benchmark clean
+.PHONY: install practice test lint types kernels pytest slow benchmark clean
 
 install: $(VENV)/installed
 
@@ -36,8 +36,13 @@ types: install
 	for part in envs wrappers agents; do cp -r $$part build/types/etude_gym/$$part; done
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p etude_gym
 
+# Kernels are compiled once, before the tests and not in each of their processes.
+kernels: install
+	for id in EtudePlan-v0 EtudeLogic-v0 EtudeCode-v0; do \
+	$(BIN)/etude check $$id --tasks 10 --names oracle_solves & done; wait
+
 # Tests of one file share a process: some share a Ray cluster.
-pytest: install
+pytest: kernels
 	$(BIN)/pytest -n logical --dist loadfile
 
 slow: install
