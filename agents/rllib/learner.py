@@ -27,6 +27,7 @@ from etude_gym.agents.rllib.self_play import self_play_config
 from etude_gym.domain import Actions, Domain, Masks, Observations
 from etude_gym.resources import ONE_PROCESS, Resources
 
+warnings.filterwarnings("ignore", message=".*rllib-multi-agent-env-v0 already in registry")  # RLlib's own
 for _name in ("ray.rllib", "ray._common.deprecation"):  # they warn of RLlib's own defaults
     logging.getLogger(_name).setLevel(logging.ERROR)
 
