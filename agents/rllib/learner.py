@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 import time
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
