@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-
 import gymnasium
 import numpy as np
 import pytest
@@ -21,6 +17,7 @@ ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
 pytest.importorskip("pettingzoo")
 
+from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from etude_gym.agents.rllib import race  # noqa: E402
@@ -32,24 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*rllib-multi-agent-env-v0 alrea
 NUM_ENVS = 8
 DOMAIN = make_domain("EtudePlan-v0")
 SMALL = {"network": (16,), "n_steps": 32, "batch_size": 64, "n_epochs": 1}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster():
-    """One small cluster for all tests, in a folder with a short name: sockets have to be in it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    folder = tempfile.mkdtemp(prefix="r", dir="/tmp")
-    ray.init(
-        num_cpus=4,
-        include_dashboard=False,
-        object_store_memory=100_000_000,
-        log_to_driver=False,
-        logging_level="error",
-        _temp_dir=folder,
-    )
-    yield
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -30,6 +28,7 @@ from etude_gym.samplers import SAMPLERS, AdaptiveSampler, Results, UniformSample
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")
 
+from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from etude_gym.agents.rllib import learner as learner_module  # noqa: E402
@@ -46,24 +45,6 @@ NETWORKS = {
     "EtudeLogic-v0": {"policy": "clauses"},
     "EtudeCode-v0": {"policy": "derivation"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster():
-    """One small cluster for all tests, in a folder with a short name: sockets have to be in it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    folder = tempfile.mkdtemp(prefix="r", dir="/tmp")
-    ray.init(
-        num_cpus=4,
-        include_dashboard=False,
-        object_store_memory=100_000_000,
-        log_to_driver=False,
-        logging_level="error",
-        _temp_dir=folder,
-    )
-    yield
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
