@@ -4,8 +4,7 @@
     python scripts/benchmark.py --only environments
 
 Timings are noisy: every figure is the median of several rounds in which the two sides take turns, and
-what counts is the ratio. Limits on rates alone are meant for a machine on which CartPole-v1 makes 150k
-steps/s.
+what counts is the ratio. Beside rates that stand alone, CartPole-v1 shows how fast the machine is.
 """
 
 from __future__ import annotations
@@ -60,8 +59,6 @@ LOGIC = Subject("logic", "EtudeLogic-v0", 1e6)
 SUBJECTS = (PLAN, LOGIC)
 CODE_ID = "EtudeCode-v0"
 CARTPOLE_ID = "CartPole-v1"
-CARTPOLE_RATE = 150_000
-"""Steps per second of CartPole-v1 on the machine for which limits on rates alone were set."""
 
 REASONING_GYM: dict[str, tuple[str, dict[str, int]]] = {
     "knights_knaves": (
@@ -235,7 +232,6 @@ def code() -> list[Row]:
         vector_rate(CODE_ID, 64),
         single_rate(CARTPOLE_ID),
     )
-    scale = cartpole / CARTPOLE_RATE
     rates = (
         ("tasks generated, hardest corner", "tasks/s", hard, 300),
         ("tasks generated, uniform difficulty", "tasks/s", anywhere, 300),
@@ -244,7 +240,7 @@ def code() -> list[Row]:
         ("vector of 64, random play", "steps/s", vector, 50_000),
     )
     return [
-        Row(f"code: {what}", unit, rate, cartpole, f">= {least:,} x CartPole / 150k", rate >= least * scale)
+        Row(f"code: {what}", unit, rate, cartpole, f">= {least:,}", rate >= least)
         for what, unit, rate, least in rates
     ]
 
