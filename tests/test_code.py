@@ -273,7 +273,7 @@ class BrokenRunner:
     def run(self, source, calls):
         if self.mended:
             return MontyRunner().run(source, calls)
-        return [Outcome("infrastructure error", message="the sandbox did not start")] * len(calls)
+        return [Outcome("infrastructure error", "the sandbox did not start")] * len(calls)
 
 
 @in_every_family

@@ -140,7 +140,7 @@ def test_a_sandbox_that_fails_is_no_fault_of_the_submission():
         name = "broken"
 
         def run(self, source, calls):
-            return [Outcome("infrastructure error", message="no sandbox")] * len(calls)
+            return [Outcome("infrastructure error", "no sandbox")] * len(calls)
 
     result = grade(WRITE, {"shop.py": "def total(x):\n    return 2 * x"}, Broken())
     assert (result.status, result.score, result.solved) == ("infrastructure error", 0.0, False)

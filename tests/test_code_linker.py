@@ -47,7 +47,7 @@ def linked(files, calls):
         result.source, [(result.names[m, f], tuple(arguments)) for m, f, arguments in calls]
     )
     return [
-        [True, outcome.value] if outcome.status == "ok" else [False, outcome.message.partition("(")[0]]
+        [True, outcome.value()] if outcome.status == "ok" else [False, outcome.text.partition("(")[0]]
         for outcome in outcomes
     ]
 

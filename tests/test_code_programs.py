@@ -121,7 +121,7 @@ def check_agreement(programs, inputs=INPUTS, *, sandbox=True):
         assert [type(value) for value in here] == [type(value) for value in there], source
         if sandbox:
             outcomes = runner.run(source, [("solve", given) for given in inputs])
-            assert [outcome.value for outcome in outcomes] == here, source
+            assert [outcome.value() for outcome in outcomes] == here, source
 
 
 def as_written(worlds):

@@ -7,8 +7,6 @@ runs in the order in which Python would run it if the modules were imported in t
 from __future__ import annotations
 
 import ast
-import builtins
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,34 +51,10 @@ def link(files: Files, api: Mapping[str, Sequence[str]]) -> Linked:
         for function in functions
     }
     try:
-        body = _link_modules(modules)
-        if _stands_alone(files, modules):
-            return Linked(next(iter(files.values())), {place: place[1] for place in names})
-        source = ast.unparse(ast.Module(body, []))
+        source = ast.unparse(ast.Module(_link_modules(modules), []))
     except (RecursionError, ValueError) as error:
         raise Unsupported(f"The files cannot be made one source: {error}") from None
     return Linked(source, names)
-
-
-_PLAIN_TEXT = re.compile(r"[ -~\n]*")
-_REWRITTEN = re.compile(r"import|next|__|\w{300}")
-"""Text of what linking changes in other ways than by renaming, or refuses to print: very long numbers."""
-
-
-def _stands_alone(files: Files, modules: Mapping[str, Module]) -> bool:
-    """Whether a package is one module that can be run as it is written: printing its tree takes time.
-
-    It may not give a name of its own to what Python has built in, which the code around it may use.
-    """
-    if len(files) > 1:
-        return False
-    source, module = next(iter(files.values())), next(iter(modules.values()))
-    if not _PLAIN_TEXT.fullmatch(source) or _REWRITTEN.search(source):
-        return False
-    return module.scope.bound.isdisjoint(_BUILT_IN)
-
-
-_BUILT_IN = frozenset(dir(builtins))
 
 
 def resolve_files(files: Files) -> dict[str, Module]:

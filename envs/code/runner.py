@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -19,23 +20,34 @@ from etude_gym.errors import check_name
 Call = tuple[str, tuple[Value, ...]]
 """The name of a top-level function of the source, and its arguments."""
 
-MAX_RESULT_CHARACTERS = 200_000
-_MAX_LITERAL_CHARACTERS = 20_000  # of a value other than an integer, a string or a list of integers
+MAX_RESULT_CHARACTERS = 20_000
+"""Of a value that is read; a longer one is as good as none."""
 
 
 class Outcome(NamedTuple):
     """How a call ended.
 
     Attributes:
-        status: "ok", "error" (the program raised, or returned no plain value), "unsupported", "timeout",
-            "memory" or "infrastructure error".
-        value: what it returned.
-        message: what happened otherwise.
+        status: "ok" (it returned), "error" (it raised), "unsupported", "timeout", "memory" or
+            "infrastructure error".
+        text: what it returned, as ``repr`` writes it; or what happened otherwise.
     """
 
     status: str
-    value: Any = None
-    message: str = ""
+    text: str
+
+    def value(self) -> Any:
+        """What it returned.
+
+        Raises:
+            ValueError: if that is no plain value, or too large to be one.
+        """
+        if len(self.text) > MAX_RESULT_CHARACTERS:
+            raise ValueError(f"The value has more than {MAX_RESULT_CHARACTERS} characters.")
+        try:
+            return ast.literal_eval(self.text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            raise ValueError(f"{self.text[:100]!a} is no plain value.") from None
 
 
 class Runner(Protocol):
@@ -95,28 +107,26 @@ class MontyRunner:
         """Run one call in a session of its own, on its share of the time that is left."""
         seconds = (deadline - time.monotonic() - sandbox.GRACE) / left
         if seconds <= 0:
-            return Outcome("timeout", message="No time was left.")
+            return Outcome("timeout", "No time was left.")
         outcomes = self._run_together(source, [call], min(seconds, self.seconds))
         return outcomes[0] if isinstance(outcomes, list) else outcomes
 
     def _run_together(self, source: str, calls: Sequence[Call], seconds: float) -> list[Outcome] | Outcome:
         """The outcome of each call; or how the session ended, if it ended early."""
         functions = list(dict.fromkeys(function for function, _ in calls))
-        given: list[Any] = [tuple(map(_copy, arguments)) for _, arguments in calls]
+        given: list[Any] = [arguments for _, arguments in calls]
         if len(functions) > 1:
-            given = [
-                (functions.index(call[0]), arguments) for call, arguments in zip(calls, given, strict=True)
-            ]
+            given = [(functions.index(function), arguments) for function, arguments in calls]
         limits = sandbox.Limits(seconds, self.memory_bytes, self.recursion)
-        fed = _feed_twice(f"{source}\n{_harness(functions)}", {_GIVEN: given}, limits)
+        fed = _feed_twice(_around(source, functions), {_GIVEN: json.dumps(given)}, limits)
         if fed.status == "ok":
             lines = fed.text.split("\n") if calls else []
             if len(lines) == len(calls):
                 return [_outcome(line) for line in lines]
-            return Outcome("error", message="The program disturbed its own run.")
+            return Outcome("error", "The program disturbed its own run.")
         if fed.status == "error" and is_unsupported(fed.text):
-            return Outcome("unsupported", message=fed.text)
-        return Outcome(fed.status, message=fed.text)
+            return Outcome("unsupported", fed.text)
+        return Outcome(fed.status, fed.text)
 
 
 RUNNERS: dict[str, type[MontyRunner]] = {"monty": MontyRunner}
@@ -139,29 +149,28 @@ _GIVEN = f"{RESERVED}given"
 _INTERNAL = "Internal error in monty"
 
 
-def _harness(functions: Sequence[str]) -> str:
-    """Code that makes the calls and ends with a line for each: "+" and the value, or "-" and the exception.
+def _around(source: str, functions: Sequence[str]) -> str:
+    """A program, and code that makes the calls and ends with a line for each: "+" and the value, or "-" and
+    the exception.
 
-    What leaves the sandbox is text whatever the program does: a small value can stand for a tree of any size,
-    which would be built in full here. The harness uses no name that a program could define.
+    What enters and leaves the sandbox is text. Inside, no call shares an object with another one; outside, a
+    small value cannot stand for a tree of any size, which would be built in full. The code around the program
+    uses no name that a program could define.
     """
     function, each = "".join(functions), f"{RESERVED}arguments"
     if len(functions) > 1:
         function, each = f"[{', '.join(functions)}][{RESERVED}i]", f"{RESERVED}i, {each}"
     return f"""\
+from json import loads as {RESERVED}loads
+{source}
 {RESERVED}lines = []
-for {each} in {_GIVEN}:
+for {each} in {RESERVED}loads({_GIVEN}):
     try:
         {RESERVED}lines += [f"+{{{function}(*{RESERVED}arguments)!r}}"]
     except BaseException as {RESERVED}error:
         {RESERVED}lines += [f"-{{{RESERVED}error!r:.300}}"]
 "\\n".join({RESERVED}lines)
 """
-
-
-def _copy(value: Value) -> Value:
-    """A value that shares nothing: the sandbox would keep an object shared by two calls shared."""
-    return list(value) if isinstance(value, list) else value
 
 
 def _feed_twice(source: str, inputs: dict[str, Any], limits: sandbox.Limits) -> sandbox.Fed:
@@ -178,15 +187,10 @@ def _feed_twice(source: str, inputs: dict[str, Any], limits: sandbox.Limits) -> 
 
 def _may_be_one_call(failure: Outcome) -> bool:
     """Whether the other calls may do better without the one that ended the session."""
-    return failure.status in ("timeout", "memory") or _INTERNAL in failure.message
+    return failure.status in ("timeout", "memory") or _INTERNAL in failure.text
 
 
 # --- What came back ----------------------------------------------------------------------------------
-
-_INTEGER = re.compile(r"[+]-?[0-9]+")
-_MAX_DIGITS = 1_000
-_INTEGERS = re.compile(r"\[-?[0-9]+(?:, -?[0-9]+)*\]")
-_CONSTANTS = {"True": True, "False": False, "None": None}
 
 _NO_ATTRIBUTE = re.compile(r"(?:'(\w+)' object|type object '(\w+)') has no attribute '(\w+)'")
 _NO_MODULE_ATTRIBUTE = re.compile(r"module '(\w+)' has no attribute '(\w+)'")
@@ -203,33 +207,11 @@ _SAYINGS = (
 
 
 def _outcome(line: str) -> Outcome:
-    """The outcome that a line of the harness tells."""
+    """The outcome that a line of the code around a program tells."""
     text = line[1:]
-    if len(line) <= _MAX_DIGITS and _INTEGER.fullmatch(line):
-        return Outcome("ok", int(text))
-    if line[:1] != "+":
-        return Outcome("unsupported" if is_unsupported(text) else "error", message=text)
-    try:
-        return Outcome("ok", _read(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return Outcome("error", message=f"It returned something that is no plain value: {text[:100]}")
-
-
-def _read(text: str) -> Any:
-    """The plain value that its representation stands for.
-
-    Raises:
-        ValueError: or another error of ``ast.literal_eval``, if it is no plain value or too large.
-    """
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if len(text) > MAX_RESULT_CHARACTERS:
-        raise ValueError("too large")
-    if _INTEGERS.fullmatch(text):
-        return [int(part) for part in text[1:-1].split(", ")]
-    if len(text) > _MAX_LITERAL_CHARACTERS and text[0] not in "'\"":
-        raise ValueError("too large")
-    return ast.literal_eval(text)
+    if line[:1] == "+":
+        return Outcome("ok", text)
+    return Outcome("unsupported" if is_unsupported(text) else "error", text)
 
 
 def is_unsupported(message: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import datetime
+import functools
 import importlib.util
 import os
 import pickle
@@ -122,15 +123,8 @@ def _pool() -> Any:
 
 def _feed_here(source: str, inputs: dict[str, Any], limits: Limits) -> Fed:
     """Run source in this process' own pool."""
-    resources: Any = {
-        "max_feed_duration_secs": limits.seconds,
-        "max_memory": limits.memory_bytes,
-        "max_recursion_depth": limits.recursion,
-        "max_suspensions": 100,
-        "max_total_sleep_secs": 0.0,
-    }
     try:
-        with _no_search(), _pool().checkout(limits=resources, os_policy=_OS_POLICY) as session:
+        with _no_search(), _pool().checkout(limits=_resources(limits), os_policy=_OS_POLICY) as session:
             printed = pydantic_monty.CollectString(MAX_PRINTED)
             return Fed("ok", str(session.feed_run(source, inputs=inputs, print_callback=printed)))
     except pydantic_monty.MontySyntaxError as error:
@@ -139,6 +133,18 @@ def _feed_here(source: str, inputs: dict[str, Any], limits: Limits) -> Fed:
         return Fed(_status(error.exception()), str(error)[:500])
     except pydantic_monty.MontyCrashedError as error:
         return Fed("timeout" if error.timed_out else "crashed", str(error)[:500])
+
+
+@functools.lru_cache(maxsize=16)
+def _resources(limits: Limits) -> Any:
+    """Limits as pydantic-monty calls them."""
+    return {
+        "max_feed_duration_secs": limits.seconds,
+        "max_memory": limits.memory_bytes,
+        "max_recursion_depth": limits.recursion,
+        "max_suspensions": 100,
+        "max_total_sleep_secs": 0.0,
+    }
 
 
 _OPTIONAL = "opentelemetry"

@@ -12,7 +12,7 @@ MAX_SUBMISSION_CHARACTERS = 200_000
 MAX_FILES = 16
 
 _PATH = re.compile(r"[a-z_][a-z0-9_]{0,30}\.py")
-_FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})(.*)$")
+_FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
 _LANGUAGES = ("", "py", "python", "python3")
 _COMMENT = re.compile(r"#\s*(?:file(?:name)?:?\s*)?`?([^\s`]+\.py)`?:?\s*")
 _TITLE = re.compile(r"(?:file(?:name)? )?(\S+\.py)", re.IGNORECASE)
@@ -41,7 +41,7 @@ def parse_submission(reply: object, default_path: str) -> Files | Reply:
     blocks = _blocks(reply)
     if blocks is None:
         return Reply("truncated", [], "The last fenced block is not closed: the reply seems to be cut off.")
-    if not blocks and not any(map(_FENCE.match, reply.split("\n"))):
+    if not blocks and not _FENCE.search(reply):
         if "def " not in reply:
             return malformed("The reply holds no fenced block and no function. Write ```python ... ```.")
         return {default_path: reply}
@@ -70,27 +70,23 @@ def _by_path(blocks: list[tuple[str | None, str]]) -> Files | Reply:
 
 def _blocks(reply: str) -> list[tuple[str | None, str]] | None:
     """Path and source of each block of Python; None if the last block is not closed."""
+    text = reply.replace("\r\n", "\n")
     blocks = []
-    fence, information, before = "", "", ""
-    lines: list[str] = []
-    for line in reply.replace("\r\n", "\n").split("\n"):
-        match = _FENCE.match(line)
-        if not fence:
-            if match:
-                fence, information, lines = match[1], match[2].strip(), []
-            elif line.strip():
-                before = line.strip()
-        elif match and match[1].startswith(fence) and not match[2].strip():
-            named = _path_of(information, lines, before)
-            if named is not None:
-                blocks.append((named or None, "\n".join(lines) + "\n"))
-            fence, before = "", ""
-        else:
-            lines.append(line)
-    return None if fence else blocks
+    opening: re.Match[str] | None = None
+    left = 0  # where the text after the last block begins
+    for fence in _FENCE.finditer(text):
+        if opening is None:
+            opening = fence
+        elif fence[1].startswith(opening[1]) and not fence[2].strip():
+            source = text[opening.end() + 1 : fence.start()]
+            path = _path_of(opening[2], source, text[left : opening.start()])
+            if path is not None:
+                blocks.append((path or None, source or "\n"))
+            opening, left = None, fence.end()
+    return None if opening else blocks
 
 
-def _path_of(information: str, lines: list[str], before: str) -> str | None:
+def _path_of(information: str, source: str, before: str) -> str | None:
     """The path of a block, "" if it has none; None if the block holds another language."""
     words = information.split()
     language = "" if words and words[0].endswith(".py") else (words.pop(0).lower() if words else "")
@@ -98,8 +94,7 @@ def _path_of(information: str, lines: list[str], before: str) -> str | None:
         return None
     if words:
         return words[0]
-    comment = _COMMENT.fullmatch(lines[0].strip()) if lines else None
-    if comment:
+    if comment := _COMMENT.fullmatch(source.partition("\n")[0].strip()):
         return comment[1]
-    title = _TITLE.fullmatch(before.translate(_NO_MARKUP).strip())
+    title = _TITLE.fullmatch(before.rstrip().rpartition("\n")[2].translate(_NO_MARKUP).strip())
     return title[1] if title else ""
