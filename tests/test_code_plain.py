@@ -64,7 +64,15 @@ def test_what_people_write_is_plain(line):
         *('x = f"{k}"', "x = b'k'", "x = '\\n'", "x = '('", '"""\n"""', "x = 'ä'", "x = 1;", "x = k \\\n+ 1"),
         *("x = (1,\n    2)", "\tx = 1", "x = 1\r", "x = 1\f", "x = 01", "x = 1_0", "x = 0x1", "x = 1.5"),
         *("x = 1e3", "x = 1if k else 2", "x = ...", "x = 9999999999999999999", "x = (y := 1)", "print(*k)"),
-        *("x = [*k]", "x = {**k}", "x = [*y for y in k]", "x = {**y for y in k}", "f((a)=1)", "a, *b = k"),
+        *(
+            "x = [*k]",
+            "x = {**k}",
+            "x = [*y for y in k]",
+            "x = {**y for y in k}",
+            "f((a)=1)",
+            "f((a)  = 1)",
+            "a, *b = k",
+        ),
         *("import math", "x = next(iter(k))", "x = k.count(1)", "x = eval", "x = a__b", "@f", "raise f"),
         *("def g[T](x): pass", "type X = int", "match k:\n    case 1: pass", "try: pass\nexcept f: pass"),
         *("class A: pass", "global k", "del k", "with k: pass", "yield k", "await k", "assert k", "`k`"),
@@ -152,7 +160,9 @@ ODDITIES = '''\
 x = 1|x: List[int] = 1|y: undefined|def solve(a: Some[b]) -> c:|*|**|(|)|[|]|{|}|,|:|=|==|!=|->|<|>|<>|!|.|.a|
 |    |'t'|"s"|""|"""|"""s"""|0|1|01|1 2|x y|'a' 'b'|# c|if|else|elif x:|for|in|not|is|None|True|lambda|return|
 while x:|break|continue|pass|and|or|def|def f():|+=|//=|**=|<<|~|/|*,|/,|f(x=1, 2)|f(x for x in y, 1)|
-f(x, y=1)|None = 1|f(True=1)|f(a.b=1)|x if y|def f(a=1, b):|def f(*):|def f(*, a):|def f(a, a):|lambda *: 1|
+f(x, y=1)|None = 1|f(True=1)|f(a.b=1)|f((a)=1)|f((a)  = 1)|  |x if y|def f(a=1, b):|def f(*):|
+def f(*, a):|def f(a, a):|
+lambda *: 1|
 lambda /: 1|return *a, b|x = *a, b|for x in *a, b:|(a, b): int = 3|a, b: int|a, b += 1|f() = 1|f(): int|1 = x|
 x + 1 = 2|
 for f() in x: pass|[x for f() in y]|[x for x in a, b]|[x for x in *a]|if x = 1:|{1: 2, 3}|{1, 2: 3}|x = = 1|
