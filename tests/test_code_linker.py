@@ -560,6 +560,11 @@ def test_nesting_that_is_deep_but_allowed_runs():
     assert outcome_of("def f(x):\n    " + body, 59) == [True, 59]
 
 
+def test_a_name_that_ends_like_that_of_an_endless_iterator_is_none():
+    source = "def _count(x):\n    return [x, x]\ndef f(x):\n    return sum(y for y in _count(x))"
+    assert outcome_of(source, 3) == [True, 6]
+
+
 def test_linking_twice_gives_the_same_source():
     files = {"b.py": "import a\nn = 1", "a.py": "import b\ndef f(x):\n    return b.n"}
     assert link(files, {"a": ["f"]}) == link(dict(reversed(files.items())), {"a": ["f"]})

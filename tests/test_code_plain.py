@@ -50,6 +50,7 @@ def test_solutions_of_the_grammar_are_plain():
         "    text = str(k).upper()",
         "    while k > 0: k //= 10",
         "    max = 3",
+        "    return solve(numbers[1:], k)",
     ],
 )
 def test_what_people_write_is_plain(line):
@@ -76,12 +77,32 @@ def test_what_people_write_is_plain(line):
         *("import math", "x = next(iter(k))", "x = k.count(1)", "x = eval", "x = a__b", "@f", "raise f"),
         *("def g[T](x): pass", "type X = int", "match k:\n    case 1: pass", "try: pass\nexcept f: pass"),
         *("class A: pass", "global k", "del k", "with k: pass", "yield k", "await k", "assert k", "`k`"),
+        *('x = "a\0b"', '"""a\rb"""', "x = 'a\x7fb'", "for y in *(k) or k,: pass", "return *(k) != k, 1"),
+        *(
+            "return  *(k) < 1, 2",
+            "(k).y: int",
+            "(k)[0]: int = 1",
+            "if k: (k).y: int",
+            "x = solve",
+            "solve: int",
+        ),
+        *("x = str(solve)", "f(solve=1)", "x = solve (1)", "def g(solve): pass"),
         *("BaseException = 1", "x = $", "x = 'k", "x = [", "]", "x" + " + x" * 30, "elif k: pass\n" * 100),
     ],
 )
 def test_what_has_to_be_looked_at_is_not_plain(text):
     assert not is_plain(f"def solve(numbers, k):\n    return 1\n{text}\n")
     assert not is_plain("def solve(numbers, k):\n    " + text.replace("\n", "\n    ") + "\n    return 1\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["x = 2", "x: int", "def sum(x): return x", "if 1: pass", "sum = 3", "def f(x): return x\nf: int"]
+)
+def test_at_top_level_a_plain_file_does_nothing_but_define_functions_of_its_own(line):
+    source = "def solve(numbers, k):\n    return 1\n"
+    assert is_plain(source)
+    assert not is_plain(f"{source}{line}\n")
+    assert not is_plain(f"{line}\n{source}")
 
 
 @pytest.mark.parametrize("case", [*UNSUPPORTED, *DEEP])
@@ -98,6 +119,7 @@ def test_what_linking_refuses_is_not_plain(case):
         {"solve.py": "def other(x):\n    return x\n"},
         {"solve.py": "if 1:\n    def solve(x):\n        return x\n"},
         {"solve.py": "solve = lambda x: x\n"},
+        {"solve.py": "def solve_(x):\n    return x\n"},
         {"other.py": "def solve(x):\n    return x\n"},
         {"solve.py": "def solve(x):\n    return x\n", "other.py": "\n"},
     ],
@@ -122,8 +144,12 @@ DOUBLE = Exercise(
     ("source", "status", "said"),
     [
         ("def solve(x):\n    return x x\n", "malformed", "solve.py, line 2: invalid syntax."),
-        ("def solve(x):\nreturn 2 * x\n", "malformed", "solve.py, line 2: expected an indented block"),
-        ("def solve(x):\n    return 2 * x\n1 = 2\n", "malformed", "solve.py, line 3: cannot assign"),
+        (
+            "def solve(x):\n    if x:\n    return 2\n",
+            "malformed",
+            "solve.py, line 3: expected an indented block",
+        ),
+        ("def solve(x):\n    1 = x\n    return 2 * x\n", "malformed", "solve.py, line 2: cannot assign"),
         ("def solve(x):\n    return x.bit_length()\n", "unsupported", "0 of 6 hidden tests passed."),
         ("def solve(x):\n    return y\n", "wrong", "0 of 6 hidden tests passed."),
         ("def solve(x: Some) -> Thing:\n    return 2 * x\n", "ok", "6 of 6 hidden tests passed."),
@@ -138,7 +164,7 @@ def test_a_plain_file_is_judged_as_if_it_had_been_read(source, status, said):
 
 STATEMENTS = '''\
 def solve(numbers, k):
-    (y): int = 3
+    y: int = 3
     t = (1, 2,)
     d, s = {"a": 1, 'b': 2}, {1, 2}
     g = sorted(x for x in numbers if x)
@@ -157,7 +183,8 @@ def other(p, /, q=1, *, r=2) -> list[int]:
     return {i: j for i, j in q for z in i if z if j}, {i for i in q}, [x for x in q]
 '''
 ODDITIES = '''\
-x = 1|x: List[int] = 1|y: undefined|def solve(a: Some[b]) -> c:|*|**|(|)|[|]|{|}|,|:|=|==|!=|->|<|>|<>|!|.|.a|
+x = 1|x: List[int] = 1|y: undefined|def solve(a: Some[b]) -> c:|*|
+**|(|)|[|]|{|}|,|:|=|==|!=|->|<|>|<>|!|.|.a|
 |    |'t'|"s"|""|"""|"""s"""|0|1|01|1 2|x y|'a' 'b'|# c|if|else|elif x:|for|in|not|is|None|True|lambda|return|
 while x:|break|continue|pass|and|or|def|def f():|+=|//=|**=|<<|~|/|*,|/,|f(x=1, 2)|f(x for x in y, 1)|
 f(x, y=1)|None = 1|f(True=1)|f(a.b=1)|f((a)=1)|f((a)  = 1)|  |x if y|def f(a=1, b):|def f(*):|
@@ -170,7 +197,9 @@ a == b = c|x if y else z = 1|lambda: x = 1|-x = 1|"a" = 1|() = 1|[] = 1|{} = 1|x
 x[a:b:c:d]|x[a=1]|if x: pass else: pass|for x in y: pass|\n x|\n    y = 2|\n|x: int: int|a = b += 1|print x|
 is is|not in in|a not b|x for x in y|(x for x in y for z in)|[x if y for z in w]|[x for x in y if z else w]|
 [x for x in lambda: y, 1]|a ** -b|a + not b|a * lambda: 1|a < b > c == d != e in f|a =! b|!a|while :|if x::|
-{1: }|{: 1}|[,]|(,)|f(,)|f(a,,b)|x.None|x . y|1 .real|sum = 1|def max(a, b): return 1|range|str('''
+{1: }|{: 1}|[,]|(,)|f(,)|f(a,,b)|x.None|x . y|1 .real|sum = 1|def max(a, b): return 1|range|str(|
+*(a) or b,|*(a)[0] < b, 1|(a).b: int|(a)[0]: int|x: int|\0|\r|
+helper_1|solve|sum: int|sum = sum|'''
 
 
 def mutated(sources, rng):
@@ -178,7 +207,9 @@ def mutated(sources, rng):
     words = re.findall(r"\n *|\w+|\"\"\"|\"[^\"]*\"|'[^']*'|[^\w\s]| +", rng.choice(sources))
     for _ in range(rng.randint(1, 3)):
         at, other, kind = rng.randrange(len(words)), rng.randrange(len(words)), rng.random()
-        oddity = rng.choice(ODDITIES.split("|")).replace("\\n", "\n")
+        oddity = (
+            rng.choice(ODDITIES.split("|")).replace("\\n", "\n").replace("\\0", "\0").replace("\\r", "\r")
+        )
         if kind < 0.25:
             words[at] = ""
         elif kind < 0.4:

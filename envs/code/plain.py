@@ -8,6 +8,7 @@ is for the sandbox to find out. Of a file that is not plain nothing is said; it 
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Mapping, Sequence
@@ -19,24 +20,28 @@ from etude_gym.envs.code.scopes import MAX_DEPTH
 
 MAX_PLAIN_CHARACTERS = 4_000
 
-_TOKEN = r"""
-    (?! def\b (?! [ ][A-Za-z_]\w*\( ) ) [A-Za-z_]\w*+ (?! ["'] )     # a name; no prefix of a text
-    | [-+/%<>&|^~,()\[\]{}] | == | !=
-    | (?: 0 | [1-9][0-9]{0,17} ) (?! [\w.] )                         # a whole number
-    | :(?! = )
+_TEXT = r"[ !#-&*-Z^-z|~]*+"  # of a string: neither quotes, brackets nor backslashes
+_TOKEN = rf"""
+    (?! def\b (?! [ ][A-Za-z_]\w*\( ) ) [A-Za-z_]\w*+ (?! ["'] )     # a name; no prefix of a string
+    | [-+/%<>&|^~,()\[\]{{}}] | == | !=
+    | (?: 0 | [1-9][0-9]{{0,17}} ) (?! [\w.] )                       # a whole number
+    | :(?! [ ]*[=(] )
     | (?: (?<= [-+*/%<>&|^\w\]"'] ) | (?<= [\w\]"'][ ] ) ) =          # not "(name)=" among arguments
-    | (?: (?<= [\w)\]"'] ) | (?<= [\w)\]"'][ ] ) ) \*\*?             # between operands: no unpacking
+    | (?: (?<= [\w)\]"'] ) | (?<= [\w)\]"'][ ] ) )                   # between operands: no unpacking
+      (?<! return ) (?<! return[ ] ) (?<! in ) (?<! in[ ] ) \*\*?
     | \.(?= [a-z] )
-    | (?: "[^"\\\n()\[\]{}]*+" | "{3}[^"\\\n()\[\]{}]++"{3} | '[^'\\\n()\[\]{}]*+' ) (?! ["'] )
+    | (?: "{_TEXT}" | "{{3}}{_TEXT}"{{3}} | '{_TEXT}' ) (?! ["'] )
 """
-_LINES = re.compile(rf"(?: [ ]*+ (?: (?: {_TOKEN} ) [ ]*+ )*+ (?: \#[ -~]*+ )? \n )*+", re.VERBOSE | re.ASCII)
+_LINE = rf"(?: (?: (?= def[ ] ) | [ ]++ (?! \( ) ) (?: (?: {_TOKEN} ) [ ]*+ )*+ )?+ (?: \#[ -~]*+ )? \n"
+_LINES = re.compile(rf"(?: {_LINE} )*+", re.VERBOSE | re.ASCII)
+_DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
 _KEYWORDS = frozenset(
     {
         *("and", "break", "continue", "def", "elif", "else", "for", "if", "in", "is", "lambda", "not", "or"),
         *("pass", "return", "while", "None", "True", "False"),
     }
 )
-_OTHER_WORDS = frozenset(
+_SPECIAL = frozenset(
     {
         *(set(keyword.kwlist) - _KEYWORDS),
         *("case", "match", "type"),
@@ -47,7 +52,10 @@ _OTHER_WORDS = frozenset(
 )
 """Words whose use has to be looked at, and what the code around a program goes by."""
 
-_BETWEEN_WORDS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
+_CALLED = "$"  # behind a word that a bracket follows; no token of Python
+_REFUSED_WORDS = _SPECIAL | {word + _CALLED for word in _SPECIAL}
+_BUILT_IN = frozenset(dir(builtins))
+_BETWEEN_WORDS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_$")}
 _NO_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]{}\n"}
 
 
@@ -61,18 +69,21 @@ def as_written(files: Files, api: Mapping[str, Sequence[str]]) -> Linked | None:
     if len(files) != 1 or len(api) != 1:
         return None
     [(path, source)], [(module, functions)] = files.items(), api.items()
-    if path != f"{module}.py" or not is_plain(source):
-        return None
-    if not all(re.search(rf"^def {function}\(", source, re.MULTILINE) for function in functions):
+    if path != f"{module}.py" or not is_plain(source) or not {*functions}.issubset(_DEFINED.findall(source)):
         return None
     return Linked(source, {(module, function): function for function in functions})
 
 
 def is_plain(source: str) -> bool:
-    """Whether a file is surely within the profile if it is Python, and needs no linking."""
+    """Whether a file surely keeps to the profile if it is Python, and means what it means when it is linked.
+
+    At top level it defines functions; what these are called is used for calling them and for nothing else.
+    """
     if len(source) > MAX_PLAIN_CHARACTERS or RESERVED[:2] in source or not _LINES.fullmatch(source):
         return False
-    if not _OTHER_WORDS.isdisjoint(source.translate(_BETWEEN_WORDS).split()):
+    words = source.replace("(", f"{_CALLED} ").translate(_BETWEEN_WORDS).split()
+    defined = {*_DEFINED.findall(source)}
+    if not (_REFUSED_WORDS.isdisjoint(words) and defined.isdisjoint(words) and defined.isdisjoint(_BUILT_IN)):
         return False
     # Every level of syntax takes a character of its line, be it of the indentation, or an "elif".
     longest = max(map(len, source.split("\n")))

@@ -215,7 +215,7 @@ def _is_endless(node: ast.expr) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name.rsplit("__", 1)[-1] in ENDLESS
+    return name.split("__", 1)[-1] in ENDLESS
 
 
 _HANDLERS: dict[type[ast.AST], Callable[[_Renamer, Any], Any]] = {
