@@ -161,14 +161,13 @@ def count_edges(package: Any, out: Any) -> None:
 
 
 @part
-def note_form(forms: Any, count: Any, form: Any, weight: Any) -> Any:
-    """Keep the form of a subtree; returns 1 if it is large enough to be a duplicate and known, else 0."""
+def note_form(forms: Any, count: Any, form: Any) -> Any:
+    """Keep the form of a subtree that is large enough to be a duplicate; returns whether it is one."""
+    known = False
+    for i in range(count):
+        known |= forms[i] == form
     forms[count] = form
-    if weight >= MIN_DUPLICATE:
-        for i in range(count):
-            if forms[i] == form:
-                return 1
-    return 0
+    return known
 
 
 @big_kernel
@@ -199,13 +198,14 @@ def measure(package: Any, out: Any) -> None:
                 end = ends[end]
             if is_call(token) and package.constant[token - CALL]:
                 weight = 1
-            if token == DIVIDES:
+            if token == DIVIDES and weight - 2 >= MIN_DUPLICATE:
                 form = np.int64(absorb_word(children, REMAINDER))
-                out[DUPLICATES] += note_form(forms, count, form, weight - 2)
+                out[DUPLICATES] += note_form(forms, count, form)
                 count += 1
             form = np.int64(absorb_word(children, MULTIPLY if token == SCALE else token))
-            out[DUPLICATES] += note_form(forms, count, form, weight)
-            count += 1
+            if weight >= MIN_DUPLICATE:
+                out[DUPLICATES] += note_form(forms, count, form)
+                count += 1
             hashes[at], weights[at], ends[at] = form, weight, end
         if package.length[slot] > 0 and weights[0] > out[LONGEST]:
             out[LONGEST] = weights[0]
