@@ -13,6 +13,7 @@ from code_worlds import (
     Table,
     make_empty_worlds,
     make_worlds,
+    of_category,
     play_half_well,
     play_randomly,
     reference_of,
@@ -25,7 +26,7 @@ from etude_gym.envs.code.actions import EXTRACT, MERGE, MODULE, MOVE, NUM_ACTION
 from etude_gym.envs.code.describe import action_name, describe_state
 from etude_gym.envs.code.exercises import exercise_of
 from etude_gym.envs.code.grader import grade
-from etude_gym.envs.code.grammar import LIST, NUMBER_OF
+from etude_gym.envs.code.grammar import INT, LIST, NUMBER_OF
 from etude_gym.envs.code.package_source import package_files
 from etude_gym.envs.code.runner import MontyRunner, Outcome
 from etude_gym.envs.code.source import render_program
@@ -334,8 +335,7 @@ def test_an_episode_that_ends_in_the_middle_of_a_program_can_be_shown():
 
 
 def test_a_program_is_shown_with_its_open_hole_and_what_is_missing():
-    table = Table(make_empty_worlds(1, value=0.0))
-    table.worlds["return_category"], table.worlds["derivation"]["return_category"] = 1, 1
+    table = Table(of_category(make_empty_worlds(20, value=0.0), INT, 1))
     for name in ("LET_MAP", "VARIABLE_0", "ADD"):
         table.step([NUMBER_OF[name]])
     view = describe_state(table.worlds[0])

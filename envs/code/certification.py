@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.envs.code.catalog import GUARD
+from etude_gym.envs.code.catalog import CODES, GUARD, STEP
 from etude_gym.envs.code.drafts import (
     FIRST_EDGE,
     FIRST_LARGE,
@@ -14,10 +14,13 @@ from etude_gym.envs.code.drafts import (
     POOL,
     assemble,
     derive,
+    hand_over_inputs,
+    run_reference,
 )
 from etude_gym.envs.code.exercise import STRATA
 from etude_gym.envs.code.grammar import (
     CATEGORY,
+    DIVISORS,
     INT,
     LIST,
     LITERALS,
@@ -27,19 +30,13 @@ from etude_gym.envs.code.grammar import (
     STR,
 )
 from etude_gym.envs.code.interpreter import (
-    ADD,
-    FLOOR_DIVIDE,
-    LARGER,
-    MULTIPLY,
-    REMAINDER,
-    SMALLER,
-    SUBTRACT,
-    apply_to_numbers,
+    ASSIGN_IF,
     big_kernel,
     execute,
     find_ends,
-    hash_result,
     part,
+    part_of_caller,
+    resume,
 )
 from etude_gym.envs.code.kernel import NUM_HIDDEN, NUM_PUBLIC
 from etude_gym.kernels import below
@@ -118,60 +115,73 @@ def is_variant_derivable(draft: Any) -> Any:
     return derive(draft.variant, count, draft.return_category, draft.derivation) == count
 
 
-@part
-def differs(draft: Any, row: Any, machine: Any) -> Any:
-    """Whether the variant returns something else than the reference; ``find_ends`` came before."""
-    numbers, length = draft.numbers[row], draft.num_numbers[row]
-    value = execute(draft.variant, draft.num_variant, numbers, length, draft.k[row], machine)
-    return hash_result(value, draft.return_category, machine) != draft.expected[row]
+@part_of_caller
+def run_variant(draft: Any, machine: Any) -> None:
+    """Run the variant on the inputs that were handed over."""
+    find_ends(draft.variant, draft.num_variant, machine)
+    execute(draft.variant, draft.num_variant, machine)
 
 
 @part
+def differs(draft: Any, row: Any, run: Any, machine: Any) -> Any:
+    """Whether the variant returned something else than the reference for an input; which run that was."""
+    return machine.hashes[run] != draft.expected[row]
+
+
+@part_of_caller
 def run_mutants(draft: Any, key: Any, machine: Any) -> None:
-    """Find out which inputs tell which mutants from the reference."""
+    """Find out which inputs, all of which were handed over, tell which mutants from the reference."""
+    draft.killed[:] = 0
     for mutant in range(MUTANTS):
         copy_reference(draft)
         position = mutate(draft.variant, draft.num_variant, key, 4000 + 20 * mutant, draft.num_variant)
-        derivable = position >= 0 and is_variant_derivable(draft)
-        if derivable:
-            find_ends(draft.variant, draft.num_variant, machine)
-        for row in range(POOL):
-            draft.killed[mutant, row] = derivable and differs(draft, row, machine)
+        if position >= 0 and is_variant_derivable(draft):
+            run_variant(draft, machine)
+            for row in range(POOL):
+                draft.killed[row] |= differs(draft, row, row, machine) << mutant
 
 
 # --- Tests -------------------------------------------------------------------------------------------
 
 
+_NUM_BITS = np.array([bits.bit_count() for bits in range(1 << MUTANTS)], dtype=np.int64)
+
+
 @part
-def choose_tests(draft: Any, start: Any, stop: Any, first: Any, count: Any, caught: Any) -> None:
-    """Choose inputs of a part of the pool as tests: each time the one that catches most further mutants."""
+def choose_tests(draft: Any, start: Any, stop: Any, first: Any, count: Any, caught: Any) -> Any:
+    """Choose inputs of a part of the pool as tests: each time the one that catches most further mutants.
+
+    Returns:
+        Which mutants are caught then, as bits; ``caught`` are those that others catch.
+    """
     for i in range(count):
         best, most = -1, -1
         for row in range(start, stop):
-            if draft.taken[row]:
-                continue
-            gain = 0
-            for mutant in range(MUTANTS):
-                gain += draft.killed[mutant, row] and not caught[mutant]
-            if gain > most:
+            gain = _NUM_BITS[draft.killed[row] & ~caught]
+            if gain > most and not draft.taken[row]:
                 best, most = row, gain
         draft.taken[best] = True
         draft.chosen[first + i] = best
-        for mutant in range(MUTANTS):
-            caught[mutant] |= draft.killed[mutant, best]
+        caught |= draft.killed[best]
+    return caught
 
 
 @part
 def choose_all_tests(draft: Any) -> None:
     """Choose hidden tests in all strata, and public ones among the inputs that are left."""
-    caught = np.zeros(MUTANTS, dtype=np.bool_)
     draft.taken[:] = 0
     num_normal = NUM_HIDDEN - NUM_LARGE - draft.edge_tests
-    choose_tests(draft, 0, FIRST_EDGE, 0, num_normal, caught)
-    choose_tests(draft, FIRST_EDGE, FIRST_LARGE, num_normal, draft.edge_tests, caught)
-    choose_tests(draft, FIRST_LARGE, POOL, NUM_HIDDEN - NUM_LARGE, NUM_LARGE, caught)
-    choose_tests(draft, 0, FIRST_EDGE, NUM_HIDDEN, NUM_PUBLIC - 1, caught)
+    caught = choose_tests(draft, 0, FIRST_EDGE, 0, num_normal, np.int64(0))
+    caught = choose_tests(draft, FIRST_EDGE, FIRST_LARGE, num_normal, draft.edge_tests, caught)
+    caught = choose_tests(draft, FIRST_LARGE, POOL, NUM_HIDDEN - NUM_LARGE, NUM_LARGE, caught)
+    caught = choose_tests(draft, 0, FIRST_EDGE, NUM_HIDDEN, NUM_PUBLIC - 1, caught)
     choose_tests(draft, FIRST_EDGE, FIRST_LARGE, NUM_HIDDEN + NUM_PUBLIC - 1, 1, caught)
+
+
+@part
+def hand_over_hidden_tests(draft: Any, machine: Any) -> None:
+    """Have programs run on the hidden tests from now on."""
+    hand_over_inputs(draft, draft.chosen[:NUM_HIDDEN], machine)
 
 
 @part
@@ -206,42 +216,37 @@ def pass_rate_of_constant(draft: Any, row: Any) -> Any:
 
 
 @part
-def pass_rate_with_k(draft: Any, operation: Any, literal: Any, swapped: Any) -> Any:
-    """Pass rate of an operation of k and a literal, or of k with itself if the literal is negative."""
-    rate = 0.0
-    for i in range(NUM_HIDDEN):
-        row = draft.chosen[i]
-        k = np.int64(draft.k[row])
-        other = np.int64(literal) if literal >= 0 else k
-        value = apply_to_numbers(operation, other, k) if swapped else apply_to_numbers(operation, k, other)
-        if value == draft.value[row]:
-            rate += weight_of(draft, row)
-    return rate
-
-
-@part
 def pass_rate_of_variant(draft: Any, machine: Any) -> Any:
-    """Pass rate of the variant on the hidden tests."""
-    find_ends(draft.variant, draft.num_variant, machine)
+    """Pass rate of the variant on the hidden tests, which were handed over."""
+    run_variant(draft, machine)
     rate = 0.0
     for i in range(NUM_HIDDEN):
         row = draft.chosen[i]
-        if not differs(draft, row, machine):
+        if not differs(draft, row, i, machine):
             rate += weight_of(draft, row)
     return rate
 
 
 def _small_programs() -> dict[int, list[list[int]]]:
-    """The programs of up to four productions that are neither constant nor arithmetic of k, by category."""
+    """Programs of up to four productions by category: all that are not constant, but for equivalents."""
     lists = ["SORTED", "REVERSED", "DISTINCT", "EVERY_OTHER"]
-    short = [f"LITERAL_{n}" for n in LITERALS] + ["VARIABLE_1"]
-    sources = ["VARIABLE_0", *(f"{one} VARIABLE_0" for one in lists)]
-    numbers = [f"{name} {source}" for name in ("SUM", "LENGTH", "LARGEST", "SMALLEST") for source in sources]
-    plain = [f"{name} VARIABLE_0" for name in ("SUM", "LENGTH", "LARGEST", "SMALLEST")]
+    totals = ["SUM", "LENGTH", "LARGEST", "SMALLEST"]
+    plain = [f"{name} VARIABLE_0" for name in totals]
+    literals = [f"LITERAL_{n}" for n in LITERALS]
+    short = [*literals, "VARIABLE_1"]
+    arithmetic = ["ADD", "SUBTRACT", "MULTIPLY", "SMALLER", "LARGER"]
     texts = {
-        INT: [*numbers, *(f"ABSOLUTE {n}" for n in plain), "VARIABLE_1", "ABSOLUTE VARIABLE_1"]
-        + [f"OCCURRENCES VARIABLE_0 {n}" for n in short],
-        LIST: [*sources, *(f"{one} {other} VARIABLE_0" for one in lists for other in lists)]
+        INT: [
+            *(f"{name} VARIABLE_1 {other}" for name in arithmetic for other in short),
+            *(f"SUBTRACT {literal} VARIABLE_1" for literal in literals),
+            *(f"{name} VARIABLE_1 LITERAL_{n}" for name in ("FLOOR_DIVIDE", "REMAINDER") for n in DIVISORS),
+            *plain,  # which do not depend on the order of the list
+            *(f"{name} {one} VARIABLE_0" for name in totals for one in ("DISTINCT", "EVERY_OTHER")),
+            *(f"ABSOLUTE {n}" for n in [*plain, "VARIABLE_1"]),
+            *("VARIABLE_1", *(f"OCCURRENCES VARIABLE_0 {n}" for n in short)),
+        ],
+        LIST: ["VARIABLE_0", *(f"{one} VARIABLE_0" for one in lists)]
+        + [f"{one} {other} VARIABLE_0" for one in lists for other in lists]
         + [f"{name} VARIABLE_0 {n}" for name in ("TAKE", "DROP") for n in short],
         STR: [f"DIGITS {n}" for n in [*plain, "VARIABLE_1", "ABSOLUTE VARIABLE_1"]]
         + ["BACKWARD DIGITS VARIABLE_1"],
@@ -263,23 +268,6 @@ def _small_table() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
 
 
 SMALL = _small_table()
-_WITH_K = np.array([ADD, SUBTRACT, MULTIPLY, SMALLER, LARGER, FLOOR_DIVIDE, REMAINDER], dtype=np.int64)
-_LITERAL_VALUES = np.array((-1, *LITERALS), dtype=np.int64)
-
-
-@part
-def best_arithmetic(draft: Any) -> Any:
-    """Best pass rate of an operation of k and a literal."""
-    best = 0.0
-    for operation in _WITH_K:
-        for literal in _LITERAL_VALUES:
-            divides = operation == FLOOR_DIVIDE or operation == REMAINDER
-            if divides and (literal < 2 or literal > 10):
-                continue
-            best = max(best, pass_rate_with_k(draft, operation, literal, False))
-            if operation == SUBTRACT:
-                best = max(best, pass_rate_with_k(draft, operation, literal, True))
-    return best
 
 
 @big_kernel
@@ -291,8 +279,6 @@ def find_floor(draft: Any, machine: Any) -> Any:
     best = 0.0
     for i in range(NUM_HIDDEN):
         best = max(best, pass_rate_of_constant(draft, draft.chosen[i]))
-    if draft.return_category == INT and best < HIGHEST_FLOOR:
-        best = max(best, best_arithmetic(draft))
     for program in range(len(SMALL)):
         if SMALL[program, 0] != draft.return_category or best >= HIGHEST_FLOOR:
             continue
@@ -306,26 +292,40 @@ def find_floor(draft: Any, machine: Any) -> Any:
 # --- No step is idle ---------------------------------------------------------------------------------
 
 
+@part_of_caller
+def run_without(draft: Any, at: Any, machine: Any) -> None:
+    """Run the reference without a sentence, after the reference itself and then without later sentences.
+
+    What stands before a step need not run again: its variables are still those of the reference.
+    """
+    draft.num_variant = assemble(draft, at, draft.variant)
+    if draft.kind[at] == STEP:
+        # A conditional assignment changes what the step before makes.
+        first = at - (CODES[draft.step[at], 0] == ASSIGN_IF)
+        find_ends(draft.variant, draft.num_variant, machine)
+        resume(draft.variant, draft.num_variant, draft.begins[first], draft.num_variables[first], machine)
+    else:
+        run_variant(draft, machine)
+
+
 @big_kernel
 def idle_sentence(draft: Any, machine: Any) -> Any:
     """A step or helper that a quarter of the outputs do not need, a guard that none needs, or -1.
 
-    Outputs that a guard returns are left out: no step is reached for them.
+    Outputs that a guard returns are left out: no step is reached for them. The hidden tests stay handed over.
     """
+    run_reference(draft, draft.chosen[:NUM_HIDDEN], machine)
     reached = 0
     for i in range(NUM_HIDDEN):
         reached += draft.guarded[draft.chosen[i]] == 0
     for at in range(draft.num_sentences - 1, -1, -1):
-        draft.num_variant = assemble(draft, at, draft.variant)
-        find_ends(draft.variant, draft.num_variant, machine)
+        run_without(draft, at, machine)
         is_guard = draft.kind[at] == GUARD
         needed = 1 if is_guard else (reached + 3) // 4
         for i in range(NUM_HIDDEN):
             row = draft.chosen[i]
             if is_guard == (draft.guarded[row] != 0):  # the others cannot change
-                needed -= differs(draft, row, machine)
-            if needed <= 0 or needed > NUM_HIDDEN - 1 - i:
-                break
+                needed -= differs(draft, row, i, machine)
         if needed > 0:
             return at
     return -1

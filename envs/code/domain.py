@@ -233,7 +233,7 @@ def _prepare() -> None:
         kernel.step_batch,
         kernel.observe_batch,
         oracle.solve_batch,
-        interpreter.execute,
+        interpreter.resume,
         drafts.assemble,
         refactoring.measure,
         packages.generate_package,

@@ -37,6 +37,7 @@ from etude_gym.envs.code.interpreter import (
     LET_LIST,
     LET_STR,
     LITERAL,
+    MAX_RUNS,
     MAX_TOKENS,
     PARAMETER,
     RETURN,
@@ -45,8 +46,9 @@ from etude_gym.envs.code.interpreter import (
     big_kernel,
     execute,
     find_ends,
-    hash_result,
+    hand_over,
     part,
+    part_of_caller,
 )
 from etude_gym.envs.code.kernel import MAX_NUMBERS, MAX_PROGRAM, MAX_SPECIFICATION, NUM_TESTS
 from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
@@ -59,7 +61,7 @@ MAX_SHRINKING = 2
 MAX_STEPS_BEFORE_CALL = 6
 """The last one of so many steps may call a helper: later on, numbers may have grown too large."""
 
-POOL = 36
+POOL = MAX_RUNS
 """Inputs that tests are chosen from: normal ones first, then edge cases, then large ones."""
 FIRST_EDGE, FIRST_LARGE = 16, 28
 MUTANTS = 6
@@ -82,6 +84,7 @@ DRAFT = np.dtype(
         ("makes", np.int64, (MAX_SPECIFICATION,)),
         ("sort", np.int64, (MAX_SPECIFICATION,)),  # PLAIN, BORROWED or CALLING
         ("begins", np.int64, (MAX_SPECIFICATION,)),  # where the code of a sentence begins
+        ("num_variables", np.int64, (MAX_SPECIFICATION,)),  # how many are set before it
         ("tokens", np.int16, (MAX_TOKENS,)),
         ("num_tokens", np.int64),
         ("variant", np.int16, (MAX_TOKENS,)),  # the reference without a step, or a mutant
@@ -92,9 +95,8 @@ DRAFT = np.dtype(
         ("num_numbers", np.int8, (POOL,)),
         ("k", np.int8, (POOL,)),
         ("guarded", np.uint8, (POOL,)),
-        ("value", np.int64, (POOL,)),
         ("expected", np.uint64, (POOL,)),
-        ("killed", np.uint8, (MUTANTS, POOL)),
+        ("killed", np.uint8, (POOL,)),  # mutants, as bits, that an input tells from the reference
         ("taken", np.uint8, (POOL,)),
         ("chosen", np.int64, (NUM_TESTS,)),
     ],
@@ -271,7 +273,7 @@ def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     for at in range(draft.num_sentences):
         step = draft.step[at]
         begun = count
-        draft.begins[at] = count
+        draft.begins[at], draft.num_variables[at] = count, declared
         if at == left_out:
             count = write_stub(draft, step, tokens, count, current)
         else:
@@ -385,12 +387,20 @@ def draw_pool(draft: Any, key: Any) -> None:
 
 
 @part
-def run_reference(draft: Any, machine: Any) -> None:
-    """What the reference returns for every input, and where it does so from a guard."""
+def hand_over_inputs(draft: Any, rows: Any, machine: Any) -> None:
+    """Have programs run on some inputs of the pool from now on."""
+    machine.num_runs = len(rows)
+    for run in range(len(rows)):
+        row = rows[run]
+        hand_over(machine, run, draft.numbers[row], draft.num_numbers[row], draft.k[row])
+
+
+@part_of_caller
+def run_reference(draft: Any, rows: Any, machine: Any) -> None:
+    """Hand over some inputs; note what the reference returns for them, and where it does so from a guard."""
+    hand_over_inputs(draft, rows, machine)
     find_ends(draft.tokens, draft.num_tokens, machine)
-    for row in range(POOL):
-        numbers, length = draft.numbers[row], draft.num_numbers[row]
-        value = execute(draft.tokens, draft.num_tokens, numbers, length, draft.k[row], machine)
-        draft.value[row] = value
-        draft.expected[row] = hash_result(value, draft.return_category, machine)
-        draft.guarded[row] = machine.guarded
+    execute(draft.tokens, draft.num_tokens, machine)
+    for run in range(len(rows)):
+        draft.expected[rows[run]] = machine.hashes[run]
+        draft.guarded[rows[run]] = machine.guarded[run]

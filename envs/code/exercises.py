@@ -12,7 +12,7 @@ from etude_gym.envs.code.catalog import GUARD, STEPS
 from etude_gym.envs.code.exercise import Architecture, Exercise, Test, Value
 from etude_gym.envs.code.generator import FAMILIES
 from etude_gym.envs.code.grammar import BOOL, INT, LIST, NUM_HOLES, NUMBER_OF, STR, TEXTS
-from etude_gym.envs.code.interpreter import MACHINE, big_kernel, execute, find_ends
+from etude_gym.envs.code.interpreter import MACHINE, RESULT, big_kernel, execute, find_ends, hand_over
 from etude_gym.envs.code.source import render_program
 
 PROGRAM = "solve"
@@ -26,10 +26,12 @@ def machines() -> np.ndarray[tuple[int], np.dtype[Any]]:
 
 
 @big_kernel
-def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: Any) -> Any:
+def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: Any) -> None:
     machine = machines[0]
+    machine.num_runs = 1
+    hand_over(machine, 0, numbers, length, k)
     find_ends(tokens, count, machine)
-    return execute(tokens, count, numbers, length, k, machine)
+    execute(tokens, count, machine)
 
 
 def run_program(tokens: Any, count: int, return_category: int, numbers: list[int], k: int) -> Value:
@@ -44,13 +46,14 @@ def run_program(tokens: Any, count: int, return_category: int, numbers: list[int
     """
     given = np.zeros(kernel.MAX_NUMBERS, dtype=np.int8)
     given[: len(numbers)] = numbers
-    value = _run(tokens, np.int64(count), given, np.int8(len(numbers)), np.int8(k), machines())
+    _run(tokens, np.int64(count), given, np.int8(len(numbers)), np.int8(k), machines())
     machine = machines()[0]
-    sequence = machine["sequences"][0][: machine["lengths"][0]].tolist()
+    value, length = machine["variables"][RESULT, 0], machine["variable_lengths"][RESULT, 0]
     if return_category == LIST:
-        return [int(number) for number in sequence]
+        numbers = machine["variable_lists"][RESULT, :length].tolist()
+        return [int(number) for number in numbers]
     if return_category == STR:
-        return "".join(map(chr, sequence))
+        return "".join(map(chr, machine["variable_texts"][RESULT, 0, :length]))
     return bool(value) if return_category == BOOL else int(value)
 
 

@@ -18,17 +18,20 @@ from etude_gym.envs.code.certification import (
     choose_all_tests,
     copy_reference,
     find_floor,
+    hand_over_hidden_tests,
     idle_sentence,
     is_variant_derivable,
     mutate,
     pass_rate_of_variant,
     run_mutants,
+    run_variant,
     stratum_of,
     weight_of,
 )
 from etude_gym.envs.code.damages import copy_package
 from etude_gym.envs.code.derivation import replay
 from etude_gym.envs.code.drafts import (
+    POOL,
     assemble,
     derive,
     draw_pool,
@@ -40,14 +43,15 @@ from etude_gym.envs.code.drafts import (
 )
 from etude_gym.envs.code.grammar import FIRST_LET, INT
 from etude_gym.envs.code.interpreter import (
+    RESULT,
     RETURN,
     VARIABLE,
     absorb_word,
     big_kernel,
-    execute,
     find_ends,
     hash_variable,
     part,
+    part_of_caller,
 )
 from etude_gym.envs.code.kernel import (
     DEBUG,
@@ -60,10 +64,11 @@ from etude_gym.envs.code.kernel import (
     SYNTHESIZE,
     begin_repair,
     copy_tokens,
+    execute_on_tests,
     keeps_operands,
     measure_package,
     run_tests,
-    show_result,
+    show_variable,
     stratified_pass_rate,
 )
 from etude_gym.envs.code.packages import generate_package
@@ -80,12 +85,13 @@ REVISIONS = 48
 MAX_DEFECTS = 4
 SHARE_BEGUN = 0.5
 """Share of the tasks of writing in which some sentences are written already, where that leaves enough."""
+_WHOLE_POOL = np.arange(POOL)
 
 
 # --- Writing -----------------------------------------------------------------------------------------
 
 
-@part
+@part_of_caller
 def find_fault(draft: Any, machine: Any) -> Any:
     """The sentence because of which a draft is no task, or -1; tests are chosen for the check."""
     for at in range(draft.num_sentences):
@@ -99,7 +105,6 @@ def find_fault(draft: Any, machine: Any) -> Any:
             if draft.begins[at] <= allowed:
                 fault = at
         return fault
-    run_reference(draft, machine)
     choose_all_tests(draft)
     return idle_sentence(draft, machine)
 
@@ -116,7 +121,7 @@ def revise(draft: Any, fault: Any, key: Any) -> None:
         draw_pool(draft, key)
 
 
-@part
+@part_of_caller
 def try_draft(draft: Any, key: Any, machine: Any) -> Any:
     """Draw one draft and revise it; returns its floor, or 1 if it is not certified."""
     draw_sentences(draft, key)
@@ -128,6 +133,7 @@ def try_draft(draft: Any, key: Any, machine: Any) -> Any:
         if fault >= 0:
             revise(draft, fault, revision_key)
             continue
+        run_reference(draft, _WHOLE_POOL, machine)
         run_mutants(draft, key, machine)
         choose_all_tests(draft)
         if idle_sentence(draft, machine) < 0:
@@ -151,20 +157,18 @@ def write_tests(world: Any, draft: Any) -> None:
     world.guarded_share = hits / NUM_HIDDEN
 
 
-@part
+@part_of_caller
 def write_milestones(world: Any, machine: Any) -> None:
     """Note the intermediate results of the reference, and what the public tests have to return."""
-    find_ends(world.reference, world.num_reference, machine)
+    execute_on_tests(world, world.reference, world.num_reference, machine)
     world.milestones[:] = 0
     for i in range(NUM_TESTS):
-        numbers, length, k = world.numbers[i], world.num_numbers[i], world.k[i]
-        value = execute(world.reference, world.num_reference, numbers, length, k, machine)
         if i >= NUM_HIDDEN:
-            show_result(world.wanted[i - NUM_HIDDEN], value, world.return_category, machine)
+            show_variable(world.wanted[i - NUM_HIDDEN], RESULT, i, machine)
         elif not world.guarded[i]:
-            world.num_milestones = machine.num_variables - FIRST_LET
-            for variable in range(FIRST_LET, machine.num_variables):
-                hashed = hash_variable(variable, machine)
+            world.num_milestones = machine.num_variables[i] - FIRST_LET
+            for variable in range(FIRST_LET, machine.num_variables[i]):
+                hashed = hash_variable(variable, i, machine)
                 at = variable - FIRST_LET
                 world.milestones[at] = absorb_word(world.milestones[at], hashed)
 
@@ -182,27 +186,21 @@ def write_specification(world: Any, draft: Any) -> None:
     world.transfer_share = draft.num_transfer / max(eligible_steps(draft), 1)
 
 
-@part
+@part_of_caller
 def floor_of_constants(draft: Any, machine: Any) -> Any:
     """Best pass rate of a variant that returns a constant where no guard of its own returns."""
-    caught = np.zeros(NUM_HIDDEN, dtype=np.bool_)
-    find_ends(draft.variant, draft.num_variant, machine)
-    for i in range(NUM_HIDDEN):
-        row = draft.chosen[i]
-        numbers, length = draft.numbers[row], draft.num_numbers[row]
-        execute(draft.variant, draft.num_variant, numbers, length, draft.k[row], machine)
-        caught[i] = machine.guarded
+    run_variant(draft, machine)
     best = 0.0
     for i in range(NUM_HIDDEN):
         rate = 0.0
         for j in range(NUM_HIDDEN):
-            if caught[j] or draft.expected[draft.chosen[j]] == draft.expected[draft.chosen[i]]:
+            if machine.guarded[j] or draft.expected[draft.chosen[j]] == draft.expected[draft.chosen[i]]:
                 rate += weight_of(draft, draft.chosen[j])
         best = max(best, rate)
     return best
 
 
-@part
+@part_of_caller
 def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
     """Best pass rate of what is whole of a beginning of the reference, and then a variable or a constant."""
     whole = np.int64(0)  # where the last sentence ends that is complete
@@ -223,7 +221,7 @@ def floor_of_beginning(draft: Any, given: Any, machine: Any) -> Any:
     return best
 
 
-@part
+@part_of_caller
 def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any) -> None:
     """Decide how much of the reference is given: nothing in some tasks, else any number of productions."""
     world.num_given, world.floor = 0, floor
@@ -235,7 +233,7 @@ def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any)
             world.num_given, world.floor = given, best
 
 
-@part
+@part_of_caller
 def write_draft(world: Any, draft: Any, machine: Any) -> None:
     """Make a draft the task of a world: to write."""
     world.return_category = draft.return_category
@@ -303,10 +301,11 @@ def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: An
     world.num_tail, world.repaired = 0, -1
 
 
-@part
+@part_of_caller
 def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: Any) -> Any:
     """Turn the task of a world into one of repairing; returns whether suitable mistakes were found."""
     positions = np.zeros(MAX_DEFECTS, dtype=np.int64)
+    hand_over_hidden_tests(draft, machine)
     for attempt in range(24):
         wanted = max(defects - attempt // 6, 1)
         made = make_mistakes(draft, key, 6000 + 400 * attempt, wanted, positions)
@@ -326,7 +325,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
     return False
 
 
-@part
+@part_of_caller
 def begin_debugging(world: Any, machine: Any) -> None:
     """Set a world to the beginning of a repair."""
     world.num_tokens = copy_tokens(world.given, world.tokens, 0, world.num_reference)
@@ -357,7 +356,7 @@ def shrink(draft: Any) -> None:
     draft.num_transfer = max(draft.num_transfer - 1, 0)
 
 
-@part
+@part_of_caller
 def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: Any, machine: Any) -> None:
     """Make a task of writing or repairing."""
     draw_sizes(draft, key, difficulty)

@@ -40,13 +40,14 @@ from etude_gym.envs.code.interpreter import (
     ASSIGN_IF,
     CALL,
     MAX_TOKENS,
+    RESULT,
     absorb_word,
     big_kernel,
     execute,
     find_ends,
-    hash_result,
+    hand_over,
     hash_variable,
-    part,
+    part_of_caller,
 )
 from etude_gym.envs.code.refactoring import (
     PACKAGE,
@@ -168,38 +169,23 @@ def clip16(value: Any) -> Any:
 
 
 @kernel
-def show_sequence(shown: Any, values: Any, length: Any) -> None:
-    """Write the length and the first numbers of a list or text."""
-    shown[0] = length
-    for i in range(SHOWN):
-        shown[1 + i] = clip16(values[i]) if i < length else 0
+def show_variable(shown: Any, variable: Any, run: Any, machine: Any) -> None:
+    """Write a variable or the result after a run.
 
-
-@kernel
-def show_number(shown: Any, value: Any) -> None:
-    """Write a number or the truth: its length is -1."""
-    shown[0], shown[1] = -1, clip16(value)
-    for i in range(1, SHOWN):
-        shown[1 + i] = 0
-
-
-@kernel
-def show_result(shown: Any, value: Any, category: Any, machine: Any) -> None:
-    """Write what ``execute`` returned."""
-    if category == LIST or category == STR:
-        show_sequence(shown, machine.sequences[0], machine.lengths[0])
-    else:
-        show_number(shown, value)
-
-
-@kernel
-def show_variable(shown: Any, variable: Any, machine: Any) -> None:
-    """Write the value of a variable after a run."""
+    Of a list or text, write its length and its first numbers; of a number or the truth, -1 and the value.
+    """
     category = machine.variable_categories[variable]
-    if category == LIST or category == STR:
-        show_sequence(shown, machine.variable_sequences[variable], machine.variable_lengths[variable])
-    else:
-        show_number(shown, machine.variables[variable])
+    is_sequence = category == LIST or category == STR
+    shown[0] = machine.variable_lengths[variable, run] if is_sequence else -1
+    for i in range(SHOWN):
+        value = np.int64(0)
+        if i < shown[0]:
+            value = np.int64(machine.variable_texts[variable, run, i])
+            if category == LIST:
+                value = machine.variable_lists[variable, i * machine.num_runs + run]
+        elif i == 0 and not is_sequence:
+            value = machine.variables[variable, run]
+        shown[1 + i] = clip16(value)
 
 
 @kernel
@@ -218,18 +204,27 @@ def stratified_pass_rate(world: Any) -> Any:
     return total / max(present, 1)
 
 
+@part_of_caller
+def execute_on_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
+    """Run a program on all tests."""
+    machine.num_runs = NUM_TESTS
+    for i in range(NUM_TESTS):
+        hand_over(machine, i, world.numbers[i], world.num_numbers[i], world.k[i])
+    find_ends(tokens, count, machine)
+    execute(tokens, count, machine)
+
+
 @big_kernel
 def run_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
     """Run a complete program on all tests: note which pass, and what the public ones return."""
-    find_ends(tokens, count, machine)
+    execute_on_tests(world, tokens, count, machine)
     for i in range(NUM_TESTS):
-        value = execute(tokens, count, world.numbers[i], world.num_numbers[i], world.k[i], machine)
-        world.passed[i] = hash_result(value, world.return_category, machine) == world.expected[i]
+        world.passed[i] = machine.hashes[i] == world.expected[i]
         if i >= NUM_HIDDEN:
-            show_result(world.shown[i - NUM_HIDDEN], value, world.return_category, machine)
+            show_variable(world.shown[i - NUM_HIDDEN], RESULT, i, machine)
 
 
-@kernel
+@part_of_caller
 def grade_program(world: Any, machine: Any) -> None:
     """Set the score from the complete program."""
     run_tests(world, world.tokens, world.num_tokens, machine)
@@ -242,24 +237,22 @@ def grade_program(world: Any, machine: Any) -> None:
     world.score = 1.0 if solved else max(share, 0.0)
 
 
-@part
+@part_of_caller
 def look_for_milestones(world: Any, machine: Any) -> None:
     """Set the score of a program that lacks its end from the intermediate results that it has."""
-    find_ends(world.tokens, world.num_tokens, machine)
+    execute_on_tests(world, world.tokens, world.num_tokens, machine)
     num_variables = world.derivation.num_variables
     hashes = np.zeros(MAX_VARIABLES, dtype=np.uint64)
     for i in range(NUM_TESTS):
         if world.guarded[i] and i < NUM_HIDDEN:
             continue
-        numbers, length, k = world.numbers[i], world.num_numbers[i], world.k[i]
-        execute(world.tokens, world.num_tokens, numbers, length, k, machine)
-        returned = machine.num_variables < num_variables  # from a guard that the reference does not have
+        returned = machine.num_variables[i] < num_variables  # from a guard that the reference does not have
         if i >= NUM_HIDDEN:
             if num_variables > FIRST_LET and not returned:
-                show_variable(world.shown[i - NUM_HIDDEN], num_variables - 1, machine)
+                show_variable(world.shown[i - NUM_HIDDEN], num_variables - 1, i, machine)
             continue
         for variable in range(FIRST_LET, num_variables):
-            value = np.uint64(0) if returned else hash_variable(variable, machine)
+            value = np.uint64(0) if returned else hash_variable(variable, i, machine)
             hashes[variable] = absorb_word(hashes[variable], value)
     for i in range(world.reached, world.num_milestones):
         for variable in range(FIRST_LET, num_variables):
@@ -315,18 +308,20 @@ def may_repair(world: Any, position: Any) -> Any:
 
 
 @kernel
-def may_point(world: Any, position: Any) -> Any:
-    """Whether something stands at a position that the refactoring which was chosen could be about.
+def is_naming(world: Any) -> Any:
+    """Whether a module is to be named next."""
+    return world.chosen == MOVE and world.chosen_slot >= 0
+
+
+@kernel
+def may_point(world: Any, slot: Any, offset: Any) -> Any:
+    """Whether the refactoring which was chosen could be about what stands in a definition: -1 is its header.
 
     Whether anything comes of it is for the agent to find out: what cannot be done changes nothing.
     """
-    if position < 0 or position >= world.num_tokens or world.chosen == 0:
+    if world.chosen == 0 or is_naming(world):
         return False
-    slot = slot_at(world.present, position)
-    offset = offset_at(world.present, position)
-    if world.chosen == EXTRACT:
-        return offset >= 0
-    return offset < 0 and world.chosen_slot != slot
+    return offset >= 0 if world.chosen == EXTRACT else offset < 0 and world.chosen_slot != slot
 
 
 @kernel
@@ -334,10 +329,12 @@ def refactoring_is_legal(world: Any, action: Any) -> Any:
     """Whether one action is legal in a package."""
     if action == SUBMIT or EXTRACT <= action <= MOVE:
         return True  # another choice takes the place of one that is not complete
-    naming = world.chosen == MOVE and world.chosen_slot >= 0
     if MODULE <= action < MODULE + MAX_MODULES:
-        return naming and action - MODULE < world.present.num_modules
-    return not naming and POINT <= action < MODULE and may_point(world, action - POINT)
+        return is_naming(world) and action - MODULE < world.present.num_modules
+    position = action - POINT
+    if position < 0 or position >= world.num_tokens:
+        return False
+    return may_point(world, slot_at(world.present, position), offset_at(world.present, position))
 
 
 @kernel
@@ -360,14 +357,22 @@ def is_legal(world: Any, action: Any) -> Any:
 @kernel
 def legal_actions(world: Any, mask: Any) -> None:
     """Write the action mask."""
-    first, stop = 0, NUM_ACTIONS
-    if world.family != REFACTOR:
-        if is_writing(world):
-            stop = NUM_PRODUCTIONS
-        else:
-            first = POINT
     for action in range(NUM_ACTIONS):
-        mask[action] = first <= action < stop and is_legal(world, action)
+        mask[action] = 0
+    if world.family == REFACTOR:
+        action = POINT
+        for slot in range(MAX_DEFINITIONS):
+            length = world.present.length[slot]
+            for offset in range(-1, length if length > 0 else -1):
+                mask[action] = may_point(world, slot, offset)
+                action += 1
+        first, stop = MODULE, NUM_ACTIONS
+    elif is_writing(world):
+        first, stop = 0, NUM_PRODUCTIONS
+    else:
+        first, stop = POINT, NUM_ACTIONS
+    for action in range(first, stop):
+        mask[action] = is_legal(world, action)
 
 
 # --- What an action does -----------------------------------------------------------------------------
@@ -451,7 +456,7 @@ def break_off(world: Any) -> None:
     world.over = 1
 
 
-@kernel
+@part_of_caller
 def write_production(world: Any, action: Any, machine: Any) -> None:
     """Fill the open hole; judge what became complete."""
     world.tokens[world.num_tokens] = action
@@ -500,7 +505,7 @@ def choose_refactoring(world: Any, action: Any) -> None:
     measure_package(world)
 
 
-@kernel
+@part_of_caller
 def take_action(world: Any, action: Any, machine: Any) -> Any:
     """Let one action happen; returns by how much the score rose."""
     before = world.score
@@ -647,18 +652,18 @@ def observe_definitions(world: Any, seen: Any) -> None:
         weight = 0
         for i in range(length):
             weight += WEIGHT[package.body[slot, i]]
-        calls = 0
-        for i in range(world.num_tokens):
-            calls += world.tokens[i] == CALL + slot
         seen[at] = position + 1
         seen[at + 1] = package.module[slot] + 1
         seen[at + 2] = package.public[slot]
         seen[at + 3] = package.constant[slot]
-        seen[at + 4] = calls
         seen[at + 5] = weight
         if world.chosen > 0 and world.chosen_slot == slot:
             seen[19] = position + 1
         position += 1 + length
+    if world.family == REFACTOR:
+        for i in range(world.num_tokens):
+            if CALL <= world.tokens[i] < CALL + MAX_DEFINITIONS:
+                seen[DEFINITIONS_AT + (world.tokens[i] - CALL) * len(DEFINITION_FEATURES) + 4] += 1
 
 
 @kernel

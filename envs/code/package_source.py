@@ -160,7 +160,12 @@ def _call_function(package: Any, slot: Any, number: Any, machines: Any) -> Any:
         machine.definitions[other] = position + 1
         position += 1 + package.length[other] if package.length[other] > 0 else 0
     start = machine.definitions[slot]
-    return evaluate(tokens, start, machine.ends[start], machine, number)
+    machine.num_runs = 1
+    machine.ints[0, 0] = number
+    evaluate(
+        tokens, start, machine.ends[start], machine, np.int64(1), np.int64(1)
+    )  # above the number, for one item
+    return machine.ints[1, 0]
 
 
 def call_function(package: Any, slot: int, number: int) -> int:
