@@ -162,9 +162,8 @@ def _call_function(package: Any, slot: Any, number: Any, machines: Any) -> Any:
     start = machine.definitions[slot]
     machine.num_runs = 1
     machine.ints[0, 0] = number
-    evaluate(
-        tokens, start, machine.ends[start], machine, np.int64(1), np.int64(1)
-    )  # above the number, for one item
+    one = np.int64(1)
+    evaluate(tokens, start, machine.ends[start], machine, one, one)  # above the number, for one item
     return machine.ints[1, 0]
 
 
