@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from code_bounds import bounds_of
@@ -189,6 +193,13 @@ def test_no_program_that_wants_growth_can_leave_the_bounds():
 def test_no_reference_can_leave_the_bounds():
     for world in make_worlds(1000, SYNTHESIZE):
         check_bounds(reference_of(world), int(world["return_category"]))
+
+
+@pytest.mark.slow
+def test_no_program_reaches_beyond_its_memory(tmp_path):
+    """These tests again, compiled such that an index out of bounds raises."""
+    checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", __file__], env=checked, check=True)
 
 
 def bounds_of_words(words, category):

@@ -72,7 +72,7 @@ MACHINE = np.dtype(
         ("variable_categories", np.int64, (MAX_VARIABLES + 1,)),
         ("num_variables", np.int64, (MAX_RUNS,)),  # how many were set before the program returned
         ("guarded", np.int64, (MAX_RUNS,)),  # whether it returned from a guard
-        ("hashes", np.uint64, (MAX_RUNS,)),  # of what it returned
+        ("hashes", np.uint64, (MAX_RUNS,)),  # of what a complete program returned
     ],
     align=True,
 )
@@ -630,6 +630,7 @@ def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) 
             for run in range(runs):
                 if not guarded[run]:
                     keep(machine, run, RESULT, 0)
+                machine.hashes[run] = hash_variable(RESULT, run, machine)
             break
         if token == GUARD:
             machine.variable_categories[RESULT] = category_of(machine, tokens[second])
@@ -654,7 +655,6 @@ def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) 
     for run in range(runs):
         if not guarded[run]:
             machine.num_variables[run] = variable
-        machine.hashes[run] = hash_variable(RESULT, run, machine)
 
 
 @part_of_caller
