@@ -69,7 +69,8 @@ def as_written(files: Files, api: Mapping[str, Sequence[str]]) -> Linked | None:
     if len(files) != 1 or len(api) != 1:
         return None
     [(path, source)], [(module, functions)] = files.items(), api.items()
-    if path != f"{module}.py" or not is_plain(source) or not {*functions}.issubset(_DEFINED.findall(source)):
+    defined = set(_DEFINED.findall(source))
+    if path != f"{module}.py" or not defined.issuperset(functions) or not _is_plain(source, defined):
         return None
     return Linked(source, {(module, function): function for function in functions})
 
@@ -79,10 +80,14 @@ def is_plain(source: str) -> bool:
 
     At top level it defines functions; what these are called is used for calling them and for nothing else.
     """
+    return _is_plain(source, set(_DEFINED.findall(source)))
+
+
+def _is_plain(source: str, defined: set[str]) -> bool:
+    """The same, given the functions that the file defines at top level."""
     if len(source) > MAX_PLAIN_CHARACTERS or RESERVED[:2] in source or not _LINES.fullmatch(source):
         return False
     words = source.replace("(", f"{_CALLED} ").translate(_BETWEEN_WORDS).split()
-    defined = {*_DEFINED.findall(source)}
     if not (_REFUSED_WORDS.isdisjoint(words) and defined.isdisjoint(words) and defined.isdisjoint(_BUILT_IN)):
         return False
     # Every level of syntax takes a character of its line, be it of the indentation, or an "elif".
