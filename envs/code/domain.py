@@ -239,7 +239,7 @@ def _prepare() -> None:
         packages.generate_package,
         damages.copy_package,
     )
-    prepare_kernels("EtudeCode-v0", entry_points, "a minute")
+    prepare_kernels("EtudeCode-v0", entry_points, "two minutes")
 
 
 def _act(worlds: Worlds) -> Actions:
