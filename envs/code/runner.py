@@ -64,7 +64,7 @@ class Runner(Protocol):
         """Run a program and then each call, on copies of its arguments. Total.
 
         Args:
-            source: one module, as ``linker.link`` makes it.
+            source: one module, as ``plain.as_written`` or ``linker.link`` makes it.
             calls: what to call.
 
         Returns:
