@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.domain import Actions, Domain, Masks, Observations, Worlds
 from etude_gym.errors import check_name
 from etude_gym.randomness import mix, uniform
+from etude_gym.tasks.domain import Actions, Domain, Worlds
+from etude_gym.tasks.observations import Masks, Observations
 
 
 class RandomAgent:

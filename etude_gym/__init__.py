@@ -9,10 +9,22 @@ if not (Path(__file__).resolve().parent / "envs").is_dir() and (_root / "pyproje
     __path__.append(str(_root))
 del _root
 
-from etude_gym.difficulty import Axis, DifficultySpace  # noqa: E402
-from etude_gym.domain import Domain, Episode, EpisodeDomain  # noqa: E402
-from etude_gym.environment import EtudeEnv, EtudeVectorEnv  # noqa: E402
-from etude_gym.registration import make_domain, register_domain, registered_ids  # noqa: E402
+from etude_gym.difficulty.space import (  # noqa: E402
+    Axis,
+    DifficultySpace,
+)
+from etude_gym.environment.single import EtudeEnv  # noqa: E402
+from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
+from etude_gym.tasks.domain import Domain  # noqa: E402
+from etude_gym.tasks.episodes import (  # noqa: E402
+    Episode,
+    EpisodeDomain,
+)
+from etude_gym.tasks.registration import (  # noqa: E402
+    make_domain,
+    register_domain,
+    registered_ids,
+)
 
 __version__ = "0.1.0"
 

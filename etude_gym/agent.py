@@ -8,12 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 
-from etude_gym.domain import Actions, Domain, Masks, Observations, Worlds
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import MissingExtra, check_name
+from etude_gym.tasks.domain import Actions, Domain, Worlds
+from etude_gym.tasks.observations import Masks, Observations
 
 AGENTS = {
-    "sb3": "etude_gym.agents.sb3:MaskablePPOLearner",
+    "sb3": "etude_gym.agents.sb3.learner:MaskablePPOLearner",
     "rllib": "etude_gym.agents.rllib.learner:RLlibPPOLearner",
     "random": "etude_gym.agents.scripted:RandomAgent",
     "greedy": "etude_gym.agents.scripted:GreedyAgent",
@@ -57,10 +58,10 @@ class Learner(Agent, Protocol):
       tells the listener of the environment's task stream about finished episodes.
     - ``close()``, for one that starts processes: called when its run ends or is left.
     - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
-      ``etude_gym.resources.Resources`` by name, and has ``check(resources)``, which raises ValueError if they
+      ``etude_gym.agent.Resources`` by name, and has ``check(resources)``, which raises ValueError if they
       are not there.
     - ``plays_itself = True``, for one that carries out the arms "self_play" and "race": see
-      ``etude_gym.samplers.SelfPlaySampler`` and ``RaceSampler``.
+      ``etude_gym.practice.self_play.SelfPlaySampler`` and ``RaceSampler``.
 
     Attributes:
         flops: training compute so far by line of the ledger ("rollout", "update", "value"); "evaluation"
@@ -135,3 +136,42 @@ def choose(agent: Agent, worlds: Worlds, observations: Observations, masks: Mask
     if attend is not None:
         attend(worlds)
     return agent.act(observations, masks)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where an agent that can use a cluster (`rllib`) works; the defaults are one process on this machine.
+
+    Attributes:
+        env_runners: processes that practice, one core each; 0 practices in the run's own process.
+        learners: processes that learn, one core or their GPUs each; 0 learns in the run's own process.
+        gpus_per_learner: GPUs of each learner, or of the run's own process; parts of one are allowed.
+        address: of the Ray cluster to join, such as `auto`; `local` starts one on this machine.
+    """
+
+    env_runners: int = 0
+    learners: int = 0
+    gpus_per_learner: float = 0.0
+    address: str = "local"
+
+    def __post_init__(self) -> None:
+        for name in ("env_runners", "learners", "gpus_per_learner"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be a number that is not negative, got {value!r}.")
+
+    @property
+    def remote(self) -> bool:
+        """Whether anything happens outside the run's own process."""
+        return self.env_runners > 0 or self.learners > 0
+
+    @property
+    def needed(self) -> dict[str, float]:
+        """What a cluster has to have, by Ray's names of resources."""
+        gpus = self.gpus_per_learner * max(1, self.learners)
+        learner_cores = 0 if self.gpus_per_learner else self.learners
+        return {"CPU": float(self.env_runners + learner_cores), "GPU": gpus}
+
+
+ONE_PROCESS = Resources()
+"""Everything happens in the run's own process."""

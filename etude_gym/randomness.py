@@ -2,7 +2,7 @@
 
 There is no generator state, so nothing depends on the order of calls or on how many environments
 run side by side. The mixing function is the finalizer of SplitMix64 (Steele, Lea and Flood 2014,
-"Fast splittable pseudorandom number generators"). ``etude_gym.kernels`` holds the same functions for
+"Fast splittable pseudorandom number generators"). ``etude_gym.tasks.kernels`` holds the same functions for
 numba; a test holds the two together.
 """
 

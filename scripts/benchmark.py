@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 
 import etude_gym
-from etude_gym.kernels import sample_masked
 from etude_gym.randomness import mix
-from etude_gym.run import versions
-from etude_gym.tasks import TaskBatch
+from etude_gym.runs.folder import versions
+from etude_gym.tasks.kernels import sample_masked
+from etude_gym.tasks.keys import TaskBatch
 
 PRACTICE = "uniform"
 ROUNDS = 5
@@ -290,7 +290,7 @@ def submission_rate(count: int = 200) -> Rate:
 
     The prompts were written before, as they always are; the tasks are kept from then on.
     """
-    from etude_gym.envs.code.source import render_program
+    from etude_gym.envs.code.language.printing import render_program
 
     domain = etude_gym.make_domain(CODE_ID)
     start, _ = written_programs(count)
@@ -355,7 +355,7 @@ def sb3_env(env_id: str, batched: bool, num_envs: int, counted: bool = False) ->
     """The environments as Stable-Baselines3 sees them, natively batched or one by one."""
     from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-    from etude_gym.agents.vec_env import BatchedVecEnv
+    from etude_gym.agents.sb3.vec_env import BatchedVecEnv
     from etude_gym.wrappers import VectorComputeAccounting
 
     if not batched:
@@ -388,7 +388,7 @@ def sb3_model(env_id: str, env: Any) -> Any:
     from sb3_contrib import MaskablePPO
 
     from etude_gym.agent import load_recipe
-    from etude_gym.agents.sb3 import policy_for
+    from etude_gym.agents.sb3.learner import policy_for
 
     options = load_recipe("sb3", env_id).options
     policy, arguments = policy_for(

@@ -17,10 +17,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from etude_gym.agent import load_recipe
+from etude_gym.agent import Resources, load_recipe
 from etude_gym.agents.rllib.config import connect, ppo_config
-from etude_gym.resources import Resources
-from etude_gym.run import versions
+from etude_gym.runs.folder import versions
 
 
 @dataclass(frozen=True)

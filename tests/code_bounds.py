@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etude_gym.envs.code.grammar import BOOL, FIRST_LET, INT, LIST, NUM_HOLES, PRODUCTIONS, STATEMENTS, STR
+from etude_gym.envs.code.language.grammar import (
+    BOOL,
+    FIRST_LET,
+    INT,
+    LIST,
+    NUM_HOLES,
+    PRODUCTIONS,
+    STATEMENTS,
+    STR,
+)
 
 LENGTH = 16
 LARGEST_INPUT = 127

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from etude_gym import make_domain
-from etude_gym.envs.code import kernel
-from etude_gym.envs.code.source import render_program
-from etude_gym.tasks import TaskBatch, task_keys
+from etude_gym.envs.code import kernel, limits
+from etude_gym.envs.code.language.printing import render_program
+from etude_gym.tasks.keys import TaskBatch, task_keys
 
 DOMAIN = make_domain("EtudeCode-v0")
 SYNTHESIZE, DEBUG, REFACTOR = range(3)
@@ -119,7 +119,7 @@ def in_python(source):
     return names["solve"]
 
 
-def inputs_of(world, first=0, stop=kernel.NUM_HIDDEN):
+def inputs_of(world, first=0, stop=limits.NUM_HIDDEN):
     """What the tests of a world hand in."""
     return [
         (world["numbers"][i][: world["num_numbers"][i]].tolist(), int(world["k"][i]))

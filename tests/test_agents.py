@@ -18,16 +18,17 @@ from stable_baselines3.common.vec_env import VecMonitor
 
 import etude_gym  # noqa: F401
 from etude_gym.agent import Agent, Learner, load_agent_class, load_recipe, make_agent
-from etude_gym.agents.sb3 import MaskablePPOLearner
+from etude_gym.agents.sb3.learner import MaskablePPOLearner
+from etude_gym.agents.sb3.vec_env import BatchedVecEnv
 from etude_gym.agents.scripted import RandomAgent, ScriptedAgent
-from etude_gym.agents.vec_env import BatchedVecEnv
-from etude_gym.comparison import load_run
-from etude_gym.environment import EtudeVectorEnv
+from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.errors import MissingExtra
-from etude_gym.evaluation import rollout, score_anchors, stratified_tasks
-from etude_gym.experiment import Experiment, ExperimentConfig
-from etude_gym.registration import make_domain
-from etude_gym.run import COMPUTE, PRACTICE, Run, read_json
+from etude_gym.measure.anchors import score_anchors, stratified_tasks
+from etude_gym.measure.rollout import rollout
+from etude_gym.runs.experiment import Experiment, ExperimentConfig
+from etude_gym.runs.finished import load_run
+from etude_gym.runs.folder import COMPUTE, PRACTICE, Run, read_json
+from etude_gym.tasks.registration import make_domain
 
 NUM_ENVS = 6
 SHORT = {"horizon": 0.0, "resources": 0.0, "contingency": 0.0, "decomposition": 0.0}

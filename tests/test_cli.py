@@ -21,14 +21,16 @@ import pytest
 from gymnasium.envs.registration import registry
 from rich.console import Console
 
-from etude_gym import cli, plots, register_domain
-from etude_gym.cli import COMMANDS, PRESETS, main
+from etude_gym import register_domain
+from etude_gym.cli import main as cli
+from etude_gym.cli.main import COMMANDS, PRESETS, main
+from etude_gym.cli.play import HELP, parse_difficulty, play
+from etude_gym.cli.progress import practice_with_progress
 from etude_gym.errors import MissingExtra
-from etude_gym.experiment import Experiment, Progress
-from etude_gym.play import HELP, parse_difficulty, play
-from etude_gym.progress import practice_with_progress
-from etude_gym.run import CURVE, PRACTICE, RECORD, TENSORBOARD, Run
-from etude_gym.samplers import SAMPLERS
+from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.report import plots
+from etude_gym.runs.experiment import Experiment, Progress
+from etude_gym.runs.folder import CURVE, PRACTICE, RECORD, TENSORBOARD, Run
 
 COUNTING = "counting:Counting-v0"
 PRACTICE_COUNTING = (
@@ -314,7 +316,7 @@ def test_whatever_is_typed_the_game_goes_on_until_the_input_ends(monkeypatch, ca
 
 def test_bytes_that_are_no_text_are_answered():
     game = subprocess.run(
-        [sys.executable, "-m", "etude_gym.cli", "play", "--seed", "3"],
+        [sys.executable, "-m", "etude_gym.cli.main", "play", "--seed", "3"],
         input=b"\xff\xfe\ngo alder\nquit\n",
         capture_output=True,
         check=False,
@@ -477,7 +479,7 @@ def test_an_interrupt_leaves_runs_that_can_be_gone_on_with(tmp_path, capsys):
     folder = tmp_path / "stopped"
     command = [*PRACTICE_COUNTING, "--horizon", "3e6", "--workers", "1", "--out", str(folder)]
     going = subprocess.Popen(
-        [sys.executable, "-m", "etude_gym.cli", *command],
+        [sys.executable, "-m", "etude_gym.cli.main", *command],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -21,15 +21,15 @@ from code_worlds import (
 )
 
 from etude_gym.conformance.common import choose_randomly, not_yet_played, random_tasks, walk
-from etude_gym.envs.code import kernel
+from etude_gym.envs.code import limits
 from etude_gym.envs.code.actions import EXTRACT, MERGE, MODULE, MOVE, NUM_ACTIONS, POINT, SUBMIT
 from etude_gym.envs.code.describe import action_name, describe_state
-from etude_gym.envs.code.exercises import exercise_of
+from etude_gym.envs.code.facts import exercise_of
 from etude_gym.envs.code.grader import grade
-from etude_gym.envs.code.grammar import INT, LIST, NUMBER_OF
-from etude_gym.envs.code.package_source import package_files
-from etude_gym.envs.code.runner import MontyRunner, Outcome
-from etude_gym.envs.code.source import render_program
+from etude_gym.envs.code.language.grammar import INT, LIST, NUMBER_OF
+from etude_gym.envs.code.language.printing import render_program
+from etude_gym.envs.code.packages.printing import package_files
+from etude_gym.envs.code.submissions.runner import MontyRunner, Outcome
 from etude_gym.wrappers import TextFront
 
 FAMILIES = DOMAIN.space.families
@@ -150,7 +150,7 @@ def test_milestones_are_paid_on_the_way_and_taken_back_when_the_program_fails():
         ending = running & ~table.running
         paid[ending] = before[ending]
     worlds = table.worlds
-    expected = kernel.MILESTONES * worlds["num_milestones"] / (worlds["num_milestones"] + 1)
+    expected = limits.MILESTONES * worlds["num_milestones"] / (worlds["num_milestones"] + 1)
     np.testing.assert_allclose(paid, expected, atol=1e-12)
     np.testing.assert_allclose(table.returns, worlds["score"], atol=1e-12)
     assert not worlds["solved"].any()
@@ -170,7 +170,7 @@ def test_a_program_that_is_begun_earns_for_what_is_written_not_for_what_was_give
         table.step(oracle(table.worlds))
         most = np.where(table.running, np.maximum(most, table.returns), most)
     missing = begun["num_milestones"] - begun["begun"]
-    np.testing.assert_allclose(most, kernel.MILESTONES * missing / (missing + 1), atol=1e-12)
+    np.testing.assert_allclose(most, limits.MILESTONES * missing / (missing + 1), atol=1e-12)
     np.testing.assert_allclose(table.returns, 1.0, atol=1e-12)
 
 

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 import etude_gym
-from etude_gym.envs.code import actions, card, domain, grammar, interpreter, kernel, runner, submission
+from etude_gym.envs.code import actions, domain, kernel
+from etude_gym.envs.code import limits as code_limits
 from etude_gym.envs.code.describe import action_name
+from etude_gym.envs.code.language import grammar, interpreter
+from etude_gym.envs.code.submissions import reply as submission
+from etude_gym.envs.code.submissions import runner
+from scripts import code_card as card
 
 CARD = card.CARD.read_text(encoding="utf-8")
 LINES = CARD.splitlines()
@@ -89,12 +94,12 @@ def test_productions_are_counted_as_they_are():
 
 def test_the_figures_of_the_rules_are_those_of_the_code():
     text = " ".join(CARD.split())
-    assert f"the score is {kernel.MILESTONES} x the share" in text
-    assert f"over {kernel.NUM_HIDDEN} hidden tests" in text
-    assert f"and {kernel.SPARE_STEPS} more, less those it was begun with; or twice" in text
-    assert f"and {kernel.SPARE_STEPS // 2} more (`debug`, `refactor`)" in text
-    assert f"at most {kernel.MAX_PROGRAM}." in text
-    assert f"specification of 2 to {kernel.MAX_SPECIFICATION} sentences" in text
+    assert f"the score is {code_limits.MILESTONES} x the share" in text
+    assert f"over {code_limits.NUM_HIDDEN} hidden tests" in text
+    assert f"and {code_limits.SPARE_STEPS} more, less those it was begun with; or twice" in text
+    assert f"and {code_limits.SPARE_STEPS // 2} more (`debug`, `refactor`)" in text
+    assert f"at most {code_limits.MAX_PROGRAM}." in text
+    assert f"specification of 2 to {code_limits.MAX_SPECIFICATION} sentences" in text
     assert f"more than {grammar.INT_SIZE} bits" in text
     assert f"a text of more than {interpreter.MAX_TEXT:,} characters" in text
     limits = runner.MontyRunner()

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from etude_gym.envs.code.linker import Malformed, Refused, Unsupported, link
-from etude_gym.envs.code.runner import MontyRunner
+from etude_gym.envs.code.submissions.linker import Malformed, Refused, Unsupported, link
+from etude_gym.envs.code.submissions.runner import MontyRunner
 
 RUNNER = MontyRunner(seconds=2.0)
 

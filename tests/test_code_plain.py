@@ -10,13 +10,13 @@ import pytest
 from code_worlds import SYNTHESIZE, make_worlds
 from test_code_linker import DEEP, UNSUPPORTED
 
-from etude_gym.envs.code import sandbox
 from etude_gym.envs.code.exercise import Exercise, Test
 from etude_gym.envs.code.grader import grade
-from etude_gym.envs.code.linker import link
-from etude_gym.envs.code.plain import as_written, is_plain
-from etude_gym.envs.code.runner import MontyRunner
-from etude_gym.envs.code.source import render_program
+from etude_gym.envs.code.language.printing import render_program
+from etude_gym.envs.code.submissions import sandbox
+from etude_gym.envs.code.submissions.linker import link
+from etude_gym.envs.code.submissions.plain import as_written, is_plain
+from etude_gym.envs.code.submissions.runner import MontyRunner
 
 API = {"solve": ["solve"]}
 RUNNER = MontyRunner(seconds=0.2, retry_seconds=0.2)

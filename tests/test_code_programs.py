@@ -25,15 +25,16 @@ from code_worlds import (
     tokens_of,
 )
 
-from etude_gym.envs.code import kernel
-from etude_gym.envs.code.derivation import DERIVATION
-from etude_gym.envs.code.drafts import derive
-from etude_gym.envs.code.exercises import run_program
-from etude_gym.envs.code.grammar import INT, LIST, NUMBER_OF, STR
-from etude_gym.envs.code.interpreter import MAX_TEXT, MAX_TOKENS, SEQUENCES
-from etude_gym.envs.code.parsing import parse_program
-from etude_gym.envs.code.runner import MontyRunner
-from etude_gym.envs.code.source import render_program
+from etude_gym.envs.code import limits
+from etude_gym.envs.code.language.derivation import DERIVATION
+from etude_gym.envs.code.language.grammar import INT, LIST, NUMBER_OF, STR
+from etude_gym.envs.code.language.interpreter import MAX_TEXT, SEQUENCES
+from etude_gym.envs.code.language.parsing import parse_program
+from etude_gym.envs.code.language.printing import render_program
+from etude_gym.envs.code.language.running import run_program
+from etude_gym.envs.code.language.tokens import MAX_TOKENS
+from etude_gym.envs.code.programs.drafts import derive
+from etude_gym.envs.code.submissions.runner import MontyRunner
 
 LARGEST = 127
 INPUTS = [
@@ -157,7 +158,7 @@ def test_programs_that_want_growth_mean_the_same_in_python_with_its_unlimited_nu
 def test_the_tests_of_an_episode_pass_just_where_python_agrees(programs):
     for world in programs[:100]:
         solve, meant = in_python(source_of(world)), in_python(render_program(*as_meant([world])[0]))
-        inputs = inputs_of(world, 0, kernel.NUM_TESTS)
+        inputs = inputs_of(world, 0, limits.NUM_TESTS)
         passed = [solve(list(numbers), k) == meant(list(numbers), k) for numbers, k in inputs]
         assert world["passed"].tolist() == passed
 

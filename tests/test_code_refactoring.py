@@ -14,19 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from etude_gym.envs.code import architecture, refactoring
 from etude_gym.envs.code.actions import EXTRACT, INLINE, MERGE, MODULE, MOVE, POINT, SUBMIT
 from etude_gym.envs.code.exercise import Architecture
-from etude_gym.envs.code.grammar import MAX_DEFINITIONS, NUM_HOLES, NUMBER_OF, PRODUCTIONS
-from etude_gym.envs.code.interpreter import CALL, MAX_TOKENS
-from etude_gym.envs.code.package_source import (
+from etude_gym.envs.code.language.grammar import MAX_DEFINITIONS, NUM_HOLES, NUMBER_OF, PRODUCTIONS
+from etude_gym.envs.code.language.tokens import CALL, MAX_TOKENS
+from etude_gym.envs.code.packages import refactoring
+from etude_gym.envs.code.packages.generation import generate_package
+from etude_gym.envs.code.packages.printing import (
     call_function,
     package_exercise_tests,
     package_files,
     package_function_names,
     package_module_names,
 )
-from etude_gym.envs.code.packages import generate_package
+from etude_gym.envs.code.submissions import architecture
 from etude_gym.randomness import mix
 
 PARAMETERS = (-127, -30, -2, -1, 0, 1, 2, 3, 5, 8, 13, 29, 100, 127)

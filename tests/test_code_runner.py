@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from etude_gym.envs.code import sandbox
-from etude_gym.envs.code.runner import RUNNERS, MontyRunner, Outcome, is_unsupported, make_runner
+from etude_gym.envs.code.submissions import sandbox
+from etude_gym.envs.code.submissions.runner import RUNNERS, MontyRunner, Outcome, is_unsupported, make_runner
 
 QUICK = MontyRunner(seconds=0.2, retry_seconds=0.8)
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from etude_gym.envs.code.grammar import (
+from etude_gym.envs.code.language.grammar import (
     BOOL,
     DIVISOR,
     DIVISORS,
@@ -19,8 +19,8 @@ from etude_gym.envs.code.grammar import (
     STR,
     TARGET,
 )
-from etude_gym.envs.code.parsing import NotInGrammar, parse_program
-from etude_gym.envs.code.source import render_expression, render_program
+from etude_gym.envs.code.language.parsing import NotInGrammar, parse_program
+from etude_gym.envs.code.language.printing import render_expression, render_program
 
 # Short names for derivations in tests.
 SHORT = {"numbers": "VARIABLE_0", "k": "VARIABLE_1", "first": "VARIABLE_2", "second": "VARIABLE_3"}

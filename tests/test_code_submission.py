@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etude_gym.domain import Reply
-from etude_gym.envs.code.submission import MAX_FILES, MAX_SUBMISSION_CHARACTERS, parse_submission
+from etude_gym.envs.code.submissions.reply import MAX_FILES, MAX_SUBMISSION_CHARACTERS, parse_submission
+from etude_gym.tasks.domain import Reply
 
 CODE = "def f(x):\n    return x\n"
 

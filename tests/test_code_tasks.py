@@ -23,11 +23,21 @@ from code_worlds import (
 )
 from scipy.stats import spearmanr
 
-from etude_gym.envs.code import kernel
-from etude_gym.envs.code.catalog import GUARD, HELPER, PLACEHOLDERS, STEPS
-from etude_gym.envs.code.exercises import exercise_of, machines, sentences_of
-from etude_gym.envs.code.grammar import FIRST_LET, INT, LIST, NUMBER_OF, PRODUCTIONS, STATEMENTS, STR, TEXTS
-from etude_gym.envs.code.source import render_program
+from etude_gym.envs.code import kernel, limits
+from etude_gym.envs.code.facts import exercise_of, sentences_of
+from etude_gym.envs.code.language.grammar import (
+    FIRST_LET,
+    INT,
+    LIST,
+    NUMBER_OF,
+    PRODUCTIONS,
+    STATEMENTS,
+    STR,
+    TEXTS,
+)
+from etude_gym.envs.code.language.printing import render_program
+from etude_gym.envs.code.language.running import machines
+from etude_gym.envs.code.programs.catalog import GUARD, HELPER, PLACEHOLDERS, STEPS
 
 FAMILIES = DOMAIN.space.families
 CATEGORIES = {"int": INT, "list": LIST, "str": STR}
@@ -76,7 +86,7 @@ def test_a_task_is_a_function_of_its_key_whatever_was_made_before_in_the_same_pl
     DOMAIN.generate(alone, np.arange(40), make_tasks(40, family, value=value))
     for one, other in zip(worlds, alone, strict=True):
         assert reference_of(one) == reference_of(other)
-        assert inputs_of(one, 0, kernel.NUM_TESTS) == inputs_of(other, 0, kernel.NUM_TESTS)
+        assert inputs_of(one, 0, limits.NUM_TESTS) == inputs_of(other, 0, limits.NUM_TESTS)
         assert sentences_of(one) == sentences_of(other)
         assert one["tokens"][: one["num_tokens"]].tolist() == other["tokens"][: other["num_tokens"]].tolist()
 
@@ -157,7 +167,7 @@ def test_the_reference_passes_every_test(family):
 def test_leaving_out_any_step_changes_a_quarter_of_the_outputs_that_no_guard_returns(worlds):
     for world in worlds[:300]:
         sentences, category = sentences_drawn(world), int(world["return_category"])
-        guarded = world["guarded"][: kernel.NUM_HIDDEN] != 0
+        guarded = world["guarded"][: limits.NUM_HIDDEN] != 0
         expected = outputs(reference_of(world), world)
         for at, (index, _, _) in enumerate(sentences):
             got = outputs(assemble(sentences, category, left_out=at), world)
@@ -173,7 +183,7 @@ def test_guards_return_where_they_are_said_to(worlds):
         sentences, category = sentences_drawn(world), int(world["return_category"])
         unguarded = [sentence for sentence in sentences if STEPS[sentence[0]].kind != GUARD]
         with_guards, without = (outputs(assemble(s, category), world) for s in (sentences, unguarded))
-        for i in range(kernel.NUM_HIDDEN):
+        for i in range(limits.NUM_HIDDEN):
             assert world["guarded"][i] or with_guards[i] == without[i]
 
 
@@ -187,23 +197,23 @@ def test_every_step_of_the_catalog_is_used(worlds):
 
 def test_hidden_tests_are_of_three_strata_and_differ_from_each_other(worlds):
     for world in worlds:
-        strata = Counter(world["stratum"][: kernel.NUM_HIDDEN].tolist())
+        strata = Counter(world["stratum"][: limits.NUM_HIDDEN].tolist())
         assert strata[2] == 4
         assert 4 <= strata[1] <= 10
-        assert sum(strata.values()) == kernel.NUM_HIDDEN
+        assert sum(strata.values()) == limits.NUM_HIDDEN
 
 
 def test_public_tests_are_no_hidden_ones(worlds):
     overlaps = 0
     for world in worlds:
         hidden = inputs_of(world)
-        overlaps += sum(shown in hidden for shown in inputs_of(world, kernel.NUM_HIDDEN, kernel.NUM_TESTS))
+        overlaps += sum(shown in hidden for shown in inputs_of(world, limits.NUM_HIDDEN, limits.NUM_TESTS))
     assert overlaps < 0.1 * len(worlds)
 
 
 def test_the_hardest_tasks_run_into_guards_in_half_of_the_hidden_tests():
     worlds = make_worlds(300, SYNTHESIZE, value=1.0)
-    assert (worlds["guarded"][:, : kernel.NUM_HIDDEN].sum(axis=1) == kernel.NUM_HIDDEN // 2).all()
+    assert (worlds["guarded"][:, : limits.NUM_HIDDEN].sum(axis=1) == limits.NUM_HIDDEN // 2).all()
     assert not make_worlds(300, SYNTHESIZE, value=0.0)["guarded"].any()
 
 
@@ -282,7 +292,7 @@ def test_a_program_to_repair_fails_a_hidden_test_and_passes_one(damaged):
         exercise = exercise_of(world)
         solve = in_python(exercise.files["solve.py"])
         passed = sum(solve(*test.arguments) == test.expected for test in exercise.hidden)
-        assert 0 < passed < kernel.NUM_HIDDEN
+        assert 0 < passed < limits.NUM_HIDDEN
 
 
 def test_handing_in_the_program_to_repair_earns_nothing(damaged):

@@ -18,14 +18,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from etude_gym.comparison import compare, find_runs, write_hyperparameters
-from etude_gym.curves import CurvePoint, checkpoint_grid, point_record
-from etude_gym.plots import COLORS, arm_colors, draw_comparison, spread
-from etude_gym.practice import RunConfig
-from etude_gym.run import CONFIG, CURVE, PRACTICE, RECORD, TENSORBOARD, IncompleteRun, Run, write_json
-from etude_gym.samplers import SAMPLERS
-from etude_gym.tables import all_tables, number
-from etude_gym.tensorboard_log import TensorBoardLog
+from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.measure.curves import CurvePoint, point_record
+from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.report.comparison import compare, write_hyperparameters
+from etude_gym.report.plots import COLORS, arm_colors, draw_comparison, spread
+from etude_gym.report.tables import all_tables, number
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.finished import find_runs
+from etude_gym.runs.folder import CONFIG, CURVE, PRACTICE, RECORD, TENSORBOARD, IncompleteRun, Run, write_json
+from etude_gym.runs.tensorboard_log import TensorBoardLog
 
 HORIZON = 1e6
 GRID = checkpoint_grid(HORIZON)

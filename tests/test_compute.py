@@ -9,7 +9,7 @@ import counting  # noqa: F401  (registers Counting-v0)
 import gymnasium as gym
 import pytest
 
-from etude_gym.compute import LINES, TRAINING_LINES, UNITS, ComputeMeter
+from etude_gym.measure.compute import LINES, TRAINING_LINES, UNITS, ComputeMeter
 from etude_gym.wrappers import ComputeAccounting, VectorComputeAccounting
 
 

@@ -14,19 +14,29 @@ import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from etude_gym import Axis, DifficultySpace, Episode, EpisodeDomain, practice, register_domain
-from etude_gym.cli import main
-from etude_gym.comparison import compare
-from etude_gym.confidence import NUM_BINS, Bin, Calibration, brier_score, brier_skill_score, reliability
+from etude_gym import Axis, DifficultySpace, Episode, EpisodeDomain, register_domain
+from etude_gym.cli.main import main
 from etude_gym.conformance import run_check, size_for
-from etude_gym.domain import Reply
-from etude_gym.evaluation import score_anchors
-from etude_gym.plots import arm_colors, draw_confidence
-from etude_gym.practice import RunConfig, practice_run
+from etude_gym.measure.anchors import score_anchors
+from etude_gym.measure.confidence import (
+    NUM_BINS,
+    Bin,
+    Calibration,
+    brier_score,
+    brier_skill_score,
+    reliability,
+)
 from etude_gym.randomness import as_words, uniform
-from etude_gym.registration import make_domain
-from etude_gym.run import CURVE, TENSORBOARD, IncompleteRun, Run, write_json
-from etude_gym.tables import all_tables
+from etude_gym.report.comparison import compare
+from etude_gym.report.confidence_plots import draw_confidence
+from etude_gym.report.plots import arm_colors
+from etude_gym.report.tables import all_tables
+from etude_gym.runs import practice_run as practice
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import CURVE, TENSORBOARD, IncompleteRun, Run, write_json
+from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.registration import make_domain
 
 NAN = math.nan
 ANSWERS = 32

@@ -11,11 +11,14 @@ from counting import CountingDomain, CountingEpisode
 
 from etude_gym import conformance, register_domain, registered_ids
 from etude_gym.conformance import CHECKS, FULL_TASKS, description, generation, run_check, run_checks, size_for
-from etude_gym.difficulty import DifficultySpace
-from etude_gym.domain import Reply
-from etude_gym.environment import EtudeEnv, EtudeVectorEnv, TaskStream
+from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.environment.single import EtudeEnv
+from etude_gym.environment.stream import TaskStream
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.practice.blind import UniformSampler
+from etude_gym.practice.sampler import Draw
 from etude_gym.randomness import mix
-from etude_gym.samplers import Draw, UniformSampler
+from etude_gym.tasks.domain import Reply
 
 register_domain("RawPlan-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
 

@@ -15,15 +15,15 @@ from gymnasium.utils.env_checker import data_equivalence
 
 from etude_gym import envs, register_domain
 from etude_gym.errors import MissingExtra
+from etude_gym.practice.sampler import REASONS, Results
 from etude_gym.randomness import mix, uniform
-from etude_gym.samplers import REASONS, Results
 
 pytest.importorskip("pettingzoo")
 
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 
 from etude_gym.envs import duel
-from etude_gym.envs.duel import record as records
+from etude_gym.practice import solver_record as records
 
 DOMAINS = ("EtudePlan-v0", "Counting-v0")
 GAMES = {

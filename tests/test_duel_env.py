@@ -14,7 +14,7 @@ pytest.importorskip("ray")
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.utils.pre_checks.env import check_multiagent_environments
 
-from etude_gym.agents.duel_env import DuelMultiAgentEnv
+from etude_gym.agents.rllib.duel_env import DuelMultiAgentEnv
 
 CONFIGS = {
     "duel": {"env_id": "EtudePlan-v0", "num_solvers": 2, "rounds": 2},

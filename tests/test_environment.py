@@ -17,9 +17,11 @@ from counting import CountingDomain
 from gymnasium.vector import AutoresetMode
 from numpy.testing import assert_array_equal
 
-from etude_gym.domain import ENVIRONMENT_ARGUMENTS, load_domain
-from etude_gym.environment import DRAWS_AHEAD, EtudeEnv, EtudeVectorEnv
-from etude_gym.tasks import task_keys
+from etude_gym.environment.single import EtudeEnv
+from etude_gym.environment.stream import DRAWS_AHEAD
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.tasks.domain import ENVIRONMENT_ARGUMENTS, load_domain
+from etude_gym.tasks.keys import task_keys
 
 EASY = {"presses": 0.0, "buttons": 0.0}
 FRESH = [4.0, 7.0]

@@ -53,8 +53,8 @@ def run_python(*arguments, cwd=None):
     [
         "etude_gym",
         "etude_gym.conformance",
-        "etude_gym.registration",
-        "etude_gym.league",
+        "etude_gym.tasks.registration",
+        "etude_gym.practice.league",
         "etude_gym.envs.duel",
     ],
 )
@@ -154,7 +154,7 @@ def late():
         "etude_gym.agents",
         "etude_gym.agents.sb3",
     }
-    assert [part_of(m) for m in ("etude_gym.agents.sb3", "etude_gym.tasks", "etude_gym", "numpy")] == [
+    assert [part_of(m) for m in ("etude_gym.agents.sb3", "etude_gym.tasks.keys", "etude_gym", "numpy")] == [
         "agents",
         "",
         "",

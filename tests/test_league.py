@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from etude_gym.league import FIRST_RATING, League, expected_score
+from etude_gym.practice.league import FIRST_RATING, League, expected_score
 from etude_gym.randomness import mix, uniform
 
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from etude_gym.difficulty import Axis, DifficultySpace
-from etude_gym.learner_model import SMALLEST_WEIGHT, LearnerModel, sigmoid
+from etude_gym.difficulty.space import Axis, DifficultySpace
+from etude_gym.practice.learner_model import SMALLEST_WEIGHT, LearnerModel, sigmoid
 
 SPACE = DifficultySpace(tuple(Axis(name, "") for name in ("a", "b", "c", "d")), ("first", "second"))
 WEIGHTS = np.array([3.0, 2.0, 1.0, 0.0])

@@ -10,16 +10,8 @@ from numpy.testing import assert_array_equal
 from scipy.stats import chi2_contingency, chisquare, spearmanr
 
 from etude_gym import make_domain
-from etude_gym.conformance.common import (
-    ask,
-    begin,
-    choose_randomly,
-    not_yet_played,
-    play,
-    random_tasks,
-    walk,
-)
-from etude_gym.difficulty import NUM_BANDS
+from etude_gym.conformance.common import ask, begin, choose_randomly, not_yet_played, play, random_tasks, walk
+from etude_gym.difficulty.bands import NUM_BANDS
 from etude_gym.envs.logic import kernel
 from etude_gym.envs.logic.kernel import (
     BARE,
@@ -37,8 +29,8 @@ from etude_gym.envs.logic.kernel import (
     UNKNOWN,
     WASTE,
 )
-from etude_gym.evaluation import stratified_tasks
-from etude_gym.tasks import TaskBatch, task_keys
+from etude_gym.measure.anchors import stratified_tasks
+from etude_gym.tasks.keys import TaskBatch, task_keys
 
 AXES = ("chain", "constraints", "context", "distractors")
 DOMAIN = make_domain("EtudeLogic-v0")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from etude_gym.conformance.common import begin
-from etude_gym.evaluation import rollout, stratified_tasks
-from etude_gym.registration import make_domain
+from etude_gym.measure.anchors import stratified_tasks
+from etude_gym.measure.rollout import rollout
+from etude_gym.tasks.registration import make_domain
 
 pytest.importorskip("sb3_contrib")
 

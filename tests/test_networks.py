@@ -10,10 +10,14 @@ pytest.importorskip("sb3_contrib")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from etude_gym.agents.networks import ClauseNetwork, incidence, items_of  # noqa: E402
-from etude_gym.agents.sb3 import MaskablePPOLearner  # noqa: E402
-from etude_gym.environment import EtudeVectorEnv  # noqa: E402
-from etude_gym.registration import make_domain  # noqa: E402
+from etude_gym.agents.networks.clauses import (  # noqa: E402
+    ClauseNetwork,
+    incidence,
+    items_of,
+)
+from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
+from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
+from etude_gym.tasks.registration import make_domain  # noqa: E402
 
 DOMAIN = make_domain("EtudeLogic-v0")
 LAYOUT = DOMAIN.layout

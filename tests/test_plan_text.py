@@ -157,7 +157,7 @@ PANEL = kernel.CRAFT
     ],
 )
 def test_a_reply_in_the_grammar_is_understood(easy_world, reply, actions):
-    assert text.parse_reply(easy_world, reply) == etude_gym.domain.Reply("ok", actions, "")
+    assert text.parse_reply(easy_world, reply) == etude_gym.tasks.domain.Reply("ok", actions, "")
 
 
 @pytest.mark.parametrize(

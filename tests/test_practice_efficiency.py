@@ -9,23 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from etude_gym.curves import (
-    CurvePoint,
-    LearningCurve,
-    area,
-    area_weights,
-    checkpoint_grid,
-    from_records,
-    point_record,
-)
-from etude_gym.practice_efficiency import (
-    PracticeEfficiencyTracker,
-    breakdown,
-    crossing,
-    item_interval,
-    milestones,
-    practice_efficiency,
-)
+from etude_gym.measure.bootstrap import item_interval
+from etude_gym.measure.checkpoints import PracticeEfficiencyTracker, checkpoint_grid
+from etude_gym.measure.curves import CurvePoint, LearningCurve, area, area_weights, from_records, point_record
+from etude_gym.measure.milestones import crossing, milestones
+from etude_gym.measure.practice_efficiency import breakdown, practice_efficiency
 
 GRID = [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]
 CELLS = (("deliver", 0), ("deliver", 1), ("craft", 0), ("craft", 1))

@@ -6,12 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 
-from etude_gym.environment import EtudeVectorEnv
-from etude_gym.experiment import Experiment, ExperimentConfig
-from etude_gym.practice import practice_run
-from etude_gym.registration import make_domain
-from etude_gym.run import CURVE, PRACTICE, Run
-from etude_gym.samplers import RaceSampler
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.practice.self_play import RaceSampler
+from etude_gym.runs.experiment import Experiment, ExperimentConfig
+from etude_gym.runs.folder import CURVE, PRACTICE, Run
+from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
@@ -21,7 +21,10 @@ from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from etude_gym.agents.rllib import race  # noqa: E402
-from etude_gym.agents.rllib.learner import RLlibPPOLearner, weights_digest  # noqa: E402
+from etude_gym.agents.rllib.learner import (  # noqa: E402
+    RLlibPPOLearner,
+    weights_digest,
+)
 
 # RLlib registers its name anew for every algorithm.
 pytestmark = pytest.mark.filterwarnings("ignore:.*rllib-multi-agent-env-v0 already in registry")

@@ -14,15 +14,26 @@ import numpy as np
 import pytest
 
 import etude_gym  # noqa: F401
-from etude_gym import practice
-from etude_gym.cli import main
-from etude_gym.compute import ComputeMeter
-from etude_gym.experiment import SALT, Experiment, ExperimentConfig, Progress
-from etude_gym.practice import PracticeRun, RunConfig, practice_run
-from etude_gym.run import COMPUTE, CONFIG, CURVE, LATEST, PRACTICE, RECORD, IncompleteRun, Run, RunInUse
-from etude_gym.samplers import SAMPLERS
+from etude_gym.cli.main import main
+from etude_gym.measure.compute import ComputeMeter
+from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.runs import practice_run as practice
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.experiment import SALT, Experiment, ExperimentConfig, Progress
+from etude_gym.runs.folder import (
+    COMPUTE,
+    CONFIG,
+    CURVE,
+    LATEST,
+    PRACTICE,
+    RECORD,
+    IncompleteRun,
+    Run,
+    RunInUse,
+)
+from etude_gym.runs.practice_run import PracticeRun, practice_run
 
-ETUDE = (sys.executable, "-m", "etude_gym.cli", "practice")
+ETUDE = (sys.executable, "-m", "etude_gym.cli.main", "practice")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
 SALT_OF_RUN = 20
 OWN = "own_learner:LinearReinforce"

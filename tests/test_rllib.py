@@ -15,15 +15,18 @@ import numpy as np
 import pytest
 
 import etude_gym  # noqa: F401
-from etude_gym.agent import load_recipe
-from etude_gym.cli import main
-from etude_gym.compute import ComputeMeter
-from etude_gym.environment import EtudeVectorEnv
-from etude_gym.practice import RunConfig, practice_run
-from etude_gym.registration import make_domain
-from etude_gym.resources import ONE_PROCESS, Resources
-from etude_gym.run import COMPUTE, CURVE, PRACTICE, Run
-from etude_gym.samplers import SAMPLERS, AdaptiveSampler, Results, UniformSampler
+from etude_gym.agent import ONE_PROCESS, Resources, load_recipe
+from etude_gym.cli.main import main
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.measure.compute import ComputeMeter
+from etude_gym.practice.adaptive import AdaptiveSampler
+from etude_gym.practice.blind import UniformSampler
+from etude_gym.practice.sampler import Results
+from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
+from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")
@@ -32,10 +35,23 @@ from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from etude_gym.agents.rllib import learner as learner_module  # noqa: E402
-from etude_gym.agents.rllib.config import connect, ppo_config  # noqa: E402
-from etude_gym.agents.rllib.curriculum import Curriculum, Ledger  # noqa: E402
-from etude_gym.agents.rllib.environment import PracticeVectorEnv, Report, practice_env  # noqa: E402
-from etude_gym.agents.rllib.learner import RLlibPPOLearner, weights_digest  # noqa: E402
+from etude_gym.agents.rllib.config import (  # noqa: E402
+    connect,
+    ppo_config,
+)
+from etude_gym.agents.rllib.curriculum import (  # noqa: E402
+    Curriculum,
+    Ledger,
+)
+from etude_gym.agents.rllib.environment import (  # noqa: E402
+    PracticeVectorEnv,
+    Report,
+    practice_env,
+)
+from etude_gym.agents.rllib.learner import (  # noqa: E402
+    RLlibPPOLearner,
+    weights_digest,
+)
 from etude_gym.agents.rllib.module import CountingPPOLearner  # noqa: E402
 
 NUM_ENVS, N_STEPS = 8, 8
@@ -451,7 +467,7 @@ def test_killed_runners_cost_no_run(made):
 @pytest.mark.slow
 def test_a_killed_driver_is_gone_on_with(tmp_path):
     folder = tmp_path / "experiment"
-    etude = [sys.executable, "-m", "etude_gym.cli", "practice"]
+    etude = [sys.executable, "-m", "etude_gym.cli.main", "practice"]
     begin = ["EtudePlan-v0", "--agent", "rllib", "--arms", "adaptive", "--seeds", "1", "--items", "2"]
     begin += ["--horizon", "6e10", "--env-runners", "2", "--out", str(folder)]
     driver = subprocess.Popen([*etude, *begin], start_new_session=True)

@@ -5,20 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from etude_gym.difficulty import Axis, DifficultySpace, band_of
-from etude_gym.learner_model import sigmoid
+from etude_gym.difficulty.bands import band_of
+from etude_gym.difficulty.space import Axis, DifficultySpace
+from etude_gym.practice.adaptive import AdaptiveSampler, LearnabilitySampler
+from etude_gym.practice.blind import ScheduleSampler, StaticSampler
+from etude_gym.practice.learner_model import sigmoid
+from etude_gym.practice.learning_progress import LearningProgressSampler
+from etude_gym.practice.sampler import REASONS, Results
+from etude_gym.practice.strategies import SAMPLERS, make_sampler
 from etude_gym.randomness import mix, uniform
-from etude_gym.samplers import (
-    REASONS,
-    SAMPLERS,
-    AdaptiveSampler,
-    LearnabilitySampler,
-    LearningProgressSampler,
-    Results,
-    ScheduleSampler,
-    StaticSampler,
-    make_sampler,
-)
 
 SPACE = DifficultySpace(tuple(Axis(name, "") for name in ("a", "b", "c", "d")), ("first", "second"))
 WEIGHTS = np.array([5.0, 4.0, 2.0, 1.0])

@@ -10,14 +10,16 @@ import pytest
 
 import etude_gym  # noqa: F401
 from etude_gym.agent import load_recipe
-from etude_gym.cli import main
-from etude_gym.comparison import compare
-from etude_gym.environment import EtudeVectorEnv
-from etude_gym.experiment import Experiment, ExperimentConfig
-from etude_gym.practice import RunConfig, practice_run
-from etude_gym.registration import make_domain
-from etude_gym.run import COMPUTE, CURVE, PRACTICE, Run
-from etude_gym.samplers import PROPOSED, Results, SelfPlaySampler
+from etude_gym.cli.main import main
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.practice.sampler import PROPOSED, Results
+from etude_gym.practice.self_play import SelfPlaySampler
+from etude_gym.report.comparison import compare
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.experiment import Experiment, ExperimentConfig
+from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
+from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
@@ -28,8 +30,14 @@ from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from etude_gym.agents.rllib.environment import practice_env  # noqa: E402
-from etude_gym.agents.rllib.learner import RLlibPPOLearner, weights_digest  # noqa: E402
-from etude_gym.agents.rllib.proposer import PROPOSER, SelfPlayPPOLearner  # noqa: E402
+from etude_gym.agents.rllib.learner import (  # noqa: E402
+    RLlibPPOLearner,
+    weights_digest,
+)
+from etude_gym.agents.rllib.proposer import (  # noqa: E402
+    PROPOSER,
+    SelfPlayPPOLearner,
+)
 from etude_gym.agents.rllib.self_play import self_play_config  # noqa: E402
 
 # RLlib registers its name anew for every algorithm.

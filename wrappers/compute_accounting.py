@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from etude_gym.compute import ComputeMeter
+from etude_gym.measure.compute import ComputeMeter
 
 
 class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any]):

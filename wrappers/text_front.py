@@ -8,9 +8,9 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
-from etude_gym.domain import Domain, Worlds
-from etude_gym.environment import EtudeEnv
-from etude_gym.replies import MAX_REPLY_CHARACTERS
+from etude_gym.environment.single import EtudeEnv
+from etude_gym.tasks.domain import Domain, Worlds
+from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS
 
 MAX_PROMPT_CHARACTERS = 100_000
 

@@ -14,7 +14,8 @@ from ray.rllib.callbacks.callbacks import RLlibCallback
 
 from etude_gym.agents.rllib.environment import Report, practice_env
 from etude_gym.agents.rllib.module import take_flops
-from etude_gym.samplers import TaskSampler, make_sampler
+from etude_gym.practice.sampler import TaskSampler
+from etude_gym.practice.strategies import make_sampler
 
 
 def _report_of(env_runner: Any) -> Report | None:

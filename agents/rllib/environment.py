@@ -14,10 +14,11 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from etude_gym.domain import Domain
-from etude_gym.environment import EtudeVectorEnv
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.practice.sampler import Draw, Results, TaskSampler
+from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, mix
-from etude_gym.samplers import Draw, Results, TaskSampler, make_sampler
+from etude_gym.tasks.domain import Domain
 from etude_gym.wrappers.action_mask import VectorActionMaskObservation
 
 PRACTICE_ENV = "EtudeRLlibPractice-v0"

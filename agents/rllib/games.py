@@ -13,12 +13,12 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from etude_gym.agents.duel_env import DuelMultiAgentEnv
 from etude_gym.agents.rllib.config import ppo_config
+from etude_gym.agents.rllib.duel_env import DuelMultiAgentEnv
 from etude_gym.agents.rllib.environment import CollectingSampler, Report
-from etude_gym.domain import Domain
+from etude_gym.practice.sampler import TaskSampler
 from etude_gym.randomness import mix
-from etude_gym.samplers import TaskSampler
+from etude_gym.tasks.domain import Domain
 
 SOLVER = DEFAULT_MODULE_ID
 """The solver is the module of the single-agent learner, by name too: what is done to that is done to it."""

@@ -18,15 +18,15 @@ from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_OPTIMIZER, COMPONENT_RL_
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
-from etude_gym.agent import Recipe
+from etude_gym.agent import ONE_PROCESS, Recipe, Resources
 from etude_gym.agents.flops import count_flops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.rllib.config import connect, module_spec, ppo_config
 from etude_gym.agents.rllib.curriculum import Ledger
 from etude_gym.agents.rllib.race import race_config
 from etude_gym.agents.rllib.self_play import self_play_config
-from etude_gym.domain import Actions, Domain, Masks, Observations
-from etude_gym.resources import ONE_PROCESS, Resources
+from etude_gym.tasks.domain import Actions, Domain
+from etude_gym.tasks.observations import Masks, Observations
 
 warnings.filterwarnings("ignore", message=".*rllib-multi-agent-env-v0 already in registry")  # RLlib's own
 for _name in ("ray.rllib", "ray._common.deprecation"):  # they warn of RLlib's own defaults

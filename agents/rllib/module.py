@@ -21,10 +21,10 @@ from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import MissingExtra, check_name
 
 REFERENCE_NETWORKS = {
-    "clauses": ("ClauseLayout", "etude_gym.agents.networks:ClauseNetwork", "prefer_clauses"),
+    "clauses": ("ClauseLayout", "etude_gym.agents.networks.clauses:ClauseNetwork", "prefer_clauses"),
     "derivation": (
         "DerivationLayout",
-        "etude_gym.agents.derivation_network:DerivationNetwork",
+        "etude_gym.agents.networks.derivation:DerivationNetwork",
         "prefer_the_usual",
     ),
 }

@@ -13,9 +13,9 @@ from ray.rllib.core.distribution.torch.torch_distribution import TorchMultiCateg
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from torch import Tensor
 
-from etude_gym.agents.duel_env import DuelMultiAgentEnv
+from etude_gym.agents.rllib.duel_env import DuelMultiAgentEnv
 from etude_gym.agents.rllib.module import ActionMaskModule, CallFlops, CountingPPOLearner
-from etude_gym.domain import Domain
+from etude_gym.tasks.domain import Domain
 
 PROPOSER = "proposer"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etude_gym.envs.code.grammar import NUM_PRODUCTIONS
-from etude_gym.envs.code.interpreter import MAX_TOKENS
+from etude_gym.envs.code.language.grammar import NUM_PRODUCTIONS
+from etude_gym.envs.code.language.tokens import MAX_TOKENS
 
 MAX_MODULES = 8
 

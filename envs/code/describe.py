@@ -12,9 +12,8 @@ import numpy as np
 
 from etude_gym.envs.code.actions import EXTRACT, INLINE, MERGE, MODULE, MOVE, NUM_ACTIONS, POINT, SUBMIT
 from etude_gym.envs.code.exercise import Architecture, Test
-from etude_gym.envs.code.exercises import public_tests, run_program, sentences_of
-from etude_gym.envs.code.generator import FAMILIES
-from etude_gym.envs.code.grammar import (
+from etude_gym.envs.code.facts import public_tests, sentences_of
+from etude_gym.envs.code.language.grammar import (
     CATEGORY_NAMES,
     FIRST_LET,
     MAX_HELPERS,
@@ -23,14 +22,16 @@ from etude_gym.envs.code.grammar import (
     PRODUCTIONS,
     STATEMENTS,
 )
-from etude_gym.envs.code.interpreter import CALL
-from etude_gym.envs.code.package_source import (
+from etude_gym.envs.code.language.running import run_program
+from etude_gym.envs.code.language.sketch import MISSING, OPEN, Sketch, helper_of, variable_name
+from etude_gym.envs.code.language.templates import RETURN
+from etude_gym.envs.code.language.tokens import CALL
+from etude_gym.envs.code.limits import FAMILIES
+from etude_gym.envs.code.packages.printing import (
     package_constant_names,
     package_function_names,
     package_module_names,
 )
-from etude_gym.envs.code.sketch import MISSING, OPEN, Sketch, helper_of, variable_name
-from etude_gym.envs.code.templates import RETURN
 
 _REFACTORINGS = {
     EXTRACT: "extract an expression",

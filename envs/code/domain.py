@@ -10,26 +10,21 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty import Axis, DifficultySpace
-from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Verdict, Worlds
-from etude_gym.envs.code import (
-    catalog,
-    damages,
-    drafts,
-    generator,
-    grammar,
-    interpreter,
-    kernel,
-    oracle,
-    packages,
-    refactoring,
-)
+from etude_gym.difficulty.space import Axis, DifficultySpace
+from etude_gym.envs.code import generator, kernel, limits, oracle
 from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
-from etude_gym.envs.code.exercises import exercise_of, first_path, machines
-from etude_gym.envs.code.runner import Runner, make_runner
-from etude_gym.kernels import prepare_kernels
-from etude_gym.layout import DerivationLayout
-from etude_gym.tasks import TaskBatch
+from etude_gym.envs.code.facts import exercise_of, first_path
+from etude_gym.envs.code.language import grammar, interpreter, tokens
+from etude_gym.envs.code.language.running import machines
+from etude_gym.envs.code.packages import damages, refactoring
+from etude_gym.envs.code.packages import generation as packages
+from etude_gym.envs.code.programs import catalog, drafts
+from etude_gym.envs.code.submissions.runner import Runner, make_runner
+from etude_gym.tasks.domain import Actions, Domain, Reply, Rows, Solver, Verdict, Worlds
+from etude_gym.tasks.kernels import prepare_kernels
+from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.layout import DerivationLayout
+from etude_gym.tasks.observations import Masks, Observations
 
 AXES = (
     Axis(
@@ -92,22 +87,22 @@ def _layout() -> DerivationLayout:
         amounts=tuple((index(name), float(size)) for name, size in largest.items()),
         sentence=index("sentence"),
         sentences=kernel.SPECIFICATION_AT,
-        num_sentences=kernel.MAX_SPECIFICATION,
+        num_sentences=limits.MAX_SPECIFICATION,
         sentence_names=catalog.NUM_STEPS,
         largest_argument=10,
         tokens=kernel.TOKENS_AT,
-        num_tokens=interpreter.MAX_TOKENS,
+        num_tokens=tokens.MAX_TOKENS,
         num_productions=grammar.NUM_PRODUCTIONS,
         num_statements=len(grammar.STATEMENT_PRODUCTIONS),
         hole=index("hole"),
         usual=catalog.usual_productions(),
         examples=kernel.EXAMPLES_AT,
-        num_examples=kernel.NUM_PUBLIC,
+        num_examples=limits.NUM_PUBLIC,
         example_size=kernel.EXAMPLE_SIZE,
         definitions=kernel.DEFINITIONS_AT,
         num_definitions=grammar.MAX_DEFINITIONS,
         definition_sizes=(MAX_MODULES + 1, 2, 2, 8, 24),
-        first_call=interpreter.CALL + 1,
+        first_call=tokens.CALL + 1,
         chosen=index("position of the chosen definition"),
         num_actions=NUM_ACTIONS,
     )
@@ -140,7 +135,7 @@ class CodeDomain(Domain):
 
     name: ClassVar[str] = "code-v0"
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
-    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, limits.FAMILIES)
 
     def __init__(self, runner: str | Runner = "monty") -> None:
         self.runner = make_runner(runner)
@@ -199,7 +194,7 @@ class CodeDomain(Domain):
         return write_prompt(exercise_of(worlds[row]))
 
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
-        from etude_gym.envs.code.submission import parse_submission
+        from etude_gym.envs.code.submissions.reply import parse_submission
 
         files = parse_submission(reply, first_path(worlds[row]))
         return files if isinstance(files, Reply) else Reply("ok", submission=files)

@@ -12,8 +12,35 @@ from typing import Any
 import numpy as np
 
 from etude_gym.envs.code.actions import POINT, SUBMIT
-from etude_gym.envs.code.catalog import GUARD, STEP
-from etude_gym.envs.code.certification import (
+from etude_gym.envs.code.kernel import (
+    begin_repair,
+    copy_tokens,
+    execute_on_tests,
+    keeps_operands,
+    measure_package,
+    run_tests,
+    show_variable,
+    stratified_pass_rate,
+)
+from etude_gym.envs.code.language.derivation import replay
+from etude_gym.envs.code.language.grammar import FIRST_LET, INT
+from etude_gym.envs.code.language.interpreter import RESULT, absorb_word, find_ends, hash_variable
+from etude_gym.envs.code.language.tokens import RETURN, VARIABLE
+from etude_gym.envs.code.limits import (
+    DEBUG,
+    MAX_PROGRAM,
+    MOST_REPAIRS,
+    NUM_HIDDEN,
+    NUM_TESTS,
+    REFACTOR,
+    SPARE_STEPS,
+    SYNTHESIZE,
+)
+from etude_gym.envs.code.packages.damages import copy_package
+from etude_gym.envs.code.packages.generation import generate_package
+from etude_gym.envs.code.packages.refactoring import flatten, measure
+from etude_gym.envs.code.programs.catalog import GUARD, STEP
+from etude_gym.envs.code.programs.certification import (
     HIGHEST_FLOOR,
     choose_all_tests,
     copy_reference,
@@ -28,9 +55,7 @@ from etude_gym.envs.code.certification import (
     stratum_of,
     weight_of,
 )
-from etude_gym.envs.code.damages import copy_package
-from etude_gym.envs.code.derivation import replay
-from etude_gym.envs.code.drafts import (
+from etude_gym.envs.code.programs.drafts import (
     POOL,
     assemble,
     derive,
@@ -41,41 +66,16 @@ from etude_gym.envs.code.drafts import (
     eligible_steps,
     run_reference,
 )
-from etude_gym.envs.code.grammar import FIRST_LET, INT
-from etude_gym.envs.code.interpreter import (
-    RESULT,
-    RETURN,
-    VARIABLE,
-    absorb_word,
+from etude_gym.tasks.kernels import (
+    below,
     big_kernel,
-    find_ends,
-    hash_variable,
+    finalize_word,
     part,
     part_of_caller,
+    stochastic_round,
+    uniform,
 )
-from etude_gym.envs.code.kernel import (
-    DEBUG,
-    MAX_PROGRAM,
-    MOST_REPAIRS,
-    NUM_HIDDEN,
-    NUM_TESTS,
-    REFACTOR,
-    SPARE_STEPS,
-    SYNTHESIZE,
-    begin_repair,
-    copy_tokens,
-    execute_on_tests,
-    keeps_operands,
-    measure_package,
-    run_tests,
-    show_variable,
-    stratified_pass_rate,
-)
-from etude_gym.envs.code.packages import generate_package
-from etude_gym.envs.code.refactoring import flatten, measure
-from etude_gym.kernels import below, finalize_word, stochastic_round, uniform
 
-FAMILIES = ("synthesize", "debug", "refactor")
 TRIES = 24
 """Drafts at most."""
 FIRST_TRIES = 12

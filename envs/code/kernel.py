@@ -10,19 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.envs.code.actions import (
-    EXTRACT,
-    INLINE,
-    MAX_MODULES,
-    MODULE,
-    MOVE,
-    NUM_ACTIONS,
-    POINT,
-    SUBMIT,
-)
-from etude_gym.envs.code.derivation import DERIVATION, child_size, fill, fits, replay
+from etude_gym.envs.code.actions import EXTRACT, INLINE, MAX_MODULES, MODULE, MOVE, NUM_ACTIONS, POINT, SUBMIT
 from etude_gym.envs.code.exercise import STRATA
-from etude_gym.envs.code.grammar import (
+from etude_gym.envs.code.language.derivation import DERIVATION, child_size, fill, fits, replay
+from etude_gym.envs.code.language.grammar import (
     CATEGORY,
     FIRST_LET,
     HOLE_CATEGORY,
@@ -36,20 +27,29 @@ from etude_gym.envs.code.grammar import (
     STR,
     WEIGHT,
 )
-from etude_gym.envs.code.interpreter import (
-    ASSIGN_IF,
-    CALL,
-    MAX_TOKENS,
+from etude_gym.envs.code.language.interpreter import (
     RESULT,
     absorb_word,
-    big_kernel,
     execute,
     find_ends,
     hand_over,
     hash_variable,
-    part_of_caller,
 )
-from etude_gym.envs.code.refactoring import (
+from etude_gym.envs.code.language.tokens import ASSIGN_IF, CALL, MAX_TOKENS
+from etude_gym.envs.code.limits import (
+    DEBUG,
+    MAX_LETS,
+    MAX_NUMBERS,
+    MAX_PLAN,
+    MAX_SPECIFICATION,
+    MILESTONES,
+    NUM_HIDDEN,
+    NUM_PUBLIC,
+    NUM_TESTS,
+    REFACTOR,
+    SYNTHESIZE,
+)
+from etude_gym.envs.code.packages.refactoring import (
     PACKAGE,
     can_extract,
     can_inline,
@@ -65,26 +65,7 @@ from etude_gym.envs.code.refactoring import (
     offset_at,
     slot_at,
 )
-from etude_gym.kernels import kernel
-
-SYNTHESIZE, DEBUG, REFACTOR = range(3)
-
-NUM_HIDDEN, NUM_PUBLIC = 20, 4
-NUM_TESTS = NUM_HIDDEN + NUM_PUBLIC
-MAX_NUMBERS = 16
-MAX_SPECIFICATION = 14
-"""Sentences at most: helpers, guards and steps."""
-MAX_LETS = MAX_VARIABLES - FIRST_LET
-MAX_PLAN = 128
-MAX_PROGRAM = 120
-"""Productions in a program of one function and its helpers at most."""
-
-MOST_REPAIRS = 30
-"""Actions of a reference repair at most. Episodes of repairing and refactoring take twice as many, and 4."""
-SPARE_STEPS = 8
-"""Actions in an episode of synthesis beyond the productions that a program may have."""
-MILESTONES = 0.4
-"""Most of the score that stands for intermediate results while a program is incomplete."""
+from etude_gym.tasks.kernels import big_kernel, kernel, part_of_caller
 
 WORLD = np.dtype(
     [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from etude_gym.envs.code.actions import NUM_ACTIONS, SUBMIT
-from etude_gym.envs.code.interpreter import big_kernel, part
 from etude_gym.envs.code.kernel import is_legal
+from etude_gym.tasks.kernels import big_kernel, part
 
 
 @part

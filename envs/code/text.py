@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 from etude_gym.envs.code.exercise import Architecture, Exercise, Files, Test
-from etude_gym.envs.code.grammar import INPUT_SIZE, LIST_LENGTH
+from etude_gym.envs.code.language.grammar import INPUT_SIZE, LIST_LENGTH
 
 TIME_LIMIT = 1
 """Seconds that a submission may run."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from etude_gym.entry_points import load_entry_point
-from etude_gym.envs.duel.record import SolverRecord
 from etude_gym.envs.duel.sampler import ProposerPolicy, ProposerSampler
 from etude_gym.errors import MissingExtra
+from etude_gym.practice.solver_record import SolverRecord
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv

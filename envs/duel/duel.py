@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from etude_gym.agent import make_agent
-from etude_gym.domain import Domain, load_domain
-from etude_gym.envs.duel.record import NUM_LEVELS, SolverRecord, learnability, num_features
 from etude_gym.envs.duel.seats import Seats, check_agents, outcome_of, read_actions
-from etude_gym.evaluation import rollout
+from etude_gym.measure.rollout import rollout
+from etude_gym.practice.solver_record import NUM_LEVELS, SolverRecord, learnability, num_features
 from etude_gym.randomness import fresh_seed
-from etude_gym.registration import make_domain
-from etude_gym.tasks import TaskBatch, task_keys
+from etude_gym.tasks.domain import Domain, load_domain
+from etude_gym.tasks.keys import TaskBatch, task_keys
+from etude_gym.tasks.registration import make_domain
 
 PROPOSER = "proposer_0"
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty import Difficulty, DifficultySpace
-from etude_gym.envs.duel.record import SolverRecord
+from etude_gym.difficulty.space import Difficulty, DifficultySpace
+from etude_gym.practice.sampler import LEARNABILITY, Draw, Results, TaskSampler
+from etude_gym.practice.solver_record import SolverRecord
 from etude_gym.randomness import Keys
-from etude_gym.samplers import LEARNABILITY, Draw, Results, TaskSampler
 
 
 class ProposerPolicy(Protocol):

@@ -10,9 +10,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.domain import Actions, Domain, Masks, Observations
-from etude_gym.environment import observation_allocator, take
-from etude_gym.tasks import TaskBatch
+from etude_gym.tasks.domain import Actions, Domain
+from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.observations import Masks, Observations, observation_allocator, take
 
 
 class Seats:

@@ -10,13 +10,14 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty import Axis, DifficultySpace
-from etude_gym.domain import Actions, Domain, Masks, Observations, Reply, Rows, Solver, Worlds
+from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.logic import generator, kernel, oracle, solver
 from etude_gym.errors import check_name
-from etude_gym.kernels import prepare_kernels
-from etude_gym.layout import ClauseLayout, ItemSet
-from etude_gym.tasks import TaskBatch
+from etude_gym.tasks.domain import Actions, Domain, Reply, Rows, Solver, Worlds
+from etude_gym.tasks.kernels import prepare_kernels
+from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.layout import ClauseLayout, ItemSet
+from etude_gym.tasks.observations import Masks, Observations
 
 AXES = (
     Axis(

@@ -36,7 +36,7 @@ from etude_gym.envs.logic.kernel import (
 )
 from etude_gym.envs.logic.oracle import COMMON, LOOSE, OPPOSING, SUPPORTING, run_oracle
 from etude_gym.envs.logic.solver import STACK, decide
-from etude_gym.kernels import below, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, kernel, stochastic_round, uniform
 
 CHAIN, CONSTRAINTS, CONTEXT, DISTRACTORS = range(4)
 FAMILIES = ("syllogism", "chain", "cases", "puzzle")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.kernels import kernel
+from etude_gym.tasks.kernels import kernel
 
 MAX_ATOMS = 16
 MAX_PREMISES = 24

@@ -28,7 +28,7 @@ from etude_gym.envs.logic.kernel import (
     take_action,
 )
 from etude_gym.envs.logic.solver import choice_left
-from etude_gym.kernels import kernel
+from etude_gym.tasks.kernels import kernel
 
 # Roles of premises: outside all complete arguments, in their common part, or in one of their branches.
 LOOSE, COMMON, SUPPORTING, OPPOSING = range(4)

@@ -17,7 +17,7 @@ from etude_gym.envs.logic.kernel import (
     negated,
     several,
 )
-from etude_gym.kernels import kernel
+from etude_gym.tasks.kernels import kernel
 
 VIOLATED = 0xFFFFFFFF
 

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from etude_gym.domain import Reply
 from etude_gym.envs.logic.kernel import (
     ANSWER,
     APPLY,
@@ -27,7 +26,8 @@ from etude_gym.envs.logic.kernel import (
     WASTE,
 )
 from etude_gym.envs.logic.wording import Wording, literals_of, opposite, put_into_words, statements_of
-from etude_gym.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
+from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
 
 STATUS_NAMES = ("entailed", "refuted", "unknown", "inconsistent")
 

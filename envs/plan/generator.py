@@ -28,7 +28,7 @@ from etude_gym.envs.plan.kernel import (
     SCRATCH,
 )
 from etude_gym.envs.plan.oracle import run_oracle
-from etude_gym.kernels import below, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, kernel, stochastic_round, uniform
 
 HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
 

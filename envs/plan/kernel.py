@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.kernels import kernel
+from etude_gym.tasks.kernels import kernel
 
 MAX_PLACES = 8
 NUM_RAW = 4

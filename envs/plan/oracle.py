@@ -36,7 +36,7 @@ from etude_gym.envs.plan.kernel import (
     net_requirements,
     take_legal_action,
 )
-from etude_gym.kernels import kernel
+from etude_gym.tasks.kernels import kernel
 
 
 @kernel

@@ -6,7 +6,6 @@ import difflib
 import re
 from typing import Any
 
-from etude_gym.domain import Reply
 from etude_gym.envs.plan.facts import (
     CRAFTED_NAMES,
     ITEM_NAMES,
@@ -31,7 +30,8 @@ from etude_gym.envs.plan.kernel import (
     REFUEL,
     TRAVEL,
 )
-from etude_gym.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
+from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
 
 _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "go": (TRAVEL, PLACE_NAMES, "place"),

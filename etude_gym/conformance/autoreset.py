@@ -6,9 +6,10 @@ import gymnasium
 import numpy as np
 
 from etude_gym.conformance.common import Size, expect, make_vector, random_actions, same
-from etude_gym.domain import Actions
-from etude_gym.environment import EtudeVectorEnv, take
+from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.randomness import mix
+from etude_gym.tasks.domain import Actions
+from etude_gym.tasks.observations import take
 
 
 def autoreset_next_step(env_id: str, size: Size) -> str:

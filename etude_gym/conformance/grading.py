@@ -25,10 +25,11 @@ from etude_gym.conformance.common import (
     random_tasks,
     walk,
 )
-from etude_gym.domain import Actions, Domain, Masks, Worlds
 from etude_gym.randomness import Keys, mix
-from etude_gym.registration import make_domain
-from etude_gym.tasks import TaskBatch
+from etude_gym.tasks.domain import Actions, Domain, Worlds
+from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.observations import Masks
+from etude_gym.tasks.registration import make_domain
 
 TOLERANCE = 1e-9
 CHANCE_TOLERANCE = 0.05

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.conformance.common import make, random_actions, same
-from etude_gym.domain import Actions, Masks, Observations
-from etude_gym.environment import EtudeVectorEnv, take
+from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.randomness import Keys, mix
+from etude_gym.tasks.domain import Actions
+from etude_gym.tasks.observations import Masks, Observations, take
 
 
 @dataclass

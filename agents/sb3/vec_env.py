@@ -1,0 +1,104 @@
+"""A Stable-Baselines3 ``VecEnv`` over a native vector environment: one call steps the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import VecEnv
+
+from etude_gym.tasks.keys import TaskBatch
+
+
+class BatchedVecEnv(VecEnv):
+    """Adapts an ``EtudeVectorEnv`` (or a wrapper of one) for Stable-Baselines3.
+
+    The info of a finished episode holds its "score", "solved" and "task", a ``TaskBatch`` of one.
+
+    Args:
+        env: a vector environment in SAME_STEP autoreset mode, the only one SB3 understands.
+
+    Raises:
+        ValueError: for another autoreset mode.
+    """
+
+    def __init__(self, env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> None:
+        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError(
+                "Stable-Baselines3 expects a finished environment to be reset in the same step: make the "
+                "vector environment with gym.make_vec(..., autoreset_mode='SameStep')."
+            )
+        self.env = env
+        self.render_mode = env.render_mode
+        self._actions: np.ndarray[Any, Any] | None = None
+        self._masks: Any = env.unwrapped.action_masks()  # type: ignore[attr-defined]
+        self._tasks: TaskBatch = env.unwrapped.tasks()  # type: ignore[attr-defined]
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+
+    def reset(self) -> Any:
+        """Reset all environments, with what ``seed`` and ``set_options`` gave, if anything."""
+        if any(options != self._options[0] for options in self._options):
+            raise ValueError("A batched environment is reset with one set of options: set_options({...}).")
+        seeds = self._seeds if any(s is not None for s in self._seeds) else None
+        observations, infos = self.env.reset(seed=seeds, options=self._options[0] or None)
+        self._reset_seeds()
+        self._reset_options()
+        self._masks = infos["action_mask"]
+        self._tasks = _tasks_of(infos)
+        return observations
+
+    def step_async(self, actions: np.ndarray[Any, Any]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> Any:
+        observations, rewards, ends, _, infos = self.env.step(self._actions)
+        self._masks = infos["action_mask"]
+        separate: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for row in np.flatnonzero(ends):
+            final = infos["final_info"]
+            separate[row] = {
+                "terminal_observation": infos["final_obs"][row],
+                "TimeLimit.truncated": False,
+                "score": float(final["score"][row]),
+                "solved": bool(final["solved"][row]),
+                "task": self._tasks[row : row + 1],
+            }
+        if ends.any():
+            self._tasks = _tasks_of(infos)
+        return observations, rewards.astype(np.float32), ends, separate
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Sequence[Any]:
+        """``action_masks`` is answered for the whole batch; nothing else can be called."""
+        if method_name == "action_masks":
+            return self._masks if indices is None else self._masks[self._get_indices(indices)]
+        raise AttributeError(f"A batched environment has no method {method_name!r} for single environments.")
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        value = getattr(self.env, attr_name)
+        return [value for _ in self._get_indices(indices)]
+
+    def has_attr(self, attr_name: str) -> bool:
+        return hasattr(self.env, attr_name) or hasattr(self.env.unwrapped, attr_name)
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        raise AttributeError("Attributes of single environments cannot be set in a batched environment.")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        return [False for _ in self._get_indices(indices)]
+
+    def get_images(self) -> Sequence[np.ndarray[Any, Any] | None]:
+        return self.env.render() or ()
+
+    def _get_indices(self, indices: Any) -> Any:
+        return range(self.num_envs) if indices is None else np.atleast_1d(indices)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+def _tasks_of(infos: Any) -> TaskBatch:
+    """The tasks that infos of a reset tell of."""
+    return TaskBatch(infos["task_key"], infos["difficulty"], infos["family"])

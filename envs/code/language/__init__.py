@@ -1,0 +1,1 @@
+"""The language of generated programs: grammar, interpreter, printing, parsing."""

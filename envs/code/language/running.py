@@ -1,0 +1,52 @@
+"""What a program returns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.code import limits
+from etude_gym.envs.code.exercise import Value
+from etude_gym.envs.code.language.grammar import BOOL, LIST, STR
+from etude_gym.envs.code.language.interpreter import MACHINE, RESULT, execute, find_ends, hand_over
+from etude_gym.tasks.kernels import big_kernel
+
+
+@cache
+def machines() -> np.ndarray[tuple[int], np.dtype[Any]]:
+    """The memory of the interpreter, one for each process."""
+    return np.zeros(1, dtype=MACHINE)
+
+
+@big_kernel
+def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: Any) -> None:
+    machine = machines[0]
+    machine.num_runs = 1
+    hand_over(machine, 0, numbers, length, k)
+    find_ends(tokens, count, machine)
+    execute(tokens, count, machine)
+
+
+def run_program(tokens: Any, count: int, return_category: int, numbers: list[int], k: int) -> Value:
+    """What a program of the grammar returns.
+
+    Args:
+        tokens: int16 array of ``interpreter.MAX_TOKENS`` productions, a complete derivation.
+        count: how many of them count.
+        return_category: category of what it returns.
+        numbers: at most 16 numbers from -127 to 127.
+        k: from -127 to 127.
+    """
+    given = np.zeros(limits.MAX_NUMBERS, dtype=np.int8)
+    given[: len(numbers)] = numbers
+    _run(tokens, np.int64(count), given, np.int8(len(numbers)), np.int8(k), machines())
+    machine = machines()[0]
+    value, length = machine["variables"][RESULT, 0], machine["variable_lengths"][RESULT, 0]
+    if return_category == LIST:
+        numbers = machine["variable_lists"][RESULT, :length].tolist()
+        return [int(number) for number in numbers]
+    if return_category == STR:
+        return "".join(map(chr, machine["variable_texts"][RESULT, 0, :length]))
+    return bool(value) if return_category == BOOL else int(value)

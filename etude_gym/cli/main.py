@@ -1,0 +1,306 @@
+"""The command line: ``etude list | play | practice | compare | check``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import gymnasium
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from etude_gym.agent import ONE_PROCESS, Resources
+from etude_gym.conformance import CheckResult
+from etude_gym.errors import MissingExtra, check_name
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"arms": ("static", "uniform", "easy", "schedule", "adaptive"), "seeds": 3, "items": 50},
+    "full": {
+        "arms": ("static", "uniform", "easy", "schedule", "adaptive", "learnability", "learning_progress"),
+        "seeds": 10,
+        "items": 200,
+    },
+}
+"""What ``etude practice --preset`` sets: arms, seeds, and anchor tasks per cell and checkpoint."""
+
+DESCRIPTION = """Practice agents on generated tasks; measure how fast they learn per unit of compute.
+
+First steps: etude list, etude play, etude practice --preset quick."""
+
+PICTURE = "learning_curves.png"
+CONFIDENCE_PICTURE = "confidence.png"
+RESULTS = "comparison.json"
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def _shown(metavar: str, hint: str | None = None) -> Any:
+    """How an argument is shown in the help; the hint replaces a default that says nothing."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
+
+
+def _of_preset(name: str) -> str:
+    """What each preset sets an argument to."""
+    return "default: " + "; ".join(
+        f"{preset}: {' '.join(value) if isinstance(value := values[name], tuple) else value}"
+        for preset, values in PRESETS.items()
+    )
+
+
+@dataclass(frozen=True)
+class List:
+    """Show the environments there are, or one of them in detail.
+
+    Args:
+        env: id of an environment to describe: its axes of difficulty, families, observation and actions.
+    """
+
+    env: tyro.conf.Positional[Annotated[str | None, _shown("[ID]", "default: a table of all")]] = None
+
+    def run(self) -> None:
+        """Print the table or the description."""
+        from etude_gym.cli.listing import describe_all, describe_one
+
+        console.print(describe_one(self.env) if self.env else describe_all())
+
+
+@dataclass(frozen=True)
+class Play:
+    """Play an environment yourself, in the terminal. Type `help` while playing.
+
+    Args:
+        env: id of the environment; `module:Id-v0` imports the module first.
+        seed: which task.
+        difficulty: values in [0, 1] for some or all axes, such as `--difficulty horizon=0.2 resources=0`.
+    """
+
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    seed: Annotated[int | None, _shown("N", "default: another one every time")] = None
+    difficulty: Annotated[tuple[str, ...], _shown("AXIS=VALUE ...", "default: uniform over all")] = ()
+
+    def run(self) -> None:
+        """Play until the end of an episode, or until the person quits."""
+        from etude_gym.cli.play import parse_difficulty, play
+
+        play(self.env, seed=self.seed, difficulty=parse_difficulty(self.difficulty), console=console)
+
+
+@dataclass(frozen=True)
+class Practice:
+    """Let a learner practice in every arm (a way to choose tasks) on every seed; compare how fast it learned.
+
+    Writes one folder for each run, TensorBoard files among them, shows progress, prints the comparison
+    and draws it. Ctrl-C saves every run and leaves; go on with `etude practice --resume FOLDER`, also
+    after a crash.
+
+    Args:
+        env: id of the environment; `module:Id-v0` imports the module first.
+        preset: how much to run; `quick` takes minutes, `full` is for results to be reported.
+        agent: the learner, by name or as `module:Class` of your own.
+        arms: task samplers to compare; `static` is the reference of Practice Efficiency.
+        seeds: how many seeds each arm gets.
+        first_seed: the first of them.
+        horizon: training compute of each run.
+        items: anchor tasks per cell (family x band) and checkpoint.
+        workers: runs side by side.
+        out: folder of the experiment.
+        resume: folder of an experiment to go on with; everything else is read from there.
+        resources: for `--agent rllib`.
+    """
+
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    preset: Literal["quick", "full"] = "full"
+    agent: Annotated[str, _shown("NAME", "default: sb3, that is MaskablePPO; rllib for clusters")] = "sb3"
+    arms: Annotated[tuple[str, ...], _shown("NAME ...", _of_preset("arms"))] = ()
+    seeds: Annotated[int | None, _shown("N", _of_preset("seeds"))] = None
+    first_seed: Annotated[int, _shown("N")] = 0
+    horizon: Annotated[float | None, _shown("FLOPS", "default: shipped with the recipe")] = None
+    items: Annotated[int | None, _shown("N", _of_preset("items"))] = None
+    workers: Annotated[
+        int | None, _shown("N", "default: one for each core; with env runners or learners 1")
+    ] = None
+    out: Annotated[Path | None, _shown("FOLDER", "default: runs/ID-TIME")] = None
+    resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
+    resources: Annotated[Resources, tyro.conf.arg(name="")] = ONE_PROCESS
+
+    def run(self) -> None:
+        """Run the experiment to its end and show what came out."""
+        from etude_gym.cli.progress import practice_with_progress
+
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, got {self.workers}.")
+        experiment = self._experiment()
+        folder = shlex.quote(str(experiment.folder))
+        _say(f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}")
+        if not practice_with_progress(experiment, self.workers, console):
+            _say(f"Stopped; every run is saved. Go on with: etude practice --resume {folder}")
+            raise SystemExit(130)
+        _show([experiment.folder], experiment.folder)
+
+    def _experiment(self) -> Any:
+        from etude_gym.runs.experiment import Experiment, ExperimentConfig, timestamp
+
+        if self.resume is not None:
+            self._check_nothing_else_is_given()
+            experiment = Experiment(self.resume)
+            experiment.run_folders()
+            return experiment
+        preset = PRESETS[self.preset]
+        config = ExperimentConfig(
+            env_id=self.env,
+            agent=self.agent,
+            arms=self.arms or preset["arms"],
+            seeds=self.seeds if self.seeds is not None else preset["seeds"],
+            first_seed=self.first_seed,
+            horizon=self.horizon,
+            items=self.items if self.items is not None else preset["items"],
+            resources=self.resources,
+        )
+        folder = self.out or Path("runs") / f"{self.env.rpartition(':')[2]}-{timestamp()}"
+        with console.status("Preparing: compiling kernels if needed, measuring the random agent ..."):
+            return Experiment.create(folder, config)
+
+    def _check_nothing_else_is_given(self) -> None:
+        given = [f.name for f in fields(self) if f.name != "resources" and getattr(self, f.name) != f.default]
+        given += [f.name for f in fields(Resources) if getattr(self.resources, f.name) != f.default]
+        others = [name.replace("_", "-") for name in given if name not in ("resume", "workers")]
+        if others:
+            raise ValueError(f"--resume reads everything from the folder: leave out {', '.join(others)}.")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare finished runs: Practice Efficiency, milestones, intervals, and a picture.
+
+    Args:
+        runs: folders of runs, or of experiments.
+        reference: the arm that Practice Efficiency is relative to.
+        out: folder for the picture and the results.
+    """
+
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], _shown("FOLDER ...", "at least one")]] = ()
+    reference: Annotated[str | None, _shown("ARM", "default: static, or the first there is")] = None
+    out: Annotated[Path | None, _shown("FOLDER", "default: the first of the given folders")] = None
+
+    def run(self) -> None:
+        """Print tables, draw the picture, write the results."""
+        if not self.runs:
+            raise ValueError("Name at least one folder: etude compare runs/EXPERIMENT")
+        _show(self.runs, self.out or self.runs[0], self.reference)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check an environment, also one of your own: determinism, masks, splits, oracle, chance, and more.
+
+    Args:
+        env: id of the environment; `module:Id-v0` imports the module first.
+        tasks: how many tasks the statistical checks draw; a release takes 20000.
+        names: only these checks.
+    """
+
+    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    tasks: Annotated[int, _shown("N")] = 2000
+    names: Annotated[tuple[str, ...], _shown("NAME ...", "default: all")] = ()
+
+    def run(self) -> None:
+        """Print one line for each check; exit with 1 if one fails."""
+        from etude_gym.conformance import run_checks
+
+        verdicts: Counter[str] = Counter()
+        for result in run_checks(self.env, tasks=self.tasks, names=self.names or None):
+            line, verdict = check_line(result)
+            verdicts[verdict] += 1
+            console.print(line)
+        _say(f"{self.env}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+        if verdicts["FAILED"]:
+            raise SystemExit(1)
+
+
+COMMANDS: dict[str, Any] = {
+    "list": List,
+    "play": Play,
+    "practice": Practice,
+    "compare": Compare,
+    "check": Check,
+}
+
+
+def check_line(result: CheckResult) -> tuple[Table, str]:
+    """One check as a line, and its verdict: "passed", "skipped" or "FAILED"."""
+    verdict = "skipped" if result.skipped else "passed" if result.passed else "FAILED"
+    line = Table.grid(padding=(0, 1))
+    for width in (7, 28, 7, None):
+        line.add_column(width=width, justify="right" if width == 7 and line.columns[1:] else "left")
+    style = {"passed": "green", "skipped": "yellow", "FAILED": "bold red"}[verdict]
+    line.add_row(Text(verdict, style), result.name, f"{result.seconds:.1f} s", Text(result.detail))
+    return line, verdict
+
+
+def _say(line: str) -> None:
+    """Print a line that may hold paths: as it is, never wrapped."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
+    """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
+    from etude_gym.report.comparison import compare, write_hyperparameters
+    from etude_gym.report.confidence_plots import draw_confidence
+    from etude_gym.report.plots import draw_comparison
+    from etude_gym.report.tables import all_tables
+    from etude_gym.runs.folder import write_json
+
+    comparison = compare(paths, reference)
+    console.print(all_tables(comparison))
+    write_json(out / RESULTS, comparison.to_json())
+    _say(f"\nResults: {out / RESULTS}")
+    try:
+        draw_comparison(comparison, out / PICTURE)
+        _say(f"Picture: {out / PICTURE}")
+        if comparison.calibrations:
+            draw_confidence(comparison, out / CONFIDENCE_PICTURE)
+            _say(f"Picture: {out / CONFIDENCE_PICTURE}")
+    except MissingExtra as missing:
+        _say(f"No picture. {missing}")
+    write_hyperparameters(comparison)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the ``etude`` command.
+
+    Exits with 1 if a check or a run failed, 2 for wrong input, 130 if interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # for `module:Id-v0` and `module:Class` of one's own
+    try:
+        if arguments and not arguments[0].startswith("-"):
+            check_name("command", arguments[0], COMMANDS)
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="etude",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(tyro.conf.DisallowNone,),
+        )
+        command.run()
+    except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
+        _fail(error, 2)
+    except RuntimeError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _fail(error: Exception, code: int) -> None:
+    errors.print(f"[red]etude:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    raise SystemExit(code) from error

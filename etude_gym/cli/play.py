@@ -1,0 +1,181 @@
+"""A person plays an environment in the terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from rich.console import Console
+
+from etude_gym.environment.single import EtudeEnv
+from etude_gym.randomness import fresh_seed
+from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.observations import Masks
+from etude_gym.tasks.registration import make_domain
+
+HELP = """Type what to do, in words or as the number of an action. Also:
+  actions   what is possible now, with numbers
+  hint      what the oracle would do
+  rules     the whole task in words
+  help      this text
+  quit      leave"""
+
+SEEDS = 1_000_000
+"""Seeds that are short enough to be typed again."""
+
+
+def parse_difficulty(values: Sequence[str]) -> dict[str, float]:
+    """Turn ``("horizon=0.2", ...)`` into a dictionary.
+
+    Raises:
+        ValueError: for anything that is not AXIS=VALUE.
+    """
+    parsed = {}
+    for value in values:
+        name, separator, number = value.partition("=")
+        try:
+            parsed[name.strip()] = float(number)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise ValueError(f"--difficulty takes AXIS=VALUE, such as horizon=0.2; got {value!r}.")
+    return parsed
+
+
+def play(env_id: str, *, seed: int | None, difficulty: Mapping[str, float], console: Console) -> None:
+    """Play one episode.
+
+    Args:
+        env_id: id of the environment.
+        seed: which task; None for another one every time.
+        difficulty: axes to pin.
+        console: where to talk.
+    """
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # whatever is typed is answered
+    mode = "ansi" if "ansi" in make_domain(env_id).render_modes else None
+    env = gymnasium.make(env_id, render_mode=mode, practice="uniform", difficulty=dict(difficulty)).unwrapped
+    assert isinstance(env, EtudeEnv)
+    Game(env, console).play(fresh_seed() % SEEDS if seed is None else seed)
+
+
+class Game:
+    """An episode between an environment and a person.
+
+    Args:
+        env: the environment.
+        console: where to talk.
+    """
+
+    def __init__(self, env: EtudeEnv, console: Console) -> None:
+        self.env, self.console = env, console
+
+    def play(self, seed: int) -> None:
+        """Play until the end, or until the person leaves."""
+        observation, info = self.env.reset(seed=seed)
+        levels = ", ".join(f"{axis} {level:.2f}" for axis, level in info["difficulty"].items())
+        env_id = self.env.spec.id if self.env.spec else self.env.domain.name
+        self.say(f"{env_id}, seed {seed}, {info['family']} ({levels})\n\n{HELP}")
+        score, steps, over = 0.0, 0, False
+        while not over:
+            self.look(observation)
+            actions = self.ask()
+            if not actions:
+                self.say(f"You leave after {steps} steps with a score of {score:.2f}.")
+                return
+            for number, action in enumerate(actions, start=1):
+                undone = len(actions) - number
+                if not self.env.action_masks()[action]:
+                    self.say(f"  {self.name(action)}: not possible now{_left(undone)}")
+                    break
+                observation, reward, over, _, info = self.env.step(action)
+                score, steps = score + reward, steps + 1
+                news = undone > 0 and (over or self.env.domain.interrupts(self.env.worlds, 0))
+                earned = f"   score +{reward:.2f}" if reward else ""
+                self.say(f"  {self.name(action)}{earned}{_left(undone) if news else ''}")
+                if over or news:
+                    break
+        self.look(observation)
+        verdict = "solved" if info["solved"] else "not solved"
+        self.say(f"The end after {steps} steps: {verdict}, score {info['score']:.2f}.")
+
+    def say(self, text: str) -> None:
+        """Print text as it is."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def look(self, observation: Any) -> None:
+        """Show the state: the domain's picture in characters, or else the bare observation."""
+        self.console.rule()
+        if self.env.render_mode is not None:
+            self.say(self.env.render())
+        else:
+            self.say(f"{observation}\nPossible: {self.possible(self.env.action_masks())}")
+
+    def ask(self) -> Sequence[int]:
+        """Ask until there are actions to take; none at the end of the input or on "quit"."""
+        while True:
+            try:
+                line = self.console.input("[bold]> [/bold]").strip()
+            except EOFError:
+                self.say("")
+                return ()
+            match line.casefold():
+                case "":
+                    continue
+                case "quit" | "exit" | "q":
+                    return ()
+                case "help" | "?":
+                    self.say(HELP)
+                case "actions":
+                    self.say(self.possible(self.env.action_masks()))
+                case "hint":
+                    action = int(self.env.domain.solvers()["oracle"](self.env.worlds)[0])
+                    self.say(f"The oracle would: {self.name(action)}")
+                case "rules":
+                    self.say(self.rules())
+                case _:
+                    reply = self.understand(line)
+                    if reply.status == "ok":
+                        return reply.actions
+                    self.say(reply.problem)
+
+    def understand(self, line: str) -> Reply:
+        """The actions a line stands for: the number of one, or words that the domain understands."""
+        number = int(self.env.domain.action_space.n)
+        if line.isascii() and line.isdecimal():
+            if len(line) < 10 and int(line) < number:
+                return Reply("ok", [int(line)])
+            return Reply("malformed", [], f"The actions are 0 to {number - 1}. Type: actions")
+        try:
+            reply = self.env.domain.parse(self.env.worlds, 0, line)
+        except NotImplementedError:
+            return Reply("malformed", [], "This environment understands numbers only. Type: actions")
+        if reply.submission is not None:
+            told = "Whole answers cannot be handed in here, only actions. Type: actions"
+            return Reply("malformed", [], told)
+        return reply
+
+    def rules(self) -> str:
+        """The prompt that a reader of text is given."""
+        try:
+            return self.env.domain.prompt(self.env.worlds, 0)
+        except NotImplementedError as missing:
+            return str(missing)
+
+    def possible(self, mask: Masks) -> str:
+        """The legal actions with their numbers."""
+        names = ((str(action), self.name(action)) for action in np.flatnonzero(mask).tolist())
+        return "   ".join(name if name == number else f"{number} {name}" for number, name in names)
+
+    def name(self, action: int) -> str:
+        """An action in words."""
+        return self.env.domain.action_name(self.env.worlds, 0, action)
+
+
+def _left(undone: int) -> str:
+    """How many commands of a line are not carried out."""
+    return f"   ({undone} more not done)" if undone else ""

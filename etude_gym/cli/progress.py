@@ -1,0 +1,95 @@
+"""Progress of an experiment: bars in a terminal, a line for each finished run anywhere."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from etude_gym.runs.experiment import STOP, Experiment, Progress
+from etude_gym.runs.folder import RECORD, read_json
+
+SHARE = 1000
+"""The length of a finished run's bar."""
+
+
+class ProgressDisplay:
+    """Shows how far an experiment is; call it with every news.
+
+    Args:
+        experiment: what is going on.
+        bars: one for the whole, and one for each run that is going on.
+    """
+
+    def __init__(self, experiment: Experiment, bars: Bars) -> None:
+        self.experiment, self.bars = experiment, bars
+        before = Progress.of(experiment)
+        self.finished = set(before.finished)
+        self.number = len(before.shares)
+        self.width = max(map(len, before.shares))
+        if self.finished:
+            bars.console.print(f"{len(self.finished)} of {self.number} runs are finished already.")
+        # What was done earlier is where the bar starts, so that it does not count as speed.
+        self.whole = bars.add_task(
+            f"{f'all {self.number} runs':<{self.width}}",
+            total=self.number * SHARE,
+            completed=_shown(*before.shares.values()),
+        )
+        self.going_on: dict[str, TaskID] = {}
+        self.stopping = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the present state."""
+        if not self.stopping and (self.experiment.folder / STOP).exists():
+            self.stopping = True
+            self.bars.console.print("Stopping: every run saves itself first ...")
+        self.bars.update(self.whole, completed=_shown(*progress.shares.values()))
+        for name in progress.finished:
+            if name not in self.finished:
+                self._announce(name)
+        for name, share in progress.shares.items():
+            if name in self.going_on:
+                self.bars.update(self.going_on[name], completed=_shown(share))
+            elif 0.0 < share < 1.0:
+                label = f"{name:<{self.width}}"
+                self.going_on[name] = self.bars.add_task(label, total=SHARE, completed=_shown(share))
+
+    def _announce(self, name: str) -> None:
+        self.finished.add(name)
+        if name in self.going_on:
+            self.bars.remove_task(self.going_on.pop(name))
+        score = read_json(self.experiment.folder / name / RECORD)["final_anchor_score"]
+        self.bars.console.print(
+            f"{len(self.finished):>{len(str(self.number))}} of {self.number} finished: "
+            f"{name:<{self.width}}  anchor score {score:.2f}",
+            highlight=False,
+        )
+
+
+def _shown(*shares: float) -> int:
+    return round(sum(shares, 0.0) * SHARE)
+
+
+def practice_with_progress(experiment: Experiment, workers: int | None, console: Console) -> bool:
+    """Carry out an experiment and show how far it is.
+
+    Args:
+        experiment: what to carry out.
+        workers: runs side by side; see ``Experiment.practice``.
+        console: where to show it. Where there is no terminal, lines for finished runs are all there is.
+
+    Returns:
+        Whether all runs are finished.
+    """
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        return experiment.practice(workers, ProgressDisplay(experiment, bars))

@@ -1,0 +1,1 @@
+"""Measurement: compute, anchor scores, learning curves, Practice Efficiency."""

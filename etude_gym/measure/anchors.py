@@ -1,0 +1,90 @@
+"""Evaluation: roll agents out on given tasks, and the anchor tasks that alone score a learner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.agent import Agent, make_agent
+from etude_gym.difficulty.bands import cells_of, difficulty_in_band
+from etude_gym.measure.confidence import Calibration
+from etude_gym.measure.rollout import rollout
+from etude_gym.randomness import mix
+from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.keys import TaskBatch, task_keys
+
+CHANCE_TASKS = 500
+"""Tasks per cell on which the random agent's score is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorResult:
+    """What an agent did on the anchor tasks of a checkpoint.
+
+    Attributes:
+        scores: raw scores in [0, 1], shape (cells, per_cell).
+        calibration: of the confidence stated, over all cells; None in a domain without confidence.
+    """
+
+    scores: NDArray[np.float64]
+    calibration: Calibration | None
+
+
+def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0) -> TaskBatch:
+    """Tasks stratified over all cells, in the order of ``cells_of``.
+
+    Args:
+        domain: the domain.
+        split: "anchor" or "probe".
+        stream: which set of tasks (the index of a checkpoint).
+        per_cell: tasks in each cell.
+        salt: secret of the anchor split.
+    """
+    cells = cells_of(domain.space)
+    keys = task_keys(domain.name, split, stream, np.arange(len(cells) * per_cell), salt)
+    blocks = keys.reshape(len(cells), per_cell)
+    difficulty = [
+        difficulty_in_band(domain.space, block, band) for block, (_, band) in zip(blocks, cells, strict=True)
+    ]
+    family = [np.full(per_cell, domain.space.families.index(name)) for name, _ in cells]
+    return TaskBatch(keys, np.concatenate(difficulty), np.concatenate(family).astype(np.int64))
+
+
+def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int) -> AnchorResult:
+    """Score an agent on the anchor tasks of a checkpoint, and measure the confidence it stated.
+
+    Args:
+        domain: the domain.
+        agent: who is scored.
+        checkpoint: index of the checkpoint; every checkpoint has fresh tasks, the same for all arms.
+        per_cell: tasks in each cell.
+        salt: secret of the run.
+
+    Raises:
+        ValueError: if the domain's outcomes hold confidence that is no probability.
+    """
+    outcomes = rollout(domain, stratified_tasks(domain, "anchor", checkpoint, per_cell, salt), agent)
+    scores = np.asarray(outcomes["score"], dtype=np.float64).reshape(-1, per_cell)
+    return AnchorResult(scores, _calibration(domain, outcomes))
+
+
+def _calibration(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Calibration | None:
+    if "confidence" not in outcomes:
+        return None
+    if "correct" not in outcomes:
+        raise ValueError(
+            f'The outcomes of {domain.name} hold "confidence" but not "correct": confidence is measured '
+            "against whether the answer was right. Add the column, or leave both out."
+        )
+    return Calibration.from_answers(outcomes["confidence"], outcomes["correct"])
+
+
+def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:
+    """Mean score of the random agent in each cell, on probe tasks: float64 array of shape (cells,)."""
+    tasks = stratified_tasks(domain, "probe", int(mix(0xC4A9CE)[0] >> np.uint64(1)), per_cell)
+    scores = rollout(domain, tasks, make_agent("random", domain))["score"]
+    return np.asarray(scores.reshape(-1, per_cell).mean(axis=1), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Practice: who chooses the next task, and what is believed of the learner."""

@@ -1,0 +1,168 @@
+"""Samplers that choose among candidates by what a learner model expects."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from etude_gym.difficulty.space import Difficulty, DifficultySpace
+from etude_gym.practice.learner_model import NEWTON_STEPS, Families, Floats, LearnerModel
+from etude_gym.practice.sampler import (
+    FRONTIER,
+    LEARNABILITY,
+    UNIFORM,
+    Draw,
+    Results,
+    TaskSampler,
+    _check_range,
+    _counters,
+)
+from etude_gym.randomness import Keys, uniform
+
+
+class LearnerModelSampler(TaskSampler):
+    """Base of the samplers that choose among candidate tasks by what a learner model expects.
+
+    For each key it makes candidates and picks one with probability proportional to its weight, by the
+    Gumbel-max trick on log weights, which stay finite and distinct where all expected scores are near
+    0 or 1. A share of the keys takes its first candidate, uniform over the space, whatever its weight.
+
+    Args:
+        space: axes and families of the domain.
+        uniform_share: share of the tasks drawn uniformly from the whole space.
+        candidates: tasks to choose among for each key.
+        batch_size: number of results after which the learner model is updated.
+    """
+
+    reason: ClassVar[int]
+
+    def __init__(
+        self,
+        space: DifficultySpace,
+        *,
+        uniform_share: float = 0.2,
+        candidates: int = 16,
+        batch_size: int = 64,
+    ) -> None:
+        super().__init__(space)
+        self.uniform_share = _check_range("uniform_share", uniform_share, 0.0, 1.0)
+        self.batch_size = int(_check_range("batch_size", batch_size, 1, 2**31))
+        _check_range("candidates", candidates, 1, 2**31)
+        self.learner_model = LearnerModel(space)
+        self._num_candidates = candidates
+        self._num_results = 0
+        self._waiting = np.empty((0, len(space) + 2))
+        # For each candidate: the axes, the family, its level and its noise. One more for the share.
+        self._candidate_counters = _counters(candidates * (len(space) + 3)).reshape(candidates, -1)
+        self._share_counter = _counters(self._candidate_counters.size + 1)[-1:]
+
+    @abstractmethod
+    def log_weights(self, logits: Floats) -> Floats:
+        """Logarithm of the weight of tasks whose expected score has these logits, of any shape."""
+
+    def draw(self, keys: Keys) -> Draw:
+        difficulty, family, noise = self._make_candidates(keys)
+        weights = self.log_weights(self.learner_model.logits(difficulty, family))
+        chosen = (weights + noise).argmax(axis=1)
+        uniformly = uniform(keys, self._share_counter) < self.uniform_share
+        chosen[uniformly] = 0
+        rows = np.arange(len(keys))
+        reason = np.where(uniformly, UNIFORM, self.reason)
+        return Draw(keys, difficulty[rows, chosen], family[rows, chosen], reason)
+
+    def _make_candidates(self, keys: Keys) -> tuple[Difficulty, Families, Floats]:
+        """Candidates of each key: difficulty (n, m, axes), family (n, m) and Gumbel noise (n, m).
+
+        Even candidates are uniform over the space. With several axes nearly all of those are of middling
+        difficulty, so odd candidates spread evenly from the easiest to the hardest corner: a uniform
+        level, then every axis uniform over the widest interval within [0, 1] centered at that level.
+        """
+        numbers = uniform(keys[:, None, None], self._candidate_counters)
+        axes = len(self.space)
+        difficulty = numbers[:, :, :axes]
+        level = numbers[:, 1::2, axes + 1, None]
+        half_width = np.minimum(level, 1.0 - level)
+        difficulty[:, 1::2] = level + half_width * (2.0 * difficulty[:, 1::2] - 1.0)
+        family = (numbers[:, :, axes] * len(self.space.families)).astype(np.int64)
+        noise = -np.log(-np.log(numbers[:, :, axes + 2] + 2.0**-54))
+        return difficulty, family, noise
+
+    def update(self, results: Results) -> None:
+        self._num_results += len(results.scores)
+        rows = np.column_stack((results.difficulty, results.family, results.scores))
+        self._waiting = np.concatenate((self._waiting, rows))
+        while len(self._waiting) >= self.batch_size:
+            batch, self._waiting = np.split(self._waiting, [self.batch_size])
+            self.learner_model.update(batch[:, :-2], batch[:, -2].astype(np.int64), batch[:, -1])
+
+    @property
+    def flops(self) -> float:
+        """Products and sums of one draw for each result, and of the updates of the learner model."""
+        size = len(self.space.families) + len(self.space)
+        draw = 2 * size * self._num_candidates
+        update = NEWTON_STEPS * (2 * size**2 + 6 * size + 2 * size**3 / self.batch_size)
+        return self._num_results * (draw + update)
+
+    def describe(self) -> dict[str, float]:
+        model = self.learner_model
+        return {
+            "ability": float(model.ability.mean()),
+            "ability_standard_error": float(model.ability_standard_error.mean()),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "learner_model": self.learner_model.state_dict(),
+            "waiting": self._waiting.tolist(),
+            "num_results": self._num_results,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._check_state(state)
+        self.learner_model.load_state_dict(state["learner_model"])
+        self._num_results = int(state["num_results"])
+        self._waiting = np.array(state["waiting"], float).reshape(-1, len(self.space) + 2)
+
+
+class AdaptiveSampler(LearnerModelSampler):
+    """Tasks near the learner's frontier, where the expected score is about a target.
+
+    Args:
+        space: axes and families of the domain.
+        target: expected score at the frontier.
+        width: standard deviation of the drawn tasks around the frontier, in logits.
+        **options: see :class:`LearnerModelSampler`.
+    """
+
+    name = "adaptive"
+    reason = FRONTIER
+
+    def __init__(
+        self, space: DifficultySpace, *, target: float = 0.6, width: float = 0.5, **options: Any
+    ) -> None:
+        super().__init__(space, **options)
+        if not 0.0 < target < 1.0 or width <= 0.0:
+            raise ValueError(f"target must lie in (0, 1) and width above 0, got {target!r} and {width!r}.")
+        self.target = target
+        self.width = width
+
+    def log_weights(self, logits: Floats) -> Floats:
+        distance = (logits - math.log(self.target / (1.0 - self.target))) / self.width
+        return -0.5 * distance * distance
+
+
+class LearnabilitySampler(LearnerModelSampler):
+    """Tasks in proportion to p (1 - p), the variance of success (Florensa et al. 2018; Rutherford et al.
+    2024, "No Regrets", arXiv:2408.15099), with p from the learner model."""
+
+    name = "learnability"
+    reason = LEARNABILITY
+
+    def log_weights(self, logits: Floats) -> Floats:
+        # log p + log(1 - p) = -|z| - 2 log(1 + exp(-|z|))
+        size = np.abs(logits)
+        weights: Floats = -size - 2.0 * np.log1p(np.exp(-size))
+        return weights

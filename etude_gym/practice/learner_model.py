@@ -1,0 +1,237 @@
+"""Learner model: a running estimate of what a learner can do, with its uncertainty.
+
+The expected score on a task of difficulty ``x`` and family ``f`` is
+
+    mu = sigmoid(ability[f] - weights . x),  weights >= 0,
+
+the linear logistic test model (Fischer 1973, Acta Psychologica 37) with difficulty axes as features.
+Abilities drift while the learner trains, so they are tracked by an extended Kalman filter whose
+measurement step is a Laplace approximation (Fahrmeir 1992, JASA 87:501, posterior mode filtering).
+Graded scores enter by quasi-likelihood (Wedderburn 1974, Biometrika 61; Papke and Wooldridge 1996):
+gradient ``y - mu``, information ``mu (1 - mu)``.
+
+The estimate is uncalibrated: it starts from a vague prior and learns the weights from this learner alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty.space import Difficulty, DifficultySpace
+
+Floats = NDArray[np.float64]
+Families = NDArray[np.int64]
+
+PRIOR_ABILITY_VARIANCE = 4.0
+PRIOR_TOTAL_WEIGHT = 4.0
+"""Logits between the easiest and the hardest task, shared evenly by the axes. Abilities start at 0: before
+any result the easiest task is a coin flip and the hardest is out of reach, so practice starts easy."""
+PRIOR_WEIGHT_VARIANCE = 2.25
+FAMILY_CORRELATION = 0.7
+"""Correlation of the abilities of two families, in the prior and in their drift."""
+WEIGHT_DRIFT_SHARE = 0.02
+"""Drift of a weight relative to that of an ability: weights settle but never freeze."""
+SMALLEST_WEIGHT = 0.1
+"""Lower bound of every weight. Above 0, so that a learner that succeeds everywhere, from whom nothing can
+be learned about the axes, is still given harder tasks."""
+NEWTON_STEPS = 3
+LARGEST_STEP = 3.0
+"""Longest Newton step in logits; where every score is certain, an unbounded one would overshoot."""
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Logistic function, without overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)
+
+
+def _inverse(matrix: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+class LearnerModel:
+    """Ability of a learner in each family and weight of each difficulty axis, tracked online.
+
+    Args:
+        space: axes and families of the domain.
+        drift_per_result: variance (squared logits) that an ability gains for each result. The default
+            forgets over some hundreds of results. 0 gives a stationary estimate.
+        drift_per_log_compute: variance that an ability gains for each unit (factor e) of training
+            compute, once :meth:`advance` reports compute.
+        dispersion: how many results carry the information of one independent result. Results of one
+            training batch come from one policy and are correlated; counted as independent they would
+            make the filter overconfident. The log-likelihood is divided by this factor, the dispersion
+            of quasi-likelihood (McCullagh and Nelder 1989, section 9.2) or design effect (Kish 1965).
+    """
+
+    def __init__(
+        self,
+        space: DifficultySpace,
+        *,
+        drift_per_result: float = 5e-4,
+        drift_per_log_compute: float = 1.0,
+        dispersion: float = 2.0,
+    ) -> None:
+        if drift_per_result < 0 or drift_per_log_compute < 0:
+            raise ValueError("Drift is a variance: drift_per_result and drift_per_log_compute must be >= 0.")
+        if dispersion < 1:
+            raise ValueError(f"dispersion must be >= 1 (1: results are independent), got {dispersion!r}.")
+        self.space = space
+        self.drift_per_result = drift_per_result
+        self.drift_per_log_compute = drift_per_log_compute
+        self.dispersion = dispersion
+        families, axes = len(space.families), len(space)
+        tied = np.full((families, families), FAMILY_CORRELATION)
+        np.fill_diagonal(tied, 1.0)
+        self._drift = np.zeros((families + axes, families + axes))
+        self._drift[:families, :families] = tied
+        self._drift[families:, families:] = WEIGHT_DRIFT_SHARE * np.eye(axes)
+        self._covariance: Floats = np.zeros_like(self._drift)
+        self._covariance[:families, :families] = PRIOR_ABILITY_VARIANCE * tied
+        self._covariance[families:, families:] = PRIOR_WEIGHT_VARIANCE * np.eye(axes)
+        self._mean: Floats = np.zeros(families + axes)
+        self._mean[families:] = PRIOR_TOTAL_WEIGHT / axes
+        self._compute_reported = False
+
+    @property
+    def ability(self) -> Floats:
+        """Ability in each family in logits at difficulty 0, shape (families,)."""
+        return self._mean[: len(self.space.families)].copy()
+
+    @property
+    def ability_standard_error(self) -> Floats:
+        """Standard errors of :attr:`ability`, shape (families,)."""
+        errors: Floats = np.sqrt(np.diag(self._covariance)[: len(self.space.families)])
+        return errors
+
+    @property
+    def weights(self) -> Floats:
+        """Logits that each axis costs from its lowest to its highest value, shape (axes,)."""
+        return self._mean[len(self.space.families) :].copy()
+
+    def logits(self, difficulty: Difficulty, family: Families) -> Floats:
+        """Estimated logit of the expected score, for arrays of any shape (..., axes) and (...)."""
+        families = len(self.space.families)
+        estimate: Floats = self._mean[family] - difficulty @ self._mean[families:]
+        return estimate
+
+    def predict(self, difficulty: Difficulty, family: Families) -> tuple[Floats, Floats]:
+        """Logits of the expected score, with uncertainty.
+
+        Args:
+            difficulty: shape (n, axes).
+            family: indices of families, shape (n,).
+
+        Returns:
+            Mean and variance of the logit, each of shape (n,).
+        """
+        design = self._design(difficulty, family)
+        variance = ((design @ self._covariance) * design).sum(axis=1)
+        return design @ self._mean, variance
+
+    def expected_score(self, difficulty: Difficulty, family: Families) -> Floats:
+        """Expected score in [0, 1], averaged over the uncertainty of the logit, shape (n,).
+
+        Uses the probit approximation of the logistic-normal integral (MacKay 1992, Neural Computation
+        4:720, equation 10).
+        """
+        mean, variance = self.predict(difficulty, family)
+        return sigmoid(mean / np.sqrt(1.0 + math.pi / 8.0 * variance))
+
+    def advance(self, log_compute_change: float) -> None:
+        """Let abilities drift because the learner trained.
+
+        From the first call on, drift follows compute alone and the number of results adds none.
+
+        Args:
+            log_compute_change: increase of the natural logarithm of cumulative training compute.
+
+        Raises:
+            ValueError: for a change that is negative or not finite.
+        """
+        if not 0.0 <= log_compute_change < math.inf:
+            raise ValueError(
+                f"log_compute_change must be finite and >= 0, got {log_compute_change!r}: compute only grows."
+                " Leave out the step from zero compute."
+            )
+        self._compute_reported = True
+        self._covariance = self._covariance + log_compute_change * self.drift_per_log_compute * self._drift
+
+    def update(self, difficulty: Difficulty, family: Families, scores: Floats) -> None:
+        """Take in a batch of results.
+
+        Args:
+            difficulty: shape (n, axes).
+            family: indices of families, shape (n,).
+            scores: graded scores in [0, 1], shape (n,).
+
+        Raises:
+            ValueError: for a score outside [0, 1] (NaN included).
+        """
+        if len(scores) == 0:
+            return
+        if not (scores.min() >= 0.0 and scores.max() <= 1.0):
+            raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
+        covariance = self._covariance
+        if not self._compute_reported:
+            covariance = covariance + len(scores) * self.drift_per_result * self._drift
+        design = self._design(difficulty, family)
+        prior_precision = _inverse(covariance)
+        state = self._mean
+        for _ in range(NEWTON_STEPS):
+            expected = sigmoid(design @ state)
+            information = expected * (1.0 - expected) / self.dispersion
+            covariance = _inverse(prior_precision + (design.T * information) @ design)
+            gradient = design.T @ (scores - expected) / self.dispersion
+            step = covariance @ (gradient + prior_precision @ (self._mean - state))
+            state = state + step * min(1.0, LARGEST_STEP / max(np.abs(step).max(), LARGEST_STEP))
+        self._covariance = 0.5 * (covariance + covariance.T)
+        self._mean = self._with_monotone_weights(state)
+
+    def _with_monotone_weights(self, state: Floats) -> Floats:
+        """Move weights below their bound to it, and the rest of the state to its mean given that.
+
+        Conditioning (rather than clipping) keeps predictions where the data were.
+        """
+        families = len(self.space.families)
+        below = families + np.flatnonzero(state[families:] < SMALLEST_WEIGHT)
+        if len(below):
+            columns = self._covariance[:, below]
+            state = state + columns @ np.linalg.solve(columns[below], SMALLEST_WEIGHT - state[below])
+            state[families:] = np.maximum(state[families:], SMALLEST_WEIGHT)
+        return state
+
+    def _design(self, difficulty: Difficulty, family: Families) -> Floats:
+        """Rows that turn the state (abilities, weights) into logits, shape (n, families + axes)."""
+        families = len(self.space.families)
+        design = np.zeros((len(family), len(self._mean)))
+        design[np.arange(len(family)), family] = 1.0
+        design[:, families:] = -difficulty
+        return design
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything learned so far, as plain numbers and lists that JSON can hold."""
+        return {
+            "mean": self._mean.tolist(),
+            "covariance": self._covariance.tolist(),
+            "compute_reported": self._compute_reported,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state_dict`.
+
+        Raises:
+            ValueError: if the state belongs to another number of axes or families.
+        """
+        mean: Floats = np.array(state["mean"], dtype=np.float64)
+        covariance: Floats = np.array(state["covariance"], dtype=np.float64)
+        if mean.shape != self._mean.shape or covariance.shape != self._covariance.shape:
+            raise ValueError(
+                f"This learner model has {len(self._mean)} parameters ({len(self.space.families)} families, "
+                f"{len(self.space)} axes), the state {mean.size}. Load it into a model of the same domain."
+            )
+        self._mean, self._covariance = mean, covariance
+        self._compute_reported = bool(state["compute_reported"])

@@ -1,0 +1,152 @@
+"""Task samplers: practice strategies, which draw the difficulty and the family of the next task.
+
+All randomness of a draw comes from the task keys: what one key is given depends on the results seen so
+far and on nothing else, not on the other keys of the call nor on how many environments run. Updates do
+not depend on how results are split over calls either.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty.space import Difficulty, DifficultySpace
+from etude_gym.practice.learner_model import Families, Floats
+from etude_gym.randomness import Keys, name_key, uniform
+
+REASONS = ("uniform", "static", "easy", "schedule", "frontier", "learnability", "progress", "proposed")
+"""Why a task was drawn: :attr:`Draw.reason` indexes these names."""
+
+UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED = range(len(REASONS))
+
+FIRST_COUNTER = name_key("task sampler") >> 1
+"""Samplers take the numbers of a task key from here on, apart from those that make the task itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Tasks drawn for ``n`` task keys.
+
+    Attributes:
+        task_keys: uint64, shape (n,): keys of the tasks to generate; those asked with, unless the sampler
+            repeats tasks.
+        difficulty: float64 in [0, 1], shape (n, axes).
+        family: int64, shape (n,): index into the families of the domain.
+        reason: int64, shape (n,): index into :data:`REASONS`.
+    """
+
+    task_keys: Keys
+    difficulty: Difficulty
+    family: Families
+    reason: NDArray[np.int64]
+
+    def __getitem__(self, rows: slice) -> Draw:
+        return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Finished practice episodes, in the order in which they ended.
+
+    Attributes:
+        difficulty: float64 in [0, 1], shape (n, axes).
+        family: int64, shape (n,).
+        scores: float64 in [0, 1], shape (n,). Episodes that could not be graded are left out.
+    """
+
+    difficulty: Difficulty
+    family: Families
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if len(self.difficulty) != n or len(self.family) != n:
+            raise ValueError(
+                f"Results need one row per episode, got {len(self.difficulty)} difficulties, "
+                f"{len(self.family)} families and {n} scores."
+            )
+        if n and not (self.scores.min() >= 0.0 and self.scores.max() <= 1.0):
+            raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
+
+
+class TaskSampler(ABC):
+    """A practice strategy.
+
+    Args:
+        space: axes and families of the domain.
+
+    Attributes:
+        name: what ``practice=`` calls it.
+        blind: whether its draws never change, whatever ``update`` is told.
+        plays_itself: whether only learners that play against themselves can practice with it.
+    """
+
+    name: ClassVar[str]
+    blind: ClassVar[bool] = False
+    plays_itself: ClassVar[bool] = False
+
+    def __init__(self, space: DifficultySpace) -> None:
+        self.space = space
+        self._counters = _counters(len(space) + 1)
+
+    @abstractmethod
+    def draw(self, keys: Keys) -> Draw:
+        """Draw one task for each key, shape (n,). Changes nothing in the sampler."""
+
+    def update(self, results: Results) -> None:  # noqa: B027 (blind samplers have nothing to do)
+        """Learn from finished episodes. A sampler that is blind to results ignores them."""
+
+    @property
+    def flops(self) -> float:
+        """What the sampler's own models have computed so far: the "curriculum" line of the ledger."""
+        return 0.0
+
+    def describe(self) -> dict[str, float]:
+        """What the sampler believes now, for the logs ("ability")."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the sampler learned from results, as plain numbers and lists that JSON can hold."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state_dict` of the same kind of sampler on the same domain.
+
+        Raises:
+            ValueError: if the state is of another kind of sampler or domain.
+        """
+        self._check_state(state)
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        if state.keys() != (expected := self.state_dict().keys()):
+            raise ValueError(
+                f"This state is not one of the sampler {self.name!r}: it holds {sorted(state)}, "
+                f"expected {sorted(expected)}. Build the sampler that wrote it."
+            )
+
+    def _uniform(self, keys: Keys, limit: float = 1.0) -> tuple[Difficulty, Families]:
+        """Difficulty uniform over [0, limit]^axes and a uniform family for each key."""
+        numbers = uniform(keys[:, None], self._counters)
+        family = (numbers[:, -1] * len(self.space.families)).astype(np.int64)
+        return numbers[:, :-1] * limit, family
+
+
+def _counters(number: int) -> Keys:
+    """The first counters of a key that samplers may use."""
+    return np.uint64(FIRST_COUNTER) + np.arange(number, dtype=np.uint64)
+
+
+def _reason(keys: Keys, reason: int) -> NDArray[np.int64]:
+    """The same reason for every key."""
+    return np.full(len(keys), reason)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> float:
+    """Return an option's value if it lies in [low, high]."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}.")
+    return value

@@ -1,0 +1,235 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from etude_gym.measure.gains import Gain
+from etude_gym.measure.milestones import Milestone
+from etude_gym.measure.practice_efficiency import PracticeEfficiency
+from etude_gym.report.comparison import ArmResult, Comparison
+
+UNKNOWN = "–"
+
+CALIBRATION_NOTES = (
+    "Brier: mean squared difference between stated confidence and being right, 0 the best. skill: the share "
+    "of it saved against stating the share correct throughout, which has 0. Episodes that ended without an "
+    "answer are left out: whoever answers only easy tasks looks better."
+)
+"""How to read the table of confidence."""
+
+
+def efficiency_table(comparison: Comparison) -> Table:
+    """Practice Efficiency of every arm with its interval; the difference of areas where it is undefined."""
+    defined = comparison.arms[0].efficiency.value is not None
+    columns = ("PE", "95% interval", "± items", "PE (log)") if defined else ("difference", "95% interval")
+    table = _table(*columns, "area", "final score")
+    for result in comparison.arms:
+        cells = _efficiency_cells(result) if defined else _difference_cells(result.efficiency)
+        if result.arm == comparison.reference:
+            cells = (cells[0], "reference", *[""] * (len(cells) - 2))
+        table.add_row(result.arm, *cells, f"{result.efficiency.area_agent:.3f}", f"{result.final:.3f}")
+    return table
+
+
+def _efficiency_cells(result: ArmResult) -> tuple[str, ...]:
+    pe, error = result.efficiency, result.items.log_standard_error
+    return (
+        _value(pe),
+        _interval(pe.low, pe.high),
+        UNKNOWN if error is None or pe.value is None else f"{error * pe.value:.3f}",
+        UNKNOWN if result.log_efficiency is None else _value(result.log_efficiency),
+    )
+
+
+def _difference_cells(pe: PracticeEfficiency) -> tuple[str, ...]:
+    return f"{pe.difference:+.3f}", _interval(pe.difference_low, pe.difference_high)
+
+
+def _value(pe: PracticeEfficiency) -> str:
+    return UNKNOWN if pe.value is None else f"{pe.value:.3f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{number(low, 3)} to {number(high, 3)}"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with that many digits after the point; in powers of ten where it is out of bounds."""
+    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0e}"
+
+
+def efficiency_notes(comparison: Comparison) -> str:
+    """What the table of Practice Efficiency has to be read with."""
+    pe = comparison.arms[0].efficiency
+    ceiling = UNKNOWN if pe.ceiling is None else f"{pe.ceiling:.2f}"
+    notes = [
+        f"Horizon H = {comparison.horizon:.3g} FLOPs; ceiling of PE {ceiling}; "
+        f"seeds {', '.join(map(str, comparison.seeds))}.",
+    ]
+    if pe.value is None:
+        notes.append(f"PE is {pe.reason}; the difference of areas is shown instead, with t intervals.")
+    else:
+        notes.append(
+            "Intervals: Student's t on paired log PE over seeds. ± items: the standard error that is due to "
+            "the finite sample of anchor tasks. PE (log): over log compute."
+        )
+        reasons = {r.efficiency.reason: r.arm for r in comparison.arms if r.efficiency.reason}
+        notes += [f"{arm}: {reason}." for reason, arm in reasons.items()]
+    if len(comparison.seeds) < 5:
+        notes.append("Fewer than 5 seeds: a first look, not a result to report.")
+    if not comparison.same_anchors:
+        notes.append("Runs of one seed come from several experiments: they answered different anchor tasks.")
+    return "\n".join(notes)
+
+
+def band_table(comparison: Comparison) -> Table:
+    """Practice Efficiency and final score by band of difficulty."""
+    bands = list(comparison.arms[0].bands)
+    table = _table(*(f"band {band}" for band in bands))
+    for result in comparison.arms:
+        runs = comparison.runs[result.arm]
+        final = sum(run.curve.corrected[-1] for run in runs) / len(runs)
+        means = [
+            sum(own := [final[i] for i, cell in enumerate(runs[0].curve.cells) if cell[1] == band]) / len(own)
+            for band in bands
+        ]
+        table.add_row(
+            result.arm,
+            *(f"{_value(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
+        )
+    return table
+
+
+def family_table(comparison: Comparison) -> Table:
+    """Practice Efficiency by family of tasks."""
+    families = list(comparison.arms[0].families)
+    table = _table(*map(str, families))
+    for result in comparison.arms:
+        table.add_row(result.arm, *(_value(result.families[family]) for family in families))
+    return table
+
+
+def gain_table(comparison: Comparison) -> Table:
+    """Gain of every cell over the untrained learner, with its interval over seeds."""
+    bands = list(comparison.arms[0].bands)
+    table = _table("family", *(f"band {band}" for band in bands))
+    for result in comparison.arms:
+        for family in result.families:
+            own = [gain for gain in result.gains if gain.cell[0] == family]
+            table.add_row(result.arm, str(family), *map(_gain, own))
+    return table
+
+
+def _gain(gain: Gain) -> str:
+    width = "" if gain.half_width is None else f" ±{gain.half_width:.2f}"
+    return f"{gain.gain:+.2f}{width}"
+
+
+def milestone_table(comparison: Comparison) -> Table:
+    """Compute to 25, 50 and 75% of the reference's final gain."""
+    table = _table(*(f"{milestone.fraction:.0%}" for milestone in comparison.arms[0].milestones))
+    for result in comparison.arms:
+        reference = result.arm == comparison.reference
+        table.add_row(result.arm, *(_milestone(m, comparison.horizon, reference) for m in result.milestones))
+    return table
+
+
+def _milestone(milestone: Milestone, horizon: float, reference: bool) -> str:
+    if milestone.reason is not None:
+        return UNKNOWN
+    reached = "> 1" if milestone.agent_median is None else f"{milestone.agent_median / horizon:.3f}"
+    saved = "" if reference or milestone.speedup is None else f"({milestone.speedup:+.0%})"
+    return f"{reached} {saved:>7}"
+
+
+def milestone_notes(comparison: Comparison) -> str:
+    """How to read the milestones."""
+    first = comparison.arms[0].milestones[0]
+    if first.reason is not None:
+        return f"No milestones: {first.reason}."
+    return "In brackets: compute saved against the reference. > 1: not reached by most seeds."
+
+
+def calibration_table(comparison: Comparison) -> Table:
+    """How well stated confidence agrees with how often answers were right, by arm, the best first."""
+    table = _table("Brier", "skill", "confidence", "correct", "unanswered")
+    for arm, calibration in comparison.calibrations.items():
+        table.add_row(
+            arm,
+            _or_unknown(calibration.brier, ".3f"),
+            _or_unknown(calibration.skill, "+z.3f"),
+            _or_unknown(calibration.mean_confidence, ".3f"),
+            _or_unknown(calibration.share_correct, ".3f"),
+            f"{calibration.unanswered} of {calibration.answered + calibration.unanswered}",
+        )
+    return table
+
+
+def _or_unknown(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
+def closing_notes(comparison: Comparison) -> str:
+    """What was spent beside the curves, and what is missing."""
+    notes = []
+    repeated = {result.arm: result.repeated_flops for result in comparison.arms if result.repeated_flops}
+    if repeated:
+        spent = ", ".join(f"{arm} {flops:.3g}" for arm, flops in repeated.items())
+        notes.append(f"Done again after interruptions, outside the curves, in FLOPs: {spent}.")
+    if comparison.left_out:
+        notes.append(f"Left out, not finished in every arm: {', '.join(comparison.left_out)}.")
+    return "\n".join(notes)
+
+
+def all_tables(comparison: Comparison) -> Group:
+    """Everything that ``etude compare`` prints."""
+    several_families = len(comparison.arms[0].families) > 1
+    closing = closing_notes(comparison)
+    who = f"{comparison.env_id}, {comparison.agent}"
+    return Group(
+        _title(f"{who}: Practice Efficiency (PE) against {comparison.reference}"),
+        efficiency_table(comparison),
+        _notes(efficiency_notes(comparison)),
+        _title("By band of difficulty, 0 the easiest: PE / final score (the oracle's is 1)"),
+        band_table(comparison),
+        *((_title("By family of tasks: PE"), family_table(comparison)) if several_families else ()),
+        _title("Gain over the untrained policy by family and band, ± its 95% t interval over seeds"),
+        gain_table(comparison),
+        _title("Milestones: median compute, in units of H, to a share of the reference's gain"),
+        milestone_table(comparison),
+        _notes(milestone_notes(comparison)),
+        *_calibration(comparison),
+        *((_notes(closing),) if closing else ()),
+    )
+
+
+def _calibration(comparison: Comparison) -> tuple[Table | Text, ...]:
+    """What is printed on confidence: nothing where none was stated."""
+    if not comparison.calibrations:
+        return ()
+    return (
+        _title("Confidence at the last checkpoint, all seeds pooled, ranked by Brier score"),
+        calibration_table(comparison),
+        _notes(CALIBRATION_NOTES),
+    )
+
+
+def _title(text: str) -> Text:
+    return Text(f"\n{text}", style="bold")
+
+
+def _notes(text: str) -> Text:
+    return Text(text, style="dim")
+
+
+def _table(*columns: str) -> Table:
+    """A table of one row for each arm."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("arm", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

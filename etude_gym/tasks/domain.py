@@ -1,0 +1,197 @@
+"""The domain contract: what a world has to offer to become Gymnasium environments and a measure.
+
+A domain is written once, batch first. ``Domain`` is the contract itself, for kernels over struct of
+arrays; ``EpisodeDomain`` fulfills it for a domain written as a plain Python object per episode. The
+fronts in ``etude_gym.environment.vector`` turn any domain into a single and a vector environment.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.entry_points import load_entry_point
+from etude_gym.errors import check_name
+from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.observations import Masks, Observations, add_row
+
+Worlds = NDArray[Any]
+"""The states of a batch of episodes, one row each: a structured array, or an array of objects."""
+
+Rows = NDArray[np.int64]
+Actions = NDArray[np.int64]
+
+Solver = Callable[[Worlds], Actions]
+
+ENVIRONMENT_ARGUMENTS = ("practice", "split", "difficulty", "family", "salt", "render_mode")
+"""What ``gym.make`` takes beside a domain's own options; named here for errors about misspelled ones."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a text reply means.
+
+    Attributes:
+        status: "ok", "malformed" or "truncated".
+        actions: the actions it stands for, to be played in order.
+        problem: what was wrong, in words that help to do better; empty when ok.
+        submission: for domains that grade whole answers: what was handed in, in place of actions.
+    """
+
+    status: str
+    actions: list[int] = field(default_factory=list)
+    problem: str = ""
+    submission: Any = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a submission is worth.
+
+    Attributes:
+        status: "ok", or what kept it from being right, in the domain's words.
+        problem: what was wrong, in words that help to do better; empty when nothing was.
+        graded: whether it was graded. If not, as when the machine that should run it failed, nothing has
+            happened: the episode goes on, and the failure must not be scored as zero.
+    """
+
+    status: str
+    problem: str = ""
+    graded: bool = True
+
+
+class Domain(ABC):
+    """A difficulty space, a task generator, rules, a grader and a reference solver.
+
+    Every method works on a batch. ``rows`` are indices into the worlds; arrays named ``observations``,
+    ``masks``, ``rewards`` and ``ends`` have one row for each world and are written in place.
+
+    Attributes:
+        name: stable name with version; part of every task key.
+        space: the axes and families.
+        render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing.
+        observation_space: a Box or a Dict of Boxes, for one environment.
+        action_space: Discrete; the mask says which actions are legal.
+    """
+
+    name: ClassVar[str]
+    space: ClassVar[DifficultySpace]
+    render_modes: ClassVar[tuple[str, ...]] = ()
+    observation_space: gymnasium.spaces.Space[Any]
+    action_space: Any
+
+    @abstractmethod
+    def allocate(self, num_envs: int) -> Worlds:
+        """Worlds for ``num_envs`` episodes, to be filled by ``generate``."""
+
+    @abstractmethod
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
+        """Start new episodes in ``rows``, one for each task: a pure function of the task. Never fails."""
+
+    @abstractmethod
+    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
+        """Write what is seen and what is legal (1) in ``rows``."""
+
+    @abstractmethod
+    def step(
+        self,
+        worlds: Worlds,
+        actions: Actions,
+        active: NDArray[np.bool_],
+        observations: Observations,
+        masks: Masks,
+        rewards: NDArray[np.float64],
+        ends: NDArray[np.bool_],
+    ) -> None:
+        """Let every active row take its action; write all rows of the outputs.
+
+        An illegal action costs the step, changes nothing else and is counted. A running episode always
+        has a legal action. The reward is the increase of the score.
+        """
+
+    def step_one(
+        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
+    ) -> tuple[float, bool]:
+        """``step`` for a batch of one without its batch dimension; returns the reward and the end.
+
+        A kernel domain may override it to spare a single environment the cost of many arrays.
+        """
+        reward, end = np.empty(1), np.empty(1, dtype=np.bool_)
+        actions, active = np.array([action], dtype=np.int64), np.ones(1, dtype=np.bool_)
+        self.step(worlds, actions, active, add_row(observation), mask[None], reward, end)
+        return reward.item(), end.item()
+
+    @abstractmethod
+    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components.
+
+        Where the agent says how sure it is of its answer, "confidence" (float64) is the probability it
+        stated, NaN as long as there is no answer, and "correct" (bool) whether the answer is right. The
+        score does not depend on them; see ``etude_gym.measure.confidence``.
+        """
+
+    @abstractmethod
+    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
+        """Realized properties of the tasks (lengths, counts), for diagnosis."""
+
+    @abstractmethod
+    def solvers(self) -> Mapping[str, Solver]:
+        """Scripted agents that see the worlds; "oracle", the reference solver, is one of them."""
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> Any:
+        """One row as text ("ansi") or as an image ("rgb_array", uint8 (height, width, 3))."""
+        raise NotImplementedError(f"{self.name} has no render mode {mode!r}.")
+
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        """One row as a prompt for a reader of text: rules, task and present state."""
+        raise NotImplementedError(f"{self.name} has no text front.")
+
+    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+        """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
+        raise NotImplementedError(f"{self.name} has no text front.")
+
+    def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
+        """Grade what a reply handed in, which ends the episode. Total: never raises on what is handed in."""
+        raise NotImplementedError(f"{self.name} takes actions, no submissions.")
+
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        """An action in words, as ``parse`` understands them."""
+        return str(action)
+
+    def interrupts(self, worlds: Worlds, row: int) -> bool:
+        """Whether the last action brought news that a reader of text has to be told at once."""
+        return False
+
+
+def load_domain(entry_point: str | Domain | type[Domain], **options: Any) -> Domain:
+    """A domain from an entry point such as ``"etude_gym.envs.plan.domain:PlanDomain"``.
+
+    Args:
+        entry_point: "module:Class", a class, or a domain, which is returned as it is.
+        options: arguments of the class (the observation variant, for example).
+
+    Raises:
+        ValueError: if there is no such class or it does not take these options.
+    """
+    if isinstance(entry_point, Domain):
+        if options:
+            raise ValueError(f"Options {sorted(options)} have no effect on a domain that is already made.")
+        return entry_point
+    made = load_entry_point(entry_point) if isinstance(entry_point, str) else entry_point
+    parameters = inspect.signature(made).parameters.values()
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        known = (*(parameter.name for parameter in parameters), *ENVIRONMENT_ARGUMENTS)
+        for option in options:
+            check_name(f"argument of {made.__name__}", option, known)
+    domain = made(**options)
+    if not isinstance(domain, Domain):
+        raise ValueError(f"{entry_point!r} is no Domain but {type(domain).__name__}.")
+    return domain
