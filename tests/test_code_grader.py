@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from etude_gym.envs.code.architecture import improvement, measure
 from etude_gym.envs.code.exercise import Architecture, Exercise, Test
 from etude_gym.envs.code.grader import grade, graded, same_value, stratified_pass_rate
-from etude_gym.envs.code.submissions.architecture import improvement, measure
 from etude_gym.envs.code.submissions.runner import MontyRunner, Outcome
 
 RUNNER = MontyRunner(seconds=0.3, retry_seconds=0.7)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etude_gym.envs.code.architecture import measure
 from etude_gym.envs.code.exercise import Exercise, Test
 from etude_gym.envs.code.grader import grade
-from etude_gym.envs.code.submissions.architecture import measure
 from etude_gym.envs.code.submissions.reply import parse_submission
 from etude_gym.envs.code.submissions.runner import MontyRunner
 from etude_gym.tasks.domain import Reply

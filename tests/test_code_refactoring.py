@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from etude_gym.envs.code import architecture
 from etude_gym.envs.code.actions import EXTRACT, INLINE, MERGE, MODULE, MOVE, POINT, SUBMIT
 from etude_gym.envs.code.exercise import Architecture
 from etude_gym.envs.code.language.grammar import MAX_DEFINITIONS, NUM_HOLES, NUMBER_OF, PRODUCTIONS
@@ -27,7 +28,6 @@ from etude_gym.envs.code.packages.printing import (
     package_function_names,
     package_module_names,
 )
-from etude_gym.envs.code.submissions import architecture
 from etude_gym.randomness import mix
 
 PARAMETERS = (-127, -30, -2, -1, 0, 1, 2, 3, 5, 8, 13, 29, 100, 127)

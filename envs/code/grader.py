@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from etude_gym.envs.code import architecture
 from etude_gym.envs.code.exercise import STRATA, Exercise, Files, Test
-from etude_gym.envs.code.submissions import architecture
 from etude_gym.envs.code.submissions.linker import Refused, link
 from etude_gym.envs.code.submissions.plain import as_written
 from etude_gym.envs.code.submissions.runner import Outcome, Runner
