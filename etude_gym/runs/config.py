@@ -1,0 +1,58 @@
+"""Everything needed to repeat a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etude_gym.runs.folder import CONFIG, IncompleteRun, read_json, write_json
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything needed to repeat a run.
+
+    Attributes:
+        env_id: id of the environment.
+        arm: name of the task sampler.
+        agent: name of the learner, or "module:Class".
+        seed: seeds learner and practice tasks.
+        horizon: training compute at which the run ends, in FLOPs.
+        num_envs: environments practiced side by side.
+        items: anchor tasks per cell and checkpoint.
+        chance: score of the random agent in each cell.
+        options: arguments of the agent.
+        sampler_options: arguments of the task sampler.
+        versions: of all packages that matter.
+    """
+
+    env_id: str
+    arm: str
+    agent: str
+    seed: int
+    horizon: float
+    num_envs: int
+    items: int
+    chance: tuple[float, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    sampler_options: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> RunConfig:
+        """Read the configuration in a run's folder.
+
+        Raises:
+            IncompleteRun: if there is none, or it is not one.
+        """
+        path = folder / CONFIG
+        stored = read_json(path)
+        try:
+            return cls(**{**stored, "chance": tuple(stored["chance"])})
+        except (KeyError, TypeError) as error:
+            raise IncompleteRun(f"{path} is not the configuration of a run ({error}).") from error
+
+    def write(self, folder: Path) -> None:
+        """Write it into a run's folder."""
+        write_json(folder / CONFIG, asdict(self))

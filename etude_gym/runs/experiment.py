@@ -1,0 +1,262 @@
+"""An experiment: arms (task samplers) x seeds of practice runs, side by side in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etude_gym.agent import ONE_PROCESS, Resources, load_agent_class, load_recipe
+from etude_gym.errors import check_name
+from etude_gym.measure.anchors import chance_levels
+from etude_gym.practice.strategies import ARMS
+from etude_gym.randomness import fresh_seed, mix
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
+from etude_gym.runs.practice_run import compute_share
+from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _one_thread_each, _start_worker, _work
+from etude_gym.tasks.registration import find_spec, make_domain
+
+SALT = ".anchor_salt"
+STOP = ".stop"
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """What to compare.
+
+    Attributes:
+        env_id: id of the environment.
+        agent: name of the learner, or "module:Class".
+        arms: task samplers to compare; "static" is the reference.
+        seeds: how many seeds each arm gets.
+        first_seed: the first of them.
+        horizon: training compute in FLOPs; None for the recipe's.
+        items: anchor tasks per cell and checkpoint.
+        options: arguments of the agent, besides those of its recipe.
+        resources: processes and machines that the agent works on, if it can use them.
+    """
+
+    env_id: str = "EtudePlan-v0"
+    agent: str = "sb3"
+    arms: tuple[str, ...] = ("static", "uniform", "easy", "schedule", "adaptive")
+    seeds: int = 5
+    first_seed: int = 0
+    horizon: float | None = None
+    items: int = 100
+    options: Mapping[str, Any] = field(default_factory=dict)
+    resources: Resources = ONE_PROCESS
+
+    def __post_init__(self) -> None:
+        for arm in self.arms:
+            check_name("task sampler", arm, ARMS)
+        if not self.arms or len(set(self.arms)) < len(self.arms):
+            raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
+        if self.first_seed < 0:
+            raise ValueError(f"first_seed must not be negative, got {self.first_seed}.")
+        for name in ("seeds", "items"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.horizon is not None and not 0 < self.horizon < float("inf"):
+            raise ValueError(f"horizon must be a positive number of FLOPs, got {self.horizon}.")
+
+
+class Experiment:
+    """A folder that holds one run for each arm and seed.
+
+    Args:
+        folder: where it is, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def create(cls, folder: Path, config: ExperimentConfig) -> Experiment:
+        """Lay out a new experiment.
+
+        Raises:
+            FileExistsError: if the folder already holds one.
+            ValueError: if the agent does not learn or cannot carry out an arm, no horizon is known or the
+                resources are not there.
+        """
+        experiment = cls(folder)
+        if (experiment.folder / CONFIG).exists():
+            raise FileExistsError(
+                f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
+            )
+        find_spec(config.env_id)
+        agent_class = load_agent_class(config.agent)
+        if not hasattr(agent_class, "learn"):
+            raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
+        _check_arms(config.agent, agent_class, config.arms)
+        recipe = load_recipe(config.agent, config.env_id)
+        horizon = config.horizon or recipe.horizon
+        if horizon is None:
+            raise ValueError(
+                f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
+            )
+        resources = _resources_option(config.agent, agent_class, config.resources)
+        chance = tuple(chance_levels(make_domain(config.env_id)).round(6).tolist())
+        experiment.folder.mkdir(parents=True, exist_ok=True)
+        salt = fresh_seed()
+        (experiment.folder / SALT).write_text(f"{salt}\n")
+        runs = []
+        for seed in range(config.first_seed, config.first_seed + config.seeds):
+            for arm in config.arms:
+                name = f"{arm}/seed_{seed}"
+                runs.append(name)
+                RunConfig(
+                    env_id=config.env_id,
+                    arm=arm,
+                    agent=config.agent,
+                    seed=seed,
+                    horizon=horizon,
+                    num_envs=recipe.num_envs,
+                    items=config.items,
+                    chance=chance,
+                    options={**recipe.options, **config.options, **resources},
+                    sampler_options=recipe.samplers.get(arm, {}),
+                    versions=versions(),
+                ).write(experiment.folder / name)
+        write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
+        return experiment
+
+    def run_folders(self) -> list[Path]:
+        """Folders of all runs, seed by seed.
+
+        Raises:
+            IncompleteRun: if the folder holds no experiment.
+        """
+        path = self.folder / CONFIG
+        try:
+            names = read_json(path)["runs"]
+        except (KeyError, TypeError):
+            raise IncompleteRun(
+                f"{path} is not the configuration of an experiment, which lists its runs. "
+                "Give the experiment's folder, not the one of a run in it."
+            ) from None
+        return [self.folder / name for name in names]
+
+    def salt(self, folder: Path) -> int:
+        """The secret of a run's anchors: another for each seed, the same for all arms."""
+        secret = self.folder / SALT
+        if not secret.exists():
+            raise IncompleteRun(f"{secret} is missing: the experiment's anchor tasks cannot be drawn again.")
+        try:
+            salt = int(secret.read_text())
+        except ValueError:
+            raise IncompleteRun(f"{secret} holds no number: the anchors cannot be drawn again.") from None
+        return int(mix(salt, RunConfig.read(folder).seed)[0])
+
+    def practice(
+        self, workers: int | None = None, on_progress: Callable[[Progress], None] = lambda _: None
+    ) -> bool:
+        """Carry out all runs that are not finished; on Ctrl-C, let every run save itself first.
+
+        Args:
+            workers: runs side by side; by default one for each core, or one where a run itself takes several.
+            on_progress: called about twice a second.
+
+        Returns:
+            Whether all runs are finished.
+
+        Raises:
+            RuntimeError: if runs failed, naming them and what they said; the others are finished.
+        """
+        stop = self.folder / STOP
+        stop.unlink(missing_ok=True)
+        waiting = [folder for folder in self.run_folders() if not Run(folder).finished]
+        workers = min(workers or self._default_workers(), max(1, len(waiting)))
+        failures: list[str] = []
+        with (
+            _one_thread_each(),
+            ExitStack() as interrupts,
+            ProcessPoolExecutor(
+                workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
+            ) as pool,
+        ):
+            with _on_interrupt(signal.SIG_IGN):  # workers start here, and leave Ctrl-C to this process
+                futures = {
+                    pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
+                    for folder in waiting
+                }
+            interrupts.enter_context(_on_interrupt(lambda *_: stop.touch()))
+            for future in _as_they_finish(futures, lambda: on_progress(Progress.of(self))):
+                if future.exception() is not None:
+                    failures.append(
+                        f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}"
+                    )
+        stop.unlink(missing_ok=True)
+        on_progress(Progress.of(self))
+        if failures:
+            raise RuntimeError("Some runs failed; --resume tries them again.\n" + "\n".join(failures))
+        return all(Run(folder).finished for folder in self.run_folders())
+
+    def _default_workers(self) -> int:
+        options = [RunConfig.read(folder).options for folder in self.run_folders()]
+        shared = any(Resources(**given.get("resources", {})).remote for given in options)
+        return 1 if shared else os.cpu_count() or 1
+
+
+def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
+    """Refuse arms that take a learner that plays against itself, for agents that do not.
+
+    Raises:
+        ValueError: naming the arms.
+    """
+    left = [arm for arm in arms if ARMS[arm].plays_itself]
+    if left and not getattr(agent_class, "plays_itself", False):
+        raise ValueError(
+            f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: such arms take a learner "
+            "that plays against itself, which --agent rllib does."
+        )
+
+
+def _resources_option(agent: str, agent_class: Any, resources: Resources) -> dict[str, Any]:
+    """The resources as an argument of the agent.
+
+    Raises:
+        ValueError: if the agent cannot use them, or they are not there.
+    """
+    if resources == ONE_PROCESS:
+        return {}
+    if not getattr(agent_class, "takes_resources", False):
+        raise ValueError(
+            f"The agent {agent!r} works in one process: env runners, learners, GPUs and the address of a "
+            "cluster are for --agent rllib."
+        )
+    agent_class.check(resources)
+    return {"resources": asdict(resources)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an experiment is.
+
+    Attributes:
+        shares: training compute of every run as a share of its horizon, by name.
+        finished: names of the runs that are finished.
+    """
+
+    shares: dict[str, float]
+    finished: tuple[str, ...]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Progress:
+        """Read it from the folders."""
+        folders = {f.relative_to(experiment.folder).as_posix(): f for f in experiment.run_folders()}
+        finished = tuple(name for name, folder in folders.items() if Run(folder).finished)
+        return cls({n: 1.0 if n in finished else compute_share(f) for n, f in folders.items()}, finished)
+
+
+def timestamp() -> str:
+    """Local time as part of a folder's name."""
+    return time.strftime("%Y%m%d-%H%M%S")

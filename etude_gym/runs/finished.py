@@ -1,0 +1,78 @@
+"""Reads finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etude_gym.measure.confidence import Calibration
+from etude_gym.measure.curves import LearningCurve, from_records
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import COMPUTE, CONFIG, CURVE, RECORD, IncompleteRun, Run, read_json
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        config: what it was.
+        curve: its anchor scores.
+        repeated_flops: what was done again after interruptions, outside the curve.
+        anchor_salt: which anchor tasks it answered.
+        calibration: of the confidence stated at the last checkpoint; None if there was none.
+    """
+
+    folder: Path
+    config: RunConfig
+    curve: LearningCurve
+    repeated_flops: float
+    anchor_salt: int
+    calibration: Calibration | None
+
+
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """Folders of runs in or below the given folders.
+
+    Raises:
+        IncompleteRun: if a path does not exist or holds no run.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise IncompleteRun(f"{path} is not a folder. Give folders of runs or of experiments.")
+        inside = sorted(config.parent for config in path.rglob(CONFIG) if _is_of_a_run(read_json(config)))
+        if not inside:
+            raise IncompleteRun(f"{path} holds no run (no {CONFIG} that names an arm).")
+        found += [folder for folder in inside if folder not in found]
+    return found
+
+
+def _is_of_a_run(config: Any) -> bool:
+    return isinstance(config, dict) and "arm" in config
+
+
+def load_run(folder: Path) -> LoadedRun:
+    """Read a finished run.
+
+    Raises:
+        IncompleteRun: if it is not finished, or damaged.
+    """
+    run = Run(folder)
+    if not run.finished:
+        raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
+    records = run.read(CURVE)
+    try:
+        return LoadedRun(
+            folder,
+            RunConfig.read(folder),
+            from_records(records),
+            float(read_json(folder / COMPUTE)["repeated"]["flops"]),
+            int(read_json(folder / RECORD)["anchor_salt"]),
+            Calibration.from_record(records[-1]["calibration"]) if "calibration" in records[-1] else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IncompleteRun(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

@@ -1,0 +1,153 @@
+"""A run is a folder: append-only records, whole-file snapshots, checkpoints, and a lock.
+
+Killed at any moment it can be resumed: records are flushed line by line, everything else is written
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pickle
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+CONFIG = "config.json"
+CURVE = "curve.jsonl"
+PRACTICE = "practice.jsonl"
+COMPUTE = "compute.json"
+RECORD = "record.json"
+CHECKPOINTS = "checkpoints"
+LATEST = "latest.pickle"
+TENSORBOARD = "tb"
+
+PACKAGES = ("etude-gym", "gymnasium", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "ray")
+
+
+class RunInUse(RuntimeError):
+    """Another process is writing into the run's folder."""
+
+
+class IncompleteRun(ValueError):
+    """A folder is no run, or a run that has not got far enough for what is asked of it."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        IncompleteRun: if there is none or it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise IncompleteRun(f"{path} does not exist: {path.parent} is not a run's folder.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise IncompleteRun(f"{path} is not JSON ({error}).") from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Run:
+    """One run's folder.
+
+    Records carry the "turn" in which they were written, one turn being one stretch of practice. When a
+    run is resumed at an earlier turn, what was recorded after it is superseded and no longer read.
+
+    Args:
+        folder: the run's folder; made if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process.
+
+        Raises:
+            RunInUse: if another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunInUse(
+                    f"Another process is writing into {self.folder}. Wait for it, or stop it."
+                ) from None
+            yield
+
+    def append(self, name: str, turn: int, record: Mapping[str, Any]) -> None:
+        """Append one record and flush it; a torn last line of a killed process is closed first."""
+        path = self.folder / name
+        torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
+        with path.open("ab") as file:
+            file.write(b"\n" * torn + json.dumps({"turn": turn, **record}).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())  # before the checkpoint that counts on it
+
+    def read(self, name: str) -> list[dict[str, Any]]:
+        """Records that are not superseded, in order; torn lines are left out."""
+        path = self.folder / name
+        records: list[dict[str, Any]] = []
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            try:
+                record = json.loads(line)
+            except (json.JSONDecodeError, UnicodeDecodeError):
+                continue
+            if "resumed_at" in record:
+                records = [earlier for earlier in records if earlier["turn"] <= record["resumed_at"]]
+            else:
+                records.append(record)
+        return records
+
+    def supersede(self, turn: int) -> None:
+        """Mark everything recorded after a turn as superseded."""
+        for name in (CURVE, PRACTICE):
+            if (self.folder / name).exists():
+                self.append(name, turn, {"resumed_at": turn})
+
+    def save(self, state: Mapping[str, Any], name: str = LATEST) -> None:
+        """Save a checkpoint."""
+        write_atomically(self.folder / CHECKPOINTS / name, pickle.dumps(dict(state), protocol=5))
+
+    def load(self, name: str = LATEST) -> dict[str, Any] | None:
+        """A checkpoint, or None. Checkpoints are pickles: load only those you trust."""
+        path = self.folder / CHECKPOINTS / name
+        return pickle.loads(path.read_bytes()) if path.exists() else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its horizon."""
+        return (self.folder / RECORD).exists()

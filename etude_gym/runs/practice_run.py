@@ -1,0 +1,251 @@
+"""One practice run: a learner practices, its compute is booked, anchors are scored, everything is kept.
+
+``practice_run`` is what a worker of an experiment does. It goes on where the folder's last checkpoint
+stands, and leaves the folder ready to be resumed whenever it stops.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+from etude_gym.agent import Learner, load_agent_class, make_agent
+from etude_gym.difficulty.bands import cells_of
+from etude_gym.entry_points import load_entry_point
+from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.measure.anchors import score_anchors
+from etude_gym.measure.checkpoints import PracticeEfficiencyTracker
+from etude_gym.measure.compute import ComputeMeter
+from etude_gym.measure.curves import CurvePoint, point_record
+from etude_gym.practice.strategies import ARMS
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, RECORD, Run, read_json, write_json
+from etude_gym.runs.practice_log import PracticeLog
+from etude_gym.runs.tensorboard_log import TensorBoardLog
+from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.registration import make_domain
+
+ACCOUNTING = "etude_gym.wrappers.compute_accounting:VectorComputeAccounting"
+
+TURNS = 256
+"""Turns in which a run is cut, at least. Every turn leaves one record of practice, and the ledger on disk:
+what a killed run has lost is known to within a turn."""
+
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+
+
+class PracticeRun:
+    """A run in progress.
+
+    Args:
+        run: its folder.
+        config: what to do.
+        salt: secret of this seed's anchor tasks, the same for all arms.
+    """
+
+    def __init__(self, run: Run, config: RunConfig, salt: int) -> None:
+        self.run, self.config, self.salt = run, config, salt
+        self.domain: Domain = make_domain(config.env_id)
+        self.sampler = ARMS[config.arm](self.domain.space, **config.sampler_options)
+        self.meter = ComputeMeter()
+        self.env = EtudeVectorEnv(
+            self.domain, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP, practice=self.sampler
+        )
+        self.log = PracticeLog(self.domain.space.names)
+        self.env.stream.listener = self.log.add
+        if not self.sampler.plays_itself:
+            self.env.reset(seed=config.seed * config.num_envs)
+        self.accounted = load_entry_point(ACCOUNTING)(self.env, self.meter)
+        self.learner: Learner = make_agent(
+            config.agent, self.domain, seed=config.seed, horizon=config.horizon, **config.options
+        )
+        if not isinstance(self.learner, Learner):
+            raise ValueError(
+                f"The agent {config.agent!r} does not learn: practice needs an agent with learn(), flops, "
+                "state_dict() and load_state_dict(). See etude_gym.agent.Learner."
+            )
+        self.tracker = PracticeEfficiencyTracker(
+            config.horizon, cells=cells_of(self.domain.space), chance=config.chance
+        )
+        self.turn = 0
+        self.points: list[CurvePoint] = []
+        self.board = TensorBoardLog(run.folder)
+
+    def resume(self) -> None:
+        """Go on from the latest checkpoint, if there is one; book what was lost as repeated."""
+        state = self.run.load()
+        if state is not None:
+            self.turn = state["turn"]
+            self.learner.load_state_dict(state["learner"])
+            self.env.load_state_dict(state["env"])
+            self.meter.load_state_dict(state["meter"])
+            for point in state["points"]:
+                self._add_point(point)
+        if (self.run.folder / COMPUTE).exists():
+            self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
+        self.run.supersede(self.turn if state is not None else -1)
+        self.board.rebuild(self.run)
+
+    def save(self) -> None:
+        """Save a checkpoint of everything.
+
+        The ledger goes first: it is never behind the checkpoint, so nothing is booked as repeated twice.
+        """
+        write_json(self.run.folder / COMPUTE, self.meter.state_dict())
+        self.run.save(
+            {
+                "turn": self.turn,
+                "learner": self.learner.state_dict(),
+                "env": self.env.state_dict(),
+                "meter": self.meter.state_dict(),
+                "points": self.points,
+            }
+        )
+
+    def _add_point(self, point: CurvePoint) -> None:
+        self.tracker.record(point)
+        self.points.append(point)
+
+    def evaluate(self) -> None:
+        """Score the anchors of the checkpoint that has been reached."""
+        started, cpu = time.perf_counter(), time.process_time()
+        compute = self.meter.training("flops")
+        index = self.tracker.index(compute)
+        result = score_anchors(self.domain, self.learner, index, self.config.items, self.salt)
+        point = CurvePoint(index, compute, int(self.meter.training("env_steps")), result.scores)
+        self._add_point(point)
+        self.meter.add(
+            "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
+        )
+        self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+        record = point_record(point, self.tracker.cells, self.tracker.chance)
+        if result.calibration is not None:
+            record["calibration"] = result.calibration.record()
+        self.run.append(CURVE, self.turn, record)
+        self.board.curve(record)
+
+    def practice(self) -> None:
+        """One turn of practice: until the next checkpoint, or a small share of the horizon."""
+        target = self.meter.training("flops") + self.config.horizon / TURNS
+        target = min(target, self.tracker.next_checkpoint or target)
+        self.log.clear()
+        self._learn(target)
+        if self.meter.training("flops") < target:
+            raise RuntimeError(
+                f"{type(self.learner).__name__}.learn(env, until={target:.3g}) returned with its ledger at "
+                f"{self.meter.training('flops'):.3g} FLOPs: it has to practice until the ledger says so."
+            )
+        self.turn += 1
+        record = {
+            "compute": self.meter.training("flops"),
+            "env_steps": self.meter.training("env_steps"),
+            **self.log.record(),
+            "sampler": self.sampler.describe(),
+        }
+        self.run.append(PRACTICE, self.turn, record)
+        self.board.practice(record)
+        write_json(self.run.folder / COMPUTE, self.meter.state_dict())
+
+    def _learn(self, until: float) -> None:
+        """Let the learner practice; what its environment did not take in seconds is the update's."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        inside_wall = self.meter.amount("rollout", "wall_seconds")
+        inside_cpu = self.meter.amount("rollout", "cpu_seconds")
+        self.learner.learn(self.accounted, until)
+        inside_wall = self.meter.amount("rollout", "wall_seconds") - inside_wall
+        inside_cpu = self.meter.amount("rollout", "cpu_seconds") - inside_cpu
+        self.meter.add(
+            "update",
+            wall_seconds=max(0.0, time.perf_counter() - wall - inside_wall),
+            cpu_seconds=max(0.0, time.process_time() - cpu - inside_cpu),
+        )
+        take_expenses = getattr(self.learner, "take_expenses", dict)
+        for line, amounts in take_expenses().items():
+            self.meter.add(line, **amounts)
+        self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+
+    def close(self) -> None:
+        """Let go of what the run holds: event files, and processes of the learner."""
+        self.board.close()
+        getattr(self.learner, "close", lambda: None)()
+
+    def finish(self) -> None:
+        """Publish the record of a finished run, the salt of its anchors included."""
+        write_json(
+            self.run.folder / RECORD,
+            {
+                "anchor_salt": self.salt,
+                "turns": self.turn,
+                "final_anchor_score": float(self.tracker.curve.mean[-1]),
+                "compute": self.meter.state_dict(),
+            },
+        )
+
+
+def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lambda: False) -> bool:
+    """Carry out a run, or what is left of it.
+
+    Args:
+        folder: folder of the run, with its ``config.json``.
+        salt: secret of its anchor tasks.
+        should_stop: asked at every turn; when true, the run is saved and left.
+
+    Returns:
+        Whether the run is finished.
+
+    Raises:
+        RunInUse: if another process is at it.
+    """
+    run = Run(folder)
+    with run.lock():
+        if run.finished:
+            return True
+        config = RunConfig.read(folder)
+        load_agent_class(config.agent)
+        _limit_threads()
+        with closing(PracticeRun(run, config, salt)) as practice:
+            return _carry_out(practice, should_stop)
+
+
+def _carry_out(practice: PracticeRun, should_stop: Callable[[], bool]) -> bool:
+    practice.resume()
+    saved = -float("inf")
+    while True:
+        evaluated = practice.tracker.due(practice.meter.training("flops"))
+        if evaluated:
+            practice.evaluate()
+        finished = practice.tracker.next_checkpoint is None
+        stopping = should_stop()
+        if evaluated or stopping or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            practice.save()
+            saved = time.monotonic()
+        if finished:
+            practice.finish()
+        if finished or stopping:
+            return finished
+        practice.practice()
+
+
+def _limit_threads() -> None:
+    """One thread for each run: runs share the cores, and results do not depend on how many there are."""
+    torch: Any = sys.modules.get("torch")  # if the agent has imported it
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
+def compute_share(folder: Path) -> float:
+    """How far a run is: training compute as a share of its horizon."""
+    try:
+        ledger: Mapping[str, Any] = json.loads((folder / COMPUTE).read_text())
+        meter = ComputeMeter()
+        meter.load_state_dict(ledger)
+        return min(1.0, meter.training("flops") / RunConfig.read(folder).horizon)
+    except (FileNotFoundError, ValueError):
+        return 0.0

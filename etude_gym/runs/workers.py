@@ -1,0 +1,81 @@
+"""Worker processes of an experiment, and how they are stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from etude_gym.runs.practice_run import practice_run
+
+
+@contextmanager
+def _on_interrupt(handler: Any) -> Iterator[None]:
+    """Handle Ctrl-C in a way of one's own; only the main thread can, elsewhere nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _as_they_finish(futures: Mapping[Future[bool], Path], tick: Callable[[], None]) -> Iterator[Future[bool]]:
+    """Futures in the order in which they end."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        tick()
+        yield from done
+
+
+_at_work = threading.Lock()
+
+
+def _start_worker(parent: int) -> None:
+    """In a new worker: leave Ctrl-C to the parent, which asks it to save first; do not outlive the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_after, args=(parent,), daemon=True).start()
+
+
+def _leave_after(parent: int) -> None:
+    """Without this, an orphan would wait for its next run forever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    with _at_work:
+        os._exit(1)
+
+
+def _work(folder: str, salt: int, stop: str, parent: int) -> bool:
+    """In a worker: one run, until it is finished, the stop file appears or the parent is gone."""
+
+    def should_stop() -> bool:
+        return os.path.exists(stop) or os.getppid() != parent
+
+    with _at_work:
+        return False if should_stop() else practice_run(Path(folder), salt, should_stop)
+
+
+class _one_thread_each:
+    """Worker processes use one thread of the linear algebra libraries each."""
+
+    NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+    def __enter__(self) -> None:
+        self.before = {name: os.environ.get(name) for name in self.NAMES}
+        os.environ.update(dict.fromkeys(self.NAMES, "1"))
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self.before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
