@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.agents.scripted import OracleAgent
 from etude_gym.measure.rollout import rollout
+from etude_gym.measure.scripted import OracleAgent
 from etude_gym.tasks.domain import Actions, Domain, Worlds
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from importlib.resources import files
 
-from etude_gym.agent import Recipe
+from etude_gym.runs.agents import Recipe
 
 
 def find_recipe(

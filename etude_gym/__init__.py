@@ -9,26 +9,17 @@ if not (Path(__file__).resolve().parent / "envs").is_dir() and (_root / "pyproje
     __path__.append(str(_root))
 del _root
 
-from etude_gym.difficulty.space import (  # noqa: E402
-    Axis,
-    DifficultySpace,
-)
-from etude_gym.environment.single import EtudeEnv  # noqa: E402
-from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
+from etude_gym.difficulty.space import Axis, DifficultySpace  # noqa: E402
+from etude_gym.environment import EtudeEnv, EtudeVectorEnv  # noqa: E402
+from etude_gym.environment.registration import make_domain, register_domain, registered_ids  # noqa: E402
+from etude_gym.measure.agent import Agent, Learner  # noqa: E402
 from etude_gym.tasks.domain import Domain  # noqa: E402
-from etude_gym.tasks.episodes import (  # noqa: E402
-    Episode,
-    EpisodeDomain,
-)
-from etude_gym.tasks.registration import (  # noqa: E402
-    make_domain,
-    register_domain,
-    registered_ids,
-)
+from etude_gym.tasks.episodes import Episode, EpisodeDomain  # noqa: E402
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agent",
     "Axis",
     "DifficultySpace",
     "Domain",
@@ -36,6 +27,7 @@ __all__ = [
     "EpisodeDomain",
     "EtudeEnv",
     "EtudeVectorEnv",
+    "Learner",
     "make_domain",
     "register_domain",
     "registered_ids",

@@ -387,8 +387,8 @@ def sb3_model(env_id: str, env: Any) -> Any:
     """MaskablePPO with the shipped recipe's settings, its compute not counted."""
     from sb3_contrib import MaskablePPO
 
-    from etude_gym.agent import load_recipe
     from etude_gym.agents.sb3.learner import policy_for
+    from etude_gym.runs.agents import load_recipe
 
     options = load_recipe("sb3", env_id).options
     policy, arguments = policy_for(

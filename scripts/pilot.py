@@ -19,12 +19,12 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-from etude_gym.agent import load_recipe, make_agent
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.anchors import score_anchors
 from etude_gym.practice.strategies import REFERENCE_ARM, SAMPLERS
+from etude_gym.runs.agents import load_recipe, make_agent
 from etude_gym.runs.folder import versions, write_json
-from etude_gym.tasks.registration import make_domain
 
 RECIPES = Path(__file__).resolve().parent.parent / "agents" / "recipes.json"
 POINTS = 20

@@ -17,8 +17,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from etude_gym.agent import Resources, load_recipe
 from etude_gym.agents.rllib.config import connect, ppo_config
+from etude_gym.runs.agents import Resources, load_recipe
 from etude_gym.runs.folder import versions
 
 

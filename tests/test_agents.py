@@ -17,18 +17,19 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecMonitor
 
 import etude_gym  # noqa: F401
-from etude_gym.agent import Agent, Learner, load_agent_class, load_recipe, make_agent
 from etude_gym.agents.sb3.learner import MaskablePPOLearner
 from etude_gym.agents.sb3.vec_env import BatchedVecEnv
-from etude_gym.agents.scripted import RandomAgent, ScriptedAgent
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.errors import MissingExtra
+from etude_gym.measure.agent import Agent, Learner
 from etude_gym.measure.anchors import score_anchors, stratified_tasks
 from etude_gym.measure.rollout import rollout
+from etude_gym.measure.scripted import RandomAgent, ScriptedAgent
+from etude_gym.runs.agents import load_agent_class, load_recipe, make_agent
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.finished import load_run
 from etude_gym.runs.folder import COMPUTE, PRACTICE, Run, read_json
-from etude_gym.tasks.registration import make_domain
 
 NUM_ENVS = 6
 SHORT = {"horizon": 0.0, "resources": 0.0, "contingency": 0.0, "decomposition": 0.0}
@@ -398,7 +399,7 @@ def test_a_module_that_does_not_exist_is_named():
 
 def test_a_missing_library_is_answered_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
-    monkeypatch.delitem(sys.modules, "etude_gym.agents.sb3")
+    monkeypatch.delitem(sys.modules, "etude_gym.agents.sb3.learner")
     with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[sb3\]"'):
         load_agent_class("sb3")
 

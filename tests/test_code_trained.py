@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from etude_gym.environment.registration import make_domain
 from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.rollout import rollout
-from etude_gym.tasks.registration import make_domain
 
 pytest.importorskip("sb3_contrib")
 

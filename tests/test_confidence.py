@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from etude_gym import Axis, DifficultySpace, Episode, EpisodeDomain, register_domain
 from etude_gym.cli.main import main
 from etude_gym.conformance import run_check, size_for
+from etude_gym.environment.registration import make_domain
 from etude_gym.measure.anchors import score_anchors
 from etude_gym.measure.confidence import (
     NUM_BINS,
@@ -36,7 +37,6 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CURVE, TENSORBOARD, IncompleteRun, Run, write_json
 from etude_gym.runs.practice_run import practice_run
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.registration import make_domain
 
 NAN = math.nan
 ANSWERS = 32

@@ -10,16 +10,16 @@ pytest.importorskip("sb3_contrib")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from etude_gym.agent import make_agent  # noqa: E402
 from etude_gym.agents.demonstrations import demonstrate  # noqa: E402
 from etude_gym.agents.sb3 import learner as sb3  # noqa: E402
 from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
+from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.single import EtudeEnv  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 from etude_gym.measure.anchors import stratified_tasks  # noqa: E402
 from etude_gym.measure.rollout import rollout  # noqa: E402
+from etude_gym.runs.agents import make_agent  # noqa: E402
 from etude_gym.tasks.keys import TaskBatch  # noqa: E402
-from etude_gym.tasks.registration import make_domain  # noqa: E402
 
 DOMAIN = make_domain("EtudePlan-v0")
 OPTIONS = {"network": (32,), "n_steps": 32, "batch_size": 64, "n_epochs": 1}

@@ -15,8 +15,8 @@ from etude_gym.agents.networks.derivation import (  # noqa: E402
     Tables,
 )
 from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
+from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
-from etude_gym.tasks.registration import make_domain  # noqa: E402
 
 DOMAIN = make_domain("EtudeCode-v0")
 LAYOUT = DOMAIN.layout

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from etude_gym.agents import flops
 from etude_gym.agents.flops import PolicyFlops, UncountedOperator, count_flops
 from etude_gym.agents.sb3.learner import MaskablePPOLearner
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
-from etude_gym.tasks.registration import make_domain
 
 NUM_ENVS, N_STEPS, N_EPOCHS = 8, 16, 2
 FEATURES, ACTIONS, HIDDEN = 92, 19, 32

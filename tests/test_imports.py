@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -34,6 +35,22 @@ MAY_IMPORT = {
     "wrappers": {"", "wrappers"},
     "agents": {"", "wrappers", "agents"},
 }
+ORDER = (
+    "difficulty",
+    "tasks",
+    "practice",
+    "environment",
+    "measure",
+    "runs",
+    "report",
+    "conformance",
+    "cli",
+)
+"""Folders of the core; each imports only itself and those before it."""
+SHARED = {"errors", "randomness", "entry_points"}
+"""Modules of the core that every folder may import, and that import no folder."""
+ENTRY_POINTS = {"etude_gym/__init__.py", "etude_gym/runs/agents.py", "agents/rllib/duel_env.py"}
+"""Files that name domains, agents and games in strings, as ids of Gymnasium do; no others may."""
 
 
 def run_python(*arguments, cwd=None):
@@ -53,7 +70,7 @@ def run_python(*arguments, cwd=None):
     [
         "etude_gym",
         "etude_gym.conformance",
-        "etude_gym.tasks.registration",
+        "etude_gym.environment.registration",
         "etude_gym.practice.league",
         "etude_gym.envs.duel",
     ],
@@ -112,6 +129,21 @@ def sources(part):
         yield path, ".".join(["etude_gym", *([part] if part else []), *inside])
 
 
+def named_modules(source):
+    """Dotted names of this package in strings, such as entry points."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"^etude_gym(?:\.\w+)+(?=:\w+$|$)", node.value)
+
+
+def core_folder(module):
+    """The folder of the core that a module stands in; "" for a module at its top, None elsewhere."""
+    parts = module.split(".")
+    if parts[0] != "etude_gym" or part_of(module) != "" or len(parts) == 1:
+        return None
+    return parts[1] if parts[1] in ORDER else ""
+
+
 @pytest.mark.parametrize("part", FOLDERS, ids=FOLDERS.values())
 def test_imports_point_one_way(part):
     wrong = [
@@ -120,6 +152,36 @@ def test_imports_point_one_way(part):
         for module in imported_modules(path.read_text(), package)
         if part_of(module) not in {None, *MAY_IMPORT[part]}
     ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("part", FOLDERS, ids=FOLDERS.values())
+def test_no_arrow_upwards_is_hidden_in_a_string(part):
+    wrong = [
+        f"{path.relative_to(ROOT)} names {module}"
+        for path, _ in sources(part)
+        for module in named_modules(path.read_text())
+        if part_of(module) not in {None, *MAY_IMPORT[part]}
+        and path.relative_to(ROOT).as_posix() not in ENTRY_POINTS
+    ]
+    assert not wrong
+
+
+def test_every_folder_of_the_core_imports_only_those_before_it():
+    core = ROOT / "etude_gym"
+    assert {path.name for path in core.iterdir() if (path / "__init__.py").exists()} <= {*ORDER, *FOLDERS}
+    wrong = []
+    for path, package in sources(""):
+        inside = path.relative_to(core).parts
+        if inside == ("__init__.py",):
+            continue
+        allowed = set(ORDER[: ORDER.index(inside[0]) + 1]) if len(inside) > 1 else set()
+        source = path.read_text()
+        for module in {*imported_modules(source, package), *named_modules(source)}:
+            folder = core_folder(module)
+            shared = folder == "" and module.split(".")[1] in {*SHARED, "__version__"}
+            if folder is not None and folder not in allowed and not shared:
+                wrong.append(f"{path.relative_to(ROOT)}: {module}")
     assert not wrong
 
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import etude_gym
+from etude_gym.environment.registration import make_domain
 from etude_gym.envs.logic import kernel, text, vocabulary, wording
 from etude_gym.envs.logic.domain import WORDINGS
 from etude_gym.envs.logic.generator import FAMILIES
 from etude_gym.randomness import mix
 from etude_gym.tasks.keys import TaskBatch
-from etude_gym.tasks.registration import make_domain
 from etude_gym.wrappers import TextFront
 
 AXES = ("chain", "constraints", "context", "distractors")

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from etude_gym.conformance.common import begin
+from etude_gym.environment.registration import make_domain
 from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.rollout import rollout
-from etude_gym.tasks.registration import make_domain
 
 pytest.importorskip("sb3_contrib")
 
 from training import scores_along, train
 
-from etude_gym.agent import load_recipe, make_agent
+from etude_gym.runs.agents import load_recipe, make_agent
 
 pytestmark = pytest.mark.slow
 

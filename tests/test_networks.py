@@ -16,8 +16,8 @@ from etude_gym.agents.networks.clauses import (  # noqa: E402
     items_of,
 )
 from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
+from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
-from etude_gym.tasks.registration import make_domain  # noqa: E402
 
 DOMAIN = make_domain("EtudeLogic-v0")
 LAYOUT = DOMAIN.layout

@@ -6,12 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.self_play import RaceSampler
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.folder import CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
-from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 
 import etude_gym  # noqa: F401
-from etude_gym.agent import ONE_PROCESS, Resources, load_recipe
 from etude_gym.cli.main import main
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.practice.adaptive import AdaptiveSampler
 from etude_gym.practice.blind import UniformSampler
 from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.runs.agents import ONE_PROCESS, Resources, load_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
-from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")

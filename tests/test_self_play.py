@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import etude_gym  # noqa: F401
-from etude_gym.agent import load_recipe
 from etude_gym.cli.main import main
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import PROPOSED, Results
 from etude_gym.practice.self_play import SelfPlaySampler
 from etude_gym.report.comparison import compare
+from etude_gym.runs.agents import load_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
-from etude_gym.tasks.registration import make_domain
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
-import etude_gym  # noqa: F401
+from etude_gym import registered_ids
 from etude_gym.envs.plan import facts, text
 from etude_gym.wrappers import ActionMaskObservation, TextFront, VectorActionMaskObservation
 
@@ -171,6 +171,19 @@ def test_the_observation_holds_the_mask_and_what_was_observed_before():
         observation, *_ = masked.step(action)
     np.testing.assert_array_equal(observation["observation"], expected)
     assert not observation["action_mask"].any()
+
+
+@pytest.mark.parametrize("env_id", registered_ids())
+def test_the_mask_in_the_observation_is_the_one_of_the_environment(env_id):
+    env = ActionMaskObservation(gym.make(env_id, practice="uniform"))
+    random = np.random.default_rng(0)
+    observation, info = env.reset(seed=0)
+    for _ in range(100):
+        np.testing.assert_array_equal(observation["action_mask"], info["action_mask"])
+        np.testing.assert_array_equal(observation["action_mask"], env.unwrapped.action_masks())
+        observation, _, over, _, info = env.step(int(random.choice(np.flatnonzero(info["action_mask"]))))
+        if over:
+            observation, info = env.reset()
 
 
 def test_actions_without_a_mask_are_refused():

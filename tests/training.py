@@ -7,10 +7,10 @@ import time
 import numpy as np
 import torch
 
-from etude_gym.agent import load_recipe, make_agent
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.rollout import rollout
 from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.runs.agents import load_recipe, make_agent
 from etude_gym.tasks.keys import TaskBatch, task_keys
 
 POINTS = np.linspace(0.0, 1.0, 5)

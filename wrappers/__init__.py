@@ -1,7 +1,7 @@
 """Gymnasium wrappers: compute accounting, the action mask in the observation, the text front."""
 
+from etude_gym.measure.accounting import ComputeAccounting, VectorComputeAccounting
 from etude_gym.wrappers.action_mask import ActionMaskObservation, VectorActionMaskObservation
-from etude_gym.wrappers.compute_accounting import ComputeAccounting, VectorComputeAccounting
 from etude_gym.wrappers.text_front import TextFront
 
 __all__ = [

@@ -9,15 +9,15 @@ import ray
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from etude_gym.agent import ONE_PROCESS, Resources
 from etude_gym.agents.rllib import environment
 from etude_gym.agents.rllib.curriculum import CurriculumCallback
 from etude_gym.agents.rllib.module import ActionMaskModule, CountingPPOLearner, check_policy
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import TaskSampler
 from etude_gym.randomness import mix, name_key
+from etude_gym.runs.agents import ONE_PROCESS, Resources
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.registration import make_domain
 from etude_gym.wrappers.action_mask import VectorActionMaskObservation
 
 __all__ = ["ONE_PROCESS", "Resources", "check_resources", "connect", "module_spec", "ppo_config"]

@@ -18,13 +18,13 @@ from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_OPTIMIZER, COMPONENT_RL_
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
-from etude_gym.agent import ONE_PROCESS, Recipe, Resources
 from etude_gym.agents.flops import count_flops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.rllib.config import connect, module_spec, ppo_config
 from etude_gym.agents.rllib.curriculum import Ledger
 from etude_gym.agents.rllib.race import race_config
 from etude_gym.agents.rllib.self_play import self_play_config
+from etude_gym.runs.agents import ONE_PROCESS, Recipe, Resources
 from etude_gym.tasks.domain import Actions, Domain
 from etude_gym.tasks.observations import Masks, Observations
 
@@ -211,7 +211,7 @@ class RLlibPPOLearner:
         )
 
     def take_expenses(self) -> dict[str, dict[str, float]]:
-        """What was spent beyond FLOPs since the last call; see ``etude_gym.agent.Learner``."""
+        """What was spent beyond FLOPs since the last call; see ``etude_gym.Learner``."""
         return self._ledger.take_expenses()
 
     def act(self, observations: Observations, masks: Masks) -> Actions:

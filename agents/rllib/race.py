@@ -25,9 +25,9 @@ from etude_gym.agents.rllib.environment import Report
 from etude_gym.agents.rllib.games import SOLVER, GamePractice, PracticeGame, multi_agent_config
 from etude_gym.agents.rllib.module import ActionMaskModule, CountingPPOLearner
 from etude_gym.difficulty.space import Difficulty
+from etude_gym.environment.registration import make_domain
 from etude_gym.practice.self_play import RaceSampler
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.registration import make_domain
 
 LEARNER, OPPONENT = "racer_0", "racer_1"
 

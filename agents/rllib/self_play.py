@@ -17,10 +17,10 @@ from etude_gym.agents.rllib.curriculum import Curriculum, CurriculumCallback
 from etude_gym.agents.rllib.games import SOLVER, GamePractice, PracticeGame, multi_agent_config
 from etude_gym.agents.rllib.proposer import PROPOSER, SETTINGS, SelfPlayPPOLearner, proposer_spec
 from etude_gym.difficulty.space import Difficulty
+from etude_gym.environment.registration import make_domain
 from etude_gym.practice.sampler import PROPOSED, Results
 from etude_gym.practice.self_play import SelfPlaySampler
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.registration import make_domain
 
 
 class DuelPractice(GamePractice):

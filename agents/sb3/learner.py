@@ -19,13 +19,13 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
-from etude_gym.agent import Recipe
 from etude_gym.agents.demonstrations import demonstrate
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.sb3.policies import ClausePolicy, DerivationPolicy
 from etude_gym.agents.sb3.vec_env import BatchedVecEnv
 from etude_gym.errors import check_name
+from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Actions, Domain
 from etude_gym.tasks.keys import TaskBatch, join_tasks
 from etude_gym.tasks.layout import ClauseLayout, DerivationLayout

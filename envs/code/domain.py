@@ -20,11 +20,9 @@ from etude_gym.envs.code.packages import damages, refactoring
 from etude_gym.envs.code.packages import generation as packages
 from etude_gym.envs.code.programs import catalog, drafts
 from etude_gym.envs.code.submissions.runner import Runner, make_runner
-from etude_gym.tasks.domain import Actions, Domain, Reply, Rows, Solver, Verdict, Worlds
-from etude_gym.tasks.kernels import prepare_kernels
-from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.domain import Reply, Rows, Verdict, Worlds
+from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.layout import DerivationLayout
-from etude_gym.tasks.observations import Masks, Observations
 
 AXES = (
     Axis(
@@ -54,7 +52,7 @@ AXES = (
 )
 
 RESULTS = ("score", "solved", "pass_rate", "illegal_actions")
-"""Columns of the world that ``outcome`` reports as they are."""
+"""Columns of the world that ``outcome`` reports under their own names."""
 
 METRICS = {
     "length": "num_steps",
@@ -108,7 +106,46 @@ def _layout() -> DerivationLayout:
     )
 
 
-class CodeDomain(Domain):
+_BLANK = np.zeros((), dtype=kernel.WORLD)
+
+
+@functools.cache
+def _drafts() -> NDArray[Any]:
+    """The memory of the generator, one for each process."""
+    return np.zeros(1, dtype=drafts.DRAFT)
+
+
+def _generate(worlds: Worlds, rows: Rows, keys: Any, difficulty: Any, families: Any) -> None:
+    worlds[rows] = _BLANK  # nothing of earlier tasks is left
+    generator.generate_batch(worlds, rows, keys, difficulty, families, _drafts(), machines())
+
+
+def _step(*arrays: Any) -> None:
+    kernel.step_batch(*arrays, machines())
+
+
+KERNELS = Kernels(
+    world=kernel.WORLD,
+    generate=_generate,
+    observe=kernel.observe_batch,
+    step=_step,
+    solvers={"oracle": oracle.solve_batch},
+    entry_points=(
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.observe_batch,
+        oracle.solve_batch,
+        interpreter.resume,
+        drafts.assemble,
+        refactoring.measure,
+        packages.generate_package,
+        damages.copy_package,
+    ),
+    compile_time="two minutes",
+)
+
+
+class CodeDomain(KernelDomain):
     """Programs: write one to a specification, repair one, or restructure a package of several modules.
 
     The same task can be met in two ways. An RL agent derives a program from a typed grammar: an action fills
@@ -134,6 +171,9 @@ class CodeDomain(Domain):
     """
 
     name: ClassVar[str] = "code-v0"
+    kernels: ClassVar[Kernels] = KERNELS
+    results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
+    measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, limits.FAMILIES)
 
@@ -143,40 +183,6 @@ class CodeDomain(Domain):
         self.observation_space = gymnasium.spaces.Box(-high, high, (kernel.NUM_FEATURES,), np.int16)
         self.action_space = gymnasium.spaces.Discrete(NUM_ACTIONS)
         self.layout = _layout()
-
-    def allocate(self, num_envs: int) -> Worlds:
-        _prepare()
-        return np.zeros(num_envs, dtype=kernel.WORLD)
-
-    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
-        worlds[rows] = _BLANK  # nothing of earlier tasks is left
-        generator.generate_batch(
-            worlds, rows, tasks.keys, tasks.difficulty, tasks.family, _drafts(), machines()
-        )
-
-    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
-        kernel.observe_batch(worlds, rows, observations, masks)
-
-    def step(
-        self,
-        worlds: Worlds,
-        actions: Actions,
-        active: NDArray[np.bool_],
-        observations: Observations,
-        masks: Masks,
-        rewards: NDArray[np.float64],
-        ends: NDArray[np.bool_],
-    ) -> None:
-        kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends, machines())
-
-    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        return {name: worlds[name][rows] for name in RESULTS}
-
-    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        return {name: worlds[column][rows] for name, column in METRICS.items()}
-
-    def solvers(self) -> Mapping[str, Solver]:
-        return {"oracle": _act}
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.code.describe import action_name
@@ -209,35 +215,3 @@ class CodeDomain(Domain):
         world["score"], world["solved"], world["over"] = result.score, result.solved, 1
         world["pass_rate"] = result.pass_rate
         return Verdict(result.status, result.message)
-
-
-_BLANK = np.zeros((), dtype=kernel.WORLD)
-
-
-@functools.cache
-def _drafts() -> NDArray[Any]:
-    """The memory of the generator, one for each process."""
-    return np.zeros(1, dtype=drafts.DRAFT)
-
-
-@functools.cache
-def _prepare() -> None:
-    """Before kernels are first called in this process."""
-    entry_points = (
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.observe_batch,
-        oracle.solve_batch,
-        interpreter.resume,
-        drafts.assemble,
-        refactoring.measure,
-        packages.generate_package,
-        damages.copy_package,
-    )
-    prepare_kernels("EtudeCode-v0", entry_points, "two minutes")
-
-
-def _act(worlds: Worlds) -> Actions:
-    actions = np.empty(len(worlds), dtype=np.int64)
-    oracle.solve_batch(worlds, actions)
-    return actions

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from etude_gym.agent import make_agent
+from etude_gym.environment.registration import make_domain
 from etude_gym.envs.duel.seats import Seats, check_agents, outcome_of, read_actions
 from etude_gym.measure.rollout import rollout
+from etude_gym.measure.scripted import OracleAgent
 from etude_gym.practice.solver_record import NUM_LEVELS, SolverRecord, learnability, num_features
 from etude_gym.randomness import fresh_seed
 from etude_gym.tasks.domain import Domain, load_domain
 from etude_gym.tasks.keys import TaskBatch, task_keys
-from etude_gym.tasks.registration import make_domain
 
 PROPOSER = "proposer_0"
 
@@ -79,7 +79,7 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
         self.acting: list[str] = []
         self._seats = Seats(self.domain, len(self.solvers))
         self._make_proposer_spaces()
-        self._oracle = make_agent("oracle", self.domain)
+        self._oracle = OracleAgent(self.domain)
         self._seed = fresh_seed()
         self._num_tasks = 0
         self._round = 0

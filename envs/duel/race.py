@@ -9,11 +9,11 @@ import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.stream import TaskStream
 from etude_gym.envs.duel.seats import Seats, outcome_of, read_actions
 from etude_gym.practice.sampler import REASONS, TaskSampler
 from etude_gym.tasks.domain import Domain, load_domain
-from etude_gym.tasks.registration import make_domain
 
 
 class RaceEnv(ParallelEnv[str, Any, Any]):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.logic import generator, kernel, oracle, solver
 from etude_gym.errors import check_name
-from etude_gym.tasks.domain import Actions, Domain, Reply, Rows, Solver, Worlds
-from etude_gym.tasks.kernels import prepare_kernels
-from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.domain import Reply, Worlds
+from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.layout import ClauseLayout, ItemSet
-from etude_gym.tasks.observations import Masks, Observations
 
 AXES = (
     Axis(
@@ -59,7 +56,7 @@ RESULTS = (
     "splits",
     "illegal_actions",
 )
-"""Columns of the world that ``outcome`` reports as they are."""
+"""Columns of the world that ``outcome`` reports under their own names."""
 
 METRICS = {
     "chain": "argument_length",
@@ -98,7 +95,25 @@ def _layout(hints: bool) -> ClauseLayout:
     )
 
 
-class LogicDomain(Domain):
+KERNELS = Kernels(
+    world=kernel.WORLD,
+    generate=generator.generate_batch,
+    observe=kernel.observe_batch,
+    step=kernel.step_batch,
+    step_one=kernel.step_one,
+    solvers={name: functools.partial(oracle.solve_batch, solver=i) for i, name in enumerate(oracle.SOLVERS)},
+    entry_points=(
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.step_one,
+        kernel.observe_batch,
+        oracle.solve_batch,
+        solver.decide,
+    ),
+)
+
+
+class LogicDomain(KernelDomain):
     """Multi-step logical reasoning: is a query entailed, refuted, unknown, or are the premises inconsistent?
 
     Premises over up to 16 atoms are rules, disjunctions and exactly-one groups; some literals are facts.
@@ -129,6 +144,9 @@ class LogicDomain(Domain):
     """
 
     name: ClassVar[str] = "logic-v0"
+    kernels: ClassVar[Kernels] = KERNELS
+    results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
+    measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
 
@@ -140,42 +158,6 @@ class LogicDomain(Domain):
         self.layout = _layout(hints)
         self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
-
-    def allocate(self, num_envs: int) -> Worlds:
-        _prepare()
-        return np.zeros(num_envs, dtype=kernel.WORLD)
-
-    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
-        generator.generate_batch(worlds, rows, tasks.keys, tasks.difficulty, tasks.family)
-
-    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
-        kernel.observe_batch(worlds, rows, observations, masks)
-
-    def step(
-        self,
-        worlds: Worlds,
-        actions: Actions,
-        active: NDArray[np.bool_],
-        observations: Observations,
-        masks: Masks,
-        rewards: NDArray[np.float64],
-        ends: NDArray[np.bool_],
-    ) -> None:
-        kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends)
-
-    def step_one(
-        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
-    ) -> tuple[float, bool]:
-        return kernel.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
-
-    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        return {name: worlds[name][rows] for name in RESULTS}
-
-    def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        return {name: worlds[column][rows] for name, column in METRICS.items()}
-
-    def solvers(self) -> Mapping[str, Solver]:
-        return {name: functools.partial(_act, number) for number, name in enumerate(oracle.SOLVERS)}
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.logic.text import action_name
@@ -196,23 +178,3 @@ class LogicDomain(Domain):
         from etude_gym.envs.logic.text import parse_reply
 
         return parse_reply(worlds[row], reply, self.wording)
-
-
-@functools.cache
-def _prepare() -> None:
-    """Before kernels are first called in this process."""
-    entry_points = (
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.step_one,
-        kernel.observe_batch,
-        oracle.solve_batch,
-        solver.decide,
-    )
-    prepare_kernels("EtudeLogic-v0", entry_points)
-
-
-def _act(solver: int, worlds: Worlds) -> Actions:
-    actions = np.empty(len(worlds), dtype=np.int64)
-    oracle.solve_batch(worlds, actions, solver)
-    return actions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium
@@ -13,10 +12,8 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.plan import generator, kernel, oracle
 from etude_gym.errors import check_name
-from etude_gym.tasks.domain import Actions, Domain, Reply, Rows, Solver, Worlds
-from etude_gym.tasks.kernels import prepare_kernels
-from etude_gym.tasks.keys import TaskBatch
-from etude_gym.tasks.observations import Masks, Observations
+from etude_gym.tasks.domain import Reply, Rows, Worlds
+from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 
 AXES = (
     Axis(
@@ -60,7 +57,32 @@ RAW_TABLES = (
 """Columns of the world that the "raw" observation variant shows as they are."""
 
 
-class PlanDomain(Domain):
+def _generate(worlds: Worlds, rows: Rows, keys: Any, difficulty: Any, families: Any) -> None:
+    """Start tasks of the one family there is."""
+    generator.generate_batch(worlds, rows, keys, difficulty)
+
+
+KERNELS = Kernels(
+    world=kernel.WORLD,
+    generate=_generate,
+    observe=kernel.observe_batch,
+    step=kernel.step_batch,
+    step_one=kernel.step_one,
+    solvers={
+        "oracle": functools.partial(oracle.oracle_batch, greedy=False),
+        "greedy": functools.partial(oracle.oracle_batch, greedy=True),
+    },
+    entry_points=(
+        generator.generate_batch,
+        kernel.step_batch,
+        kernel.step_one,
+        kernel.observe_batch,
+        oracle.run_oracle,
+    ),
+)
+
+
+class PlanDomain(KernelDomain):
     """Sequential planning: deliver crafted goods on a random map.
 
     The agent starts at the depot of a random connected map of 3 to 8 places. Goals are items to be
@@ -92,57 +114,21 @@ class PlanDomain(Domain):
     """
 
     name: ClassVar[str] = "plan-v0"
+    kernels: ClassVar[Kernels] = KERNELS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
 
     def __init__(self, observation: str = "compact") -> None:
         check_name("observation variant", observation, ("compact", "raw"))
-        self.raw = observation == "raw"
         compact = gymnasium.spaces.Box(0.0, 20.0, (kernel.NUM_FEATURES,), np.float32)
         self.observation_space = compact
-        if self.raw:
+        if observation == "raw":
+            self.tables = RAW_TABLES
             tables = {
                 name: gymnasium.spaces.Box(-1, 127, kernel.WORLD[name].shape, np.int8) for name in RAW_TABLES
             }
             self.observation_space = gymnasium.spaces.Dict({"features": compact, **tables})
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
-
-    def allocate(self, num_envs: int) -> Worlds:
-        _prepare()
-        return np.zeros(num_envs, dtype=kernel.WORLD)
-
-    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
-        generator.generate_batch(worlds, rows, tasks.keys, tasks.difficulty)
-
-    def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
-        kernel.observe_batch(worlds, rows, observations["features"] if self.raw else observations, masks)
-        if self.raw:
-            for name in RAW_TABLES:
-                observations[name][rows] = worlds[name][rows]
-
-    def step(
-        self,
-        worlds: Worlds,
-        actions: Actions,
-        active: NDArray[np.bool_],
-        observations: Observations,
-        masks: Masks,
-        rewards: NDArray[np.float64],
-        ends: NDArray[np.bool_],
-    ) -> None:
-        if not self.raw:
-            kernel.step_batch(worlds, actions, active, observations, masks, rewards, ends)
-            return
-        kernel.step_batch(worlds, actions, active, observations["features"], masks, rewards, ends)
-        for name in RAW_TABLES:
-            observations[name][...] = worlds[name]
-
-    def step_one(
-        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
-    ) -> tuple[float, bool]:
-        if not self.raw:
-            return kernel.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
-        return super().step_one(worlds, action, observation, mask)
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         share = worlds["delivered_work"][rows] / worlds["total_work"][rows]
@@ -166,9 +152,6 @@ class PlanDomain(Domain):
             "reference_actions": tasks["reference_actions"],
             "slack": tasks["time_limit"] / tasks["reference_time"],
         }
-
-    def solvers(self) -> Mapping[str, Solver]:
-        return {"oracle": lambda worlds: _act(worlds, False), "greedy": lambda worlds: _act(worlds, True)}
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.plan.text import action_name
@@ -196,22 +179,3 @@ class PlanDomain(Domain):
         from etude_gym.envs.plan.text import parse_reply
 
         return parse_reply(worlds[row], reply)
-
-
-@functools.cache
-def _prepare() -> None:
-    """Before kernels are first called in this process."""
-    entry_points = (
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.step_one,
-        kernel.observe_batch,
-        oracle.run_oracle,
-    )
-    prepare_kernels("EtudePlan-v0", entry_points)
-
-
-def _act(worlds: Worlds, greedy: bool) -> Actions:
-    actions = np.empty(len(worlds), dtype=np.int64)
-    oracle.oracle_batch(worlds, actions, greedy)
-    return actions

@@ -9,9 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from etude_gym.environment.registration import make_domain, registered_ids
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.registration import make_domain, registered_ids
 
 
 def describe_all() -> Table:

@@ -17,9 +17,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from etude_gym.agent import ONE_PROCESS, Resources
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
+from etude_gym.runs.agents import ONE_PROCESS, Resources
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"arms": ("static", "uniform", "easy", "schedule", "adaptive"), "seeds": 3, "items": 50},

@@ -11,11 +11,11 @@ import gymnasium
 import numpy as np
 from rich.console import Console
 
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.randomness import fresh_seed
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.observations import Masks
-from etude_gym.tasks.registration import make_domain
 
 HELP = """Type what to do, in words or as the number of an action. Also:
   actions   what is possible now, with numbers

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from etude_gym.conformance import autoreset, generation, grading, interface, reproducibility
 from etude_gym.conformance.common import Failure, Size, Skipped
+from etude_gym.environment.registration import find_spec
 from etude_gym.errors import check_name
-from etude_gym.tasks.registration import find_spec
 
 Check = Callable[[str, Size], str]
 """Takes an id and a size; returns what was looked at, raises ``Failure`` or ``Skipped``. Its docstring is the

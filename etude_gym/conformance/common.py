@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.environment.registration import find_spec
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.strategies import make_sampler
@@ -17,7 +18,6 @@ from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks.domain import Actions, Domain, Worlds
 from etude_gym.tasks.keys import TaskBatch, task_keys
 from etude_gym.tasks.observations import Masks, Observations, observation_allocator, take
-from etude_gym.tasks.registration import find_spec
 
 MAX_STEPS = 10_000
 """No episode may last longer; one that does counts as one that never ends."""

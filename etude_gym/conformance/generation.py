@@ -21,11 +21,11 @@ from etude_gym.conformance.common import (
     problem_with,
     random_tasks,
 )
+from etude_gym.environment.registration import make_domain
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import SPLITS, TaskBatch, task_keys
 from etude_gym.tasks.observations import Observations
-from etude_gym.tasks.registration import make_domain
 
 MAX_CORNERS = 256
 TASKS_PER_CORNER = 8

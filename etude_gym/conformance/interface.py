@@ -23,9 +23,9 @@ from etude_gym.conformance.common import (
     random_tasks,
     same,
 )
+from etude_gym.environment.registration import make_domain
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain, Reply
-from etude_gym.tasks.registration import make_domain
 
 HARMLESS = ("unconventional shape",)
 """Warnings of Stable-Baselines3 that say nothing against an environment: tables (matrices) in a Dict are for

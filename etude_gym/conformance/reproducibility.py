@@ -24,12 +24,12 @@ from etude_gym.conformance.common import (
     same,
 )
 from etude_gym.conformance.side_by_side import Shown, Singles, Vector, actions_for
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS, make_sampler
 from etude_gym.randomness import mix
 from etude_gym.tasks.observations import take
-from etude_gym.tasks.registration import make_domain
 
 SEED = 1000
 SMALL = 7

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.agent import Agent, make_agent
 from etude_gym.difficulty.bands import cells_of, difficulty_in_band
+from etude_gym.measure.agent import Agent
 from etude_gym.measure.confidence import Calibration
 from etude_gym.measure.rollout import rollout
+from etude_gym.measure.scripted import RandomAgent
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import TaskBatch, task_keys
@@ -86,5 +87,5 @@ def _calibration(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Calibr
 def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:
     """Mean score of the random agent in each cell, on probe tasks: float64 array of shape (cells,)."""
     tasks = stratified_tasks(domain, "probe", int(mix(0xC4A9CE)[0] >> np.uint64(1)), per_cell)
-    scores = rollout(domain, tasks, make_agent("random", domain))["score"]
+    scores = rollout(domain, tasks, RandomAgent(domain))["score"]
     return np.asarray(scores.reshape(-1, per_cell).mean(axis=1), dtype=np.float64)

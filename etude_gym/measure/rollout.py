@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.agent import Agent, choose
+from etude_gym.measure.agent import Agent, choose
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import observation_allocator, take

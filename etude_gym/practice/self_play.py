@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from etude_gym.difficulty.space import DifficultySpace
-from etude_gym.entry_points import load_entry_point
 from etude_gym.practice.adaptive import AdaptiveSampler
 from etude_gym.practice.league import League
 from etude_gym.practice.sampler import Draw, Results, TaskSampler
+from etude_gym.practice.solver_record import SolverRecord
 from etude_gym.randomness import Keys
 
 
@@ -35,7 +35,7 @@ class SelfPlaySampler(TaskSampler):
 
     def __init__(self, space: DifficultySpace) -> None:
         super().__init__(space)
-        self.record = load_entry_point("etude_gym.practice.solver_record:SolverRecord")(space)
+        self.record = SolverRecord(space)
         self._flops = 0.0
         self._recent: list[list[float]] = []
 

@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude_gym.agent import ONE_PROCESS, Resources, load_agent_class, load_recipe
+from etude_gym.environment.registration import find_spec, make_domain
 from etude_gym.errors import check_name
 from etude_gym.measure.anchors import chance_levels
 from etude_gym.practice.strategies import ARMS
 from etude_gym.randomness import fresh_seed, mix
+from etude_gym.runs.agents import ONE_PROCESS, Resources, load_agent_class, load_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
 from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _one_thread_each, _start_worker, _work
-from etude_gym.tasks.registration import find_spec, make_domain
 
 SALT = ".anchor_salt"
 STOP = ".stop"

@@ -16,23 +16,22 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
-from etude_gym.agent import Learner, load_agent_class, make_agent
 from etude_gym.difficulty.bands import cells_of
-from etude_gym.entry_points import load_entry_point
+from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.measure.accounting import VectorComputeAccounting
+from etude_gym.measure.agent import Learner
 from etude_gym.measure.anchors import score_anchors
 from etude_gym.measure.checkpoints import PracticeEfficiencyTracker
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.measure.curves import CurvePoint, point_record
 from etude_gym.practice.strategies import ARMS
+from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, RECORD, Run, read_json, write_json
 from etude_gym.runs.practice_log import PracticeLog
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.registration import make_domain
-
-ACCOUNTING = "etude_gym.wrappers.compute_accounting:VectorComputeAccounting"
 
 TURNS = 256
 """Turns in which a run is cut, at least. Every turn leaves one record of practice, and the ledger on disk:
@@ -62,14 +61,14 @@ class PracticeRun:
         self.env.stream.listener = self.log.add
         if not self.sampler.plays_itself:
             self.env.reset(seed=config.seed * config.num_envs)
-        self.accounted = load_entry_point(ACCOUNTING)(self.env, self.meter)
+        self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.learner: Learner = make_agent(
             config.agent, self.domain, seed=config.seed, horizon=config.horizon, **config.options
         )
         if not isinstance(self.learner, Learner):
             raise ValueError(
                 f"The agent {config.agent!r} does not learn: practice needs an agent with learn(), flops, "
-                "state_dict() and load_state_dict(). See etude_gym.agent.Learner."
+                "state_dict() and load_state_dict(). See etude_gym.Learner."
             )
         self.tracker = PracticeEfficiencyTracker(
             config.horizon, cells=cells_of(self.domain.space), chance=config.chance

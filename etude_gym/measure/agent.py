@@ -1,0 +1,80 @@
+"""What an agent has to offer: ``act`` to be scored, ``learn`` to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import gymnasium
+
+from etude_gym.tasks.domain import Actions, Worlds
+from etude_gym.tasks.observations import Masks, Observations
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Anything that chooses actions.
+
+    An agent that is allowed to look behind the observations has a method ``attend(worlds)`` as well,
+    called before every ``act`` with the worlds that the observations are of.
+    """
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """Actions for a batch.
+
+        Args:
+            observations: array (n, ...), or a dictionary of such arrays.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
+
+
+@runtime_checkable
+class Learner(Agent, Protocol):
+    """An agent that learns from practice, by whatever means.
+
+    Made as ``YourLearner(domain, seed=..., horizon=..., **options)``: the domain gives the spaces, the
+    horizon is the compute that practice will last, in FLOPs, for those who anneal a learning rate.
+
+    A learner may have more, if it needs it:
+
+    - ``take_expenses()``, for one that steps environments of its own: amounts spent since the last call, by
+      line of the ledger and unit (``{"rollout": {"env_steps": 4096, "cpu_seconds": 2.5}}``), apart from those
+      FLOPs that ``flops`` holds. Such a learner uses the task sampler of the environment it is given, and
+      tells the listener of the environment's task stream about finished episodes.
+    - ``close()``, for one that starts processes: called when its run ends or is left.
+    - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
+      ``etude_gym.runs.agents.Resources`` by name, and has ``check(resources)``, which raises ValueError if
+      they are not there.
+    - ``plays_itself = True``, for one that carries out the arms "self_play" and "race": see
+      ``etude_gym.practice.self_play.SelfPlaySampler`` and ``RaceSampler``.
+
+    Attributes:
+        flops: training compute so far by line of the ledger ("rollout", "update", "value"); "evaluation"
+            may be among them.
+    """
+
+    flops: Mapping[str, float]
+
+    def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
+        """Practice until training compute has reached ``until`` FLOPs.
+
+        Called again and again with the same environment, in SAME_STEP autoreset mode, and a growing
+        ``until``: call ``env.reset()`` the first time, later go on where the last call stopped.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here; pickled into checkpoints."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
+
+
+def choose(agent: Agent, worlds: Worlds, observations: Observations, masks: Masks) -> Actions:
+    """Let an agent act, showing it the worlds if it is allowed to see them."""
+    attend = getattr(agent, "attend", None)
+    if attend is not None:
+        attend(worlds)
+    return agent.act(observations, masks)

@@ -1,0 +1,104 @@
+"""Agents by name, how each is set up for a domain, and what it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from etude_gym.entry_points import load_entry_point
+from etude_gym.errors import MissingExtra, check_name
+from etude_gym.tasks.domain import Domain
+
+AGENTS = {
+    "sb3": "etude_gym.agents.sb3.learner:MaskablePPOLearner",
+    "rllib": "etude_gym.agents.rllib.learner:RLlibPPOLearner",
+    "random": "etude_gym.measure.scripted:RandomAgent",
+    "greedy": "etude_gym.measure.scripted:GreedyAgent",
+    "oracle": "etude_gym.measure.scripted:OracleAgent",
+}
+"""Agents by name; "module:Class" names somebody else's."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where an agent that can use a cluster (`rllib`) works; the defaults are one process on this machine.
+
+    Attributes:
+        env_runners: processes that practice, one core each; 0 practices in the run's own process.
+        learners: processes that learn, one core or their GPUs each; 0 learns in the run's own process.
+        gpus_per_learner: GPUs of each learner, or of the run's own process; parts of one are allowed.
+        address: of the Ray cluster to join, such as `auto`; `local` starts one on this machine.
+    """
+
+    env_runners: int = 0
+    learners: int = 0
+    gpus_per_learner: float = 0.0
+    address: str = "local"
+
+    def __post_init__(self) -> None:
+        for name in ("env_runners", "learners", "gpus_per_learner"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be a number that is not negative, got {value!r}.")
+
+    @property
+    def remote(self) -> bool:
+        """Whether anything happens outside the run's own process."""
+        return self.env_runners > 0 or self.learners > 0
+
+    @property
+    def needed(self) -> dict[str, float]:
+        """What a cluster has to have, by Ray's names of resources."""
+        gpus = self.gpus_per_learner * max(1, self.learners)
+        learner_cores = 0 if self.gpus_per_learner else self.learners
+        return {"CPU": float(self.env_runners + learner_cores), "GPU": gpus}
+
+
+ONE_PROCESS = Resources()
+"""Everything happens in the run's own process."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an agent is set up for a domain, declared as data.
+
+    Attributes:
+        horizon: FLOPs of practice at which arms are compared; None where no pilot was run.
+        num_envs: environments practiced side by side.
+        options: arguments of the agent.
+        samplers: arguments of task samplers, by their name.
+        source: how the horizon was found, by which command.
+    """
+
+    horizon: float | None = None
+    num_envs: int = 64
+    options: dict[str, Any] = field(default_factory=dict)
+    samplers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: str = ""
+
+
+def load_agent_class(name: str) -> Any:
+    """The class of an agent, by name or by "module:Class".
+
+    Raises:
+        ValueError: for an unknown name.
+        MissingExtra: if a library that the agent needs is not installed.
+    """
+    entry_point = name if ":" in name else AGENTS[check_name("agent", name, AGENTS)]
+    try:
+        return load_entry_point(entry_point)
+    except ModuleNotFoundError as error:
+        if name in AGENTS and (error.name or "").split(".")[0] != "etude_gym":
+            raise MissingExtra(f"The agent {name!r}", name) from error
+        raise
+
+
+def load_recipe(name: str, env_id: str) -> Recipe:
+    """The recipe of an agent for a domain; an empty one if it declares none."""
+    find = getattr(load_agent_class(name), "recipe", None)
+    return find(env_id) if find else Recipe()
+
+
+def make_agent(name: str, domain: Domain, *, seed: int = 0, horizon: float = 0.0, **options: Any) -> Any:
+    """Make an agent by name for a domain."""
+    return load_agent_class(name)(domain, seed=seed, horizon=horizon, **options)
