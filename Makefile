@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 QUICK = runs/quick
 
-.PHONY: install practice test lint types kernels pytest slow benchmark clean
+.PHONY: install practice test lint types kernels pytest slow slowest coverage benchmark clean
 
 install: $(VENV)/installed
 
@@ -35,6 +35,7 @@ types: install
 	cp -r etude_gym build/types/etude_gym
 	for part in envs wrappers agents; do cp -r $$part build/types/etude_gym/$$part; done
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p etude_gym
+	$(BIN)/mypy --config-file tests/mypy.ini tests scripts
 
 # Kernels are compiled once, before the tests and not in each of their processes.
 kernels: install
@@ -47,6 +48,14 @@ pytest: kernels
 
 slow: install
 	$(BIN)/pytest -m slow
+
+# Which tests take longest, alone on the machine.
+slowest: kernels
+	$(BIN)/pytest --durations=20
+
+# Which lines the tests reach, in a table and in build/coverage; compiled kernels don't count.
+coverage: kernels
+	$(BIN)/pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html
 
 benchmark: install
 	$(BIN)/python scripts/benchmark.py

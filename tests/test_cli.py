@@ -22,8 +22,7 @@ from gymnasium.envs.registration import registry
 from rich.console import Console
 
 from etude_gym import register_domain
-from etude_gym.cli import main as cli
-from etude_gym.cli.main import COMMANDS, PRESETS, main
+from etude_gym.cli.main import COMMANDS, PICTURE, PRESETS, RESULTS, List, main
 from etude_gym.cli.play import HELP, parse_difficulty, play
 from etude_gym.cli.progress import practice_with_progress
 from etude_gym.errors import MissingExtra
@@ -82,7 +81,7 @@ def run(capsys, *arguments):
         main([str(argument) for argument in arguments])
         code = 0
     except SystemExit as stop:
-        code = 0 if stop.code is None else stop.code
+        code = int(stop.code or 0)
     return code, *capsys.readouterr()
 
 
@@ -196,7 +195,7 @@ def test_square_brackets_in_a_message_are_kept(capsys, monkeypatch):
     def fail(*_):
         raise MissingExtra("This", "report")
 
-    monkeypatch.setattr(cli.List, "run", fail)
+    monkeypatch.setattr(List, "run", fail)
     assert 'pip install "etude-gym[report]"' in run(capsys, "list")[2]
 
 
@@ -316,7 +315,7 @@ def test_whatever_is_typed_the_game_goes_on_until_the_input_ends(monkeypatch, ca
 
 def test_bytes_that_are_no_text_are_answered():
     game = subprocess.run(
-        [sys.executable, "-m", "etude_gym.cli.main", "play", "--seed", "3"],
+        [sys.executable, "-m", "etude_gym.cli", "play", "--seed", "3"],
         input=b"\xff\xfe\ngo alder\nquit\n",
         capture_output=True,
         check=False,
@@ -401,20 +400,20 @@ def test_practice_tells_what_it_does_in_lines_that_suit_a_log(practiced):
 def test_practice_ends_with_tables_results_and_a_picture(practiced):
     folder, printed = practiced
     assert "Practice Efficiency (PE) against static" in words(printed)
-    assert f"Results: {folder / cli.RESULTS}" in printed
-    assert f"Picture: {folder / cli.PICTURE}" in printed
-    results = json.loads((folder / cli.RESULTS).read_text())
+    assert f"Results: {folder / RESULTS}" in printed
+    assert f"Picture: {folder / PICTURE}" in printed
+    results = json.loads((folder / RESULTS).read_text())
     assert [arm["arm"] for arm in results["arms"]] == ["static", "easy"]
-    assert (folder / cli.PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG")
 
 
 def test_compare_says_the_same_again(practiced, capsys):
     folder, printed = practiced
-    before = (folder / cli.RESULTS).read_bytes()
+    before = (folder / RESULTS).read_bytes()
     code, out, _ = run(capsys, "compare", folder)
     assert code == 0
     assert printed.endswith(out)
-    assert (folder / cli.RESULTS).read_bytes() == before
+    assert (folder / RESULTS).read_bytes() == before
 
 
 def test_compare_writes_where_it_is_told(practiced, capsys, tmp_path):
@@ -422,7 +421,7 @@ def test_compare_writes_where_it_is_told(practiced, capsys, tmp_path):
     code, out, _ = run(capsys, "compare", folder, "--reference", "easy", "--out", tmp_path / "out")
     assert code == 0
     assert "against easy" in out
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [cli.RESULTS, cli.PICTURE]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RESULTS, PICTURE]
 
 
 def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_path, monkeypatch):
@@ -479,7 +478,7 @@ def test_an_interrupt_leaves_runs_that_can_be_gone_on_with(tmp_path, capsys):
     folder = tmp_path / "stopped"
     command = [*PRACTICE_COUNTING, "--horizon", "3e6", "--workers", "1", "--out", str(folder)]
     going = subprocess.Popen(
-        [sys.executable, "-m", "etude_gym.cli.main", *command],
+        [sys.executable, "-m", "etude_gym.cli", *command],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

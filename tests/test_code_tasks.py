@@ -233,10 +233,10 @@ def all_programs(world, longest, given=0):
         table.step(actions)
         complete.append(table.worlds[~table.running])
         table = Table(table.worlds[table.running])
-    complete = np.concatenate(complete)
+    worlds = np.concatenate(complete)
     assert not table.running.any()
-    assert not complete["illegal_actions"].any()
-    return complete
+    assert not worlds["illegal_actions"].any()
+    return worlds
 
 
 @numba.njit

@@ -92,9 +92,9 @@ def doubled(tmp_path):
 
 
 def printed(comparison, width=80):
-    console = Console(file=io.StringIO(), width=width)
-    console.print(all_tables(comparison))
-    return console.file.getvalue()
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(all_tables(comparison))
+    return shown.getvalue()
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------

@@ -348,9 +348,9 @@ def experiment(tmp_path_factory):
 
 
 def printed(comparison):
-    console = Console(file=io.StringIO(), width=80)
-    console.print(all_tables(comparison))
-    return console.file.getvalue()
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(all_tables(comparison))
+    return shown.getvalue()
 
 
 def test_every_checkpoint_records_its_calibration(experiment):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 
-DOMAIN = make_domain("EtudeCode-v0")
+DOMAIN: Any = make_domain("EtudeCode-v0")
 LAYOUT = DOMAIN.layout
 OPTIONS = {"policy": "derivation", "network": (32,), "n_steps": 16, "batch_size": 64, "n_epochs": 2}
 

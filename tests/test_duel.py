@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import counting  # noqa: F401  (registers Counting-v0)
 import gymnasium as gym
@@ -26,7 +27,7 @@ from etude_gym.envs import duel
 from etude_gym.practice import solver_record as records
 
 DOMAINS = ("EtudePlan-v0", "Counting-v0")
-GAMES = {
+GAMES: dict[str, Any] = {
     "duel": (duel.parallel_env, duel.env, {"num_solvers": 2, "rounds": 3}),
     "race": (duel.race_parallel_env, duel.race_env, {}),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -796,7 +797,7 @@ def numbers_where(values):
 
 @pytest.mark.parametrize("observation", ["plain", "hints"])
 def test_the_declared_layout_is_that_of_the_kernel(observation):
-    domain = make_domain("EtudeLogic-v0", observation=observation)
+    domain: Any = make_domain("EtudeLogic-v0", observation=observation)
     layout = domain.layout
     assert (layout.num_globals, layout.atoms.start) == (len(kernel.GLOBAL_FEATURES), kernel.ATOMS_AT)
     assert (layout.atoms.items, layout.atoms.stop) == (kernel.MAX_ATOMS, kernel.PREMISES_AT)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import etude_gym
 from etude_gym.environment.registration import make_domain
 from etude_gym.envs.logic import kernel, text, vocabulary, wording
 from etude_gym.envs.logic.domain import WORDINGS
 from etude_gym.envs.logic.generator import FAMILIES
 from etude_gym.randomness import mix
+from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.wrappers import TextFront
 
@@ -405,9 +405,7 @@ def test_every_action_has_a_distinct_name_that_means_it(family, language):
     assert len(set(names)) == len(names)
     existing = [*range(world["num_premises"]), *range(kernel.ASSUME, kernel.CONFIDE)]
     for action in existing:
-        assert text.parse_reply(world, names[action], language) == etude_gym.tasks.domain.Reply(
-            "ok", [action]
-        )
+        assert text.parse_reply(world, names[action], language) == Reply("ok", [action])
     env.step(kernel.ANSWER)
     for action in range(kernel.CONFIDE, kernel.NUM_ACTIONS):
         assert text.parse_reply(world, names[action], language).actions == [action]
@@ -516,7 +514,7 @@ def said(world, literal):
     ],
 )
 def test_a_reply_in_the_grammar_is_understood(world, reply, actions):
-    assert text.parse_reply(world, reply) == etude_gym.tasks.domain.Reply("ok", actions)
+    assert text.parse_reply(world, reply) == Reply("ok", actions)
 
 
 def test_statements_are_understood_as_the_prompt_words_them(world):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 
-DOMAIN = make_domain("EtudeLogic-v0")
+DOMAIN: Any = make_domain("EtudeLogic-v0")
 LAYOUT = DOMAIN.layout
 OPTIONS = {"policy": "clauses", "network": (16,), "n_steps": 16, "batch_size": 64, "n_epochs": 2}
 NUM_ENVS = 8

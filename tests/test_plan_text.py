@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import etude_gym
 from etude_gym.envs.plan import facts, kernel, text
+from etude_gym.tasks.domain import Reply
 
 HARD = {"horizon": 1.0, "resources": 1.0, "contingency": 1.0, "decomposition": 1.0}
 EASY = {"horizon": 0.0, "resources": 0.0, "contingency": 0.0, "decomposition": 0.0}
@@ -157,7 +157,7 @@ PANEL = kernel.CRAFT
     ],
 )
 def test_a_reply_in_the_grammar_is_understood(easy_world, reply, actions):
-    assert text.parse_reply(easy_world, reply) == etude_gym.tasks.domain.Reply("ok", actions, "")
+    assert text.parse_reply(easy_world, reply) == Reply("ok", actions, "")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from etude_gym.runs.folder import (
 )
 from etude_gym.runs.practice_run import PracticeRun, practice_run
 
-ETUDE = (sys.executable, "-m", "etude_gym.cli.main", "practice")
+ETUDE = (sys.executable, "-m", "etude_gym.cli", "practice")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
 SALT_OF_RUN = 20
 OWN = "own_learner:LinearReinforce"

@@ -467,7 +467,7 @@ def test_killed_runners_cost_no_run(made):
 @pytest.mark.slow
 def test_a_killed_driver_is_gone_on_with(tmp_path):
     folder = tmp_path / "experiment"
-    etude = [sys.executable, "-m", "etude_gym.cli.main", "practice"]
+    etude = [sys.executable, "-m", "etude_gym.cli", "practice"]
     begin = ["EtudePlan-v0", "--agent", "rllib", "--arms", "adaptive", "--seeds", "1", "--items", "2"]
     begin += ["--horizon", "6e10", "--env-runners", "2", "--out", str(folder)]
     driver = subprocess.Popen([*etude, *begin], start_new_session=True)
