@@ -120,7 +120,7 @@ def in_python(source):
 
 
 def inputs_of(world, first=0, stop=limits.NUM_HIDDEN):
-    """What the tests of a world hand in."""
+    """The arguments of the tests of a world."""
     return [
         (world["numbers"][i][: world["num_numbers"][i]].tolist(), int(world["k"][i]))
         for i in range(first, stop)

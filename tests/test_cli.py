@@ -283,7 +283,7 @@ def test_rules_are_told_where_there_are_any(monkeypatch, capsys):
     out = play_lines(monkeypatch, capsys, ["rules"], "EtudePlan-v0")
     assert "You carry goods on a map." in out
     out = play_lines(monkeypatch, capsys, ["rules", "press"], COUNTING)
-    assert "counting-v0 has no text front." in out
+    assert "counting-v0 has no text interface." in out
     assert "This environment understands numbers only. Type: actions" in out
 
 
@@ -291,7 +291,7 @@ def test_a_whole_answer_is_refused_at_the_terminal_and_the_game_goes_on(monkeypa
     printed = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO("def solve(numbers, k): return 0\nquit\n"))
     play("EtudeCode-v0", seed=2, difficulty={}, console=Console(file=printed, width=80))
-    assert "Whole answers cannot be handed in here, only actions. Type: actions" in printed.getvalue()
+    assert "Whole answers cannot be submitted here, only actions. Type: actions" in printed.getvalue()
     assert "You leave after 0 steps with a score of 0.00." in printed.getvalue()
 
 

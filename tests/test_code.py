@@ -1,4 +1,4 @@
-"""EtudeCode-v0: its two fronts grade alike, rewards add up to scores, and every state can be shown."""
+"""EtudeCode-v0: its two interfaces grade alike, rewards add up to scores, and every state can be shown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ in_every_family = pytest.mark.parametrize("family", range(3), ids=FAMILIES)
 
 
 def blocks(files):
-    """Files as a reply hands them in."""
+    """Files as a reply submits them."""
     return "\n".join(f"```python {path}\n{source}\n```" for path, source in files.items())
 
 
@@ -50,13 +50,13 @@ def solution_of(world):
 
 
 def text_env(family, seed=0, **arguments):
-    """The text front at the beginning of a task."""
+    """The text interface at the beginning of a task."""
     env = TextFront(gym.make("EtudeCode-v0", practice="uniform", family=FAMILIES[family], **arguments))
     env.reset(seed=seed)
     return env
 
 
-def hand_in(world, source):
+def submit(world, source):
     """What the domain makes of a reply to a task; returns the world and the verdict."""
     worlds = world.reshape(1).copy()
     reply = DOMAIN.parse(worlds, 0, f"My answer:\n\n{blocks({'solve.py': source})}")
@@ -65,7 +65,7 @@ def hand_in(world, source):
     return worlds[0], verdict
 
 
-# --- One grader, two fronts ----------------------------------------------------------------------------
+# --- One grader, two interfaces ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", [SYNTHESIZE, DEBUG])
@@ -74,7 +74,7 @@ def test_a_program_earns_the_same_by_actions_and_as_text(family, play):
     starts = make_worlds(120, family, seed=2)
     scores = []
     for start, end in zip(starts, play(starts, seed=1), strict=True):
-        world, verdict = hand_in(start, source_of(end))
+        world, verdict = submit(start, source_of(end))
         assert verdict.graded
         assert world["score"] == end["score"]
         assert world["solved"] == end["solved"]

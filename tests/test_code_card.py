@@ -13,6 +13,7 @@ from etude_gym.envs.code.describe import action_name
 from etude_gym.envs.code.language import grammar, interpreter
 from etude_gym.envs.code.submissions import reply as submission
 from etude_gym.envs.code.submissions import runner
+from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS
 from scripts import code_card as card
 
 CARD = card.CARD.read_text(encoding="utf-8")
@@ -105,7 +106,7 @@ def test_the_figures_of_the_rules_are_those_of_the_code():
     limits = runner.MontyRunner()
     assert (limits.seconds, limits.retry_seconds) == (1.0, 1.0)
     assert f"have 1 second, {limits.memory_bytes // 10**6} MB and {limits.recursion:,} nested calls" in text
-    assert f"{submission.MAX_SUBMISSION_CHARACTERS:,} characters and {submission.MAX_FILES} files" in text
+    assert f"{MAX_REPLY_CHARACTERS:,} characters and {submission.MAX_FILES} files" in text
 
 
 def test_every_result_metric_family_solver_status_file_and_id_is_listed():

@@ -207,8 +207,8 @@ def test_a_process_started_after_first_use_can_run_programs(method):
 
 ENDING_CHILD = """
 import os, sys
-from etude_gym.envs.code import sandbox
-from etude_gym.envs.code.runner import MontyRunner
+from etude_gym.envs.code.submissions import sandbox
+from etude_gym.envs.code.submissions.runner import MontyRunner
 
 def worker():
     with sandbox._pool().checkout() as session:

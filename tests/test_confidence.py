@@ -324,7 +324,7 @@ def test_half_a_measurement_is_refused():
         score_anchors(Overdone(), Always(0), 0, per_cell=2, salt=0)
 
 
-@pytest.mark.parametrize("name", ["same_seed_same_episodes", "text_front"])
+@pytest.mark.parametrize("name", ["same_seed_same_episodes", "text_interface"])
 def test_checks_know_that_no_answer_equals_no_answer(name):
     result = run_check(FORECAST, name, size_for(200))
     assert result.passed, result.detail

@@ -45,7 +45,7 @@ def test_every_domain_keeps_every_promise_on_many_tasks(env_id, name):
 
 
 def test_the_checks_that_apply_to_the_plan_domain_are_not_skipped():
-    for name in ("rendering", "text_front", "sb3_checker"):
+    for name in ("rendering", "text_interface", "sb3_checker"):
         assert not run_check("EtudePlan-v0", name, QUICK).skipped
 
 
@@ -165,7 +165,7 @@ BROKEN = {
     "episodes_end": broken(waste=lambda self: None),
     "plain_spaces": HasNoBounds,
     "gymnasium_checker": HasNoBounds,
-    "text_front": ReadsOnlyNumbers,
+    "text_interface": ReadsOnlyNumbers,
     "rendering": DrawsNothing,
     "copies": SharesEpisodesWithItsCopies,
     "snapshots": ForgetsEpisodesWhenPickled,

@@ -1,4 +1,4 @@
-"""Both fronts of a domain, shown on one that counts presses: every array that has to come is written out.
+"""Both interfaces of a domain, shown on one that counts presses: every array that has to come is written out.
 
 Pinned to its easiest tasks, an episode asks for four presses of the marked button and allows seven steps;
 an observation reads (marked button, presses left, steps left) and each press is worth 0.25.
@@ -260,8 +260,8 @@ def test_a_wrong_render_mode_is_refused():
 
 
 def test_errors_about_misspelled_arguments_know_the_arguments_of_both_environments():
-    for front in (EtudeEnv, EtudeVectorEnv):
-        arguments = set(inspect.signature(front).parameters)
+    for interface in (EtudeEnv, EtudeVectorEnv):
+        arguments = set(inspect.signature(interface).parameters)
         assert arguments >= set(ENVIRONMENT_ARGUMENTS)
         assert arguments - set(ENVIRONMENT_ARGUMENTS) <= {
             "domain",

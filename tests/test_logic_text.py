@@ -612,7 +612,7 @@ def test_a_hedge_is_no_answer_and_earns_nothing(world, reply, language):
         ("", "The reply says nothing. Allowed: steps:, answer:, confidence:."),
         ("```\n\n```", "The reply says nothing."),
         ("answer: unknown\n```\nhello there\n```", "Line 2, 'hello there': not understood."),
-        ("retract;" * 3000, "A reply has at most 20000 characters, got 24000."),
+        ("retract;" * 30_000, "A reply has at most 200,000 characters, got 240,000."),
         ("\ud800 \x00", "not understood"),
         (None, "A reply is text (str), got NoneType."),
         (b"retract", "A reply is text (str), got bytes."),

@@ -181,7 +181,7 @@ def test_a_reply_in_the_grammar_is_understood(easy_world, reply, actions):
         ("", "The reply has no command. Allowed: go, gather, craft, deliver, refuel, discard."),
         ("```\n\n```", "The reply has no command."),
         ("refuel\n```\nhello there\n```", "Line 2, 'hello there': unknown command 'hello'"),
-        ("refuel;" * 3000, "A reply has at most 20000 characters, got 21000."),
+        ("refuel;" * 30_000, "A reply has at most 200,000 characters, got 210,000."),
         ("\ud800 \x00", "unknown command '\\ud800'"),
         (None, "A reply is text (str), got NoneType."),
         (b"go Alder", "A reply is text (str), got bytes."),

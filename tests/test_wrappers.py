@@ -1,4 +1,4 @@
-"""Wrappers: the text front and the action mask in the observation."""
+"""Wrappers: the text interface and the action mask in the observation."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def assert_checked_without_warnings(env):
         check_env(env)
 
 
-# --- Text front --------------------------------------------------------------------------------------
+# --- Text interface ---------------------------------------------------------------------------------
 
 
-def test_gymnasium_checks_the_text_front_without_a_warning():
+def test_gymnasium_checks_the_text_interface_without_a_warning():
     assert_checked_without_warnings(TextFront(gym.make("EtudePlan-v0", practice="uniform")))
 
 
@@ -142,7 +142,7 @@ def test_endless_junk_ends_the_episode_with_no_score():
     assert info["score"] == 0.0
 
 
-def test_only_environments_of_a_domain_have_a_text_front():
+def test_only_environments_of_a_domain_have_a_text_interface():
     with pytest.raises(ValueError, match=r"such as gym.make\('EtudePlan-v0'\)"):
         TextFront(gym.make("CartPole-v1"))
 

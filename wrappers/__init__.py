@@ -1,4 +1,4 @@
-"""Gymnasium wrappers: compute accounting, the action mask in the observation, the text front."""
+"""Gymnasium wrappers: compute accounting, the action mask in the observation, the text interface."""
 
 from etude_gym.measure.accounting import ComputeAccounting, VectorComputeAccounting
 from etude_gym.wrappers.action_mask import ActionMaskObservation, VectorActionMaskObservation

@@ -1,4 +1,4 @@
-"""The text front: the same environment as prompts and replies, for language models and people."""
+"""The text interface: the same environment as prompts and replies, for language models and people."""
 
 from __future__ import annotations
 
@@ -8,24 +8,46 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
+from etude_gym.environment.playing import Move, play_reply
 from etude_gym.environment.single import EtudeEnv
-from etude_gym.tasks.domain import Domain, Worlds
-from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS
+from etude_gym.tasks.domain import Domain, Reply, Worlds
+from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, printable
+from etude_gym.tasks.status import Status
 
 MAX_PROMPT_CHARACTERS = 100_000
+MAX_NOTE_CHARACTERS = 4_000
+"""Of what a prompt says about the last reply."""
+
+
+class ReplySpace(gymnasium.spaces.Text):
+    """Replies: any text of up to ``MAX_REPLY_CHARACTERS`` characters, of whatever characters.
+
+    Samples are drawn from printable ASCII.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(MAX_REPLY_CHARACTERS, min_length=0, charset=string.printable)
+
+    def contains(self, x: Any) -> bool:
+        return isinstance(x, str) and len(x) <= self.max_length
+
+    def __repr__(self) -> str:
+        return f"ReplySpace({self.max_length})"
 
 
 class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     """Observations are prompts, actions are replies; tasks, rules and grading stay the same.
 
     ``step`` lets the domain parse the reply and plays the actions it stands for one after another, until
-    they are used up, the episode ends, or something unforeseen happens that the reader has to be told. The
-    reward is the sum of theirs, so an episode's return is its score, as ever.
+    they are used up, the episode ends, or something unforeseen happens that the reader has to be told. They
+    go through the wrappers below as all actions do. The reward is the sum of theirs, so an episode's return
+    is its score, as ever.
 
     A reply that is malformed or cut off costs one illegal action, so that endless junk ends the episode.
-    The next prompt begins with what became of the last reply.
+    The next prompt begins with what became of the last reply. Prompts are printable ASCII; what they quote of
+    a reply is escaped.
 
-    In domains that grade whole answers (code), a reply is handed in as it is, and ends the episode; "status"
+    In domains that grade whole answers (code), a reply is submitted as it is, and ends the episode; "status"
     is then what the grader says.
 
     ``info`` is that of the last action, and in addition:
@@ -35,7 +57,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     - "actions_played": how many actions of the reply were played, 0 for one that is malformed.
 
     Args:
-        env: an ``EtudeEnv``, wrapped or not, whose domain has a text front.
+        env: an ``EtudeEnv``, wrapped or not, whose domain has a text interface.
 
     Raises:
         ValueError: if ``env`` is not of a domain.
@@ -57,10 +79,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
             raise ValueError(
                 f"TextFront needs an environment of a domain, such as gym.make('EtudePlan-v0'), got {env}."
             )
-        # Replies may hold any character; the space says what a policy should draw from.
-        self.action_space = gymnasium.spaces.Text(
-            MAX_REPLY_CHARACTERS, min_length=0, charset=string.printable
-        )
+        self.action_space = ReplySpace()
         self.observation_space = gymnasium.spaces.Text(MAX_PROMPT_CHARACTERS, charset=string.printable)
 
     @property
@@ -83,50 +102,40 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Play the actions of a reply; any text, even any object, is answered."""
         reply = self._domain.parse(self._worlds, 0, action)
+        moves = list(play_reply(self.env, reply))
+        last = moves[-1]
+        told: dict[str, Any] = {"actions_played": len(reply.actions[: len(moves)])}
+        if reply.submission is None:
+            told |= {"status": str(reply.status), "problem": reply.problem}
+        info = last.info | told
+        note = self._note(reply, moves, info)
+        reward = sum(move.reward for move in moves)
+        return self._prompt(note), reward, last.terminated, last.truncated, info
+
+    def _note(self, reply: Reply, moves: list[Move], info: dict[str, Any]) -> str:
+        """What became of a reply."""
         if reply.submission is not None:
-            return self._submit(reply.submission)
-        if not reply.actions:
-            _, reward, terminated, truncated, info = self.env.step(self._illegal_action())
-            note = f"Your last reply was not played and cost one step ({reply.status}). {reply.problem}"
-            told = {"status": reply.status, "problem": reply.problem, "actions_played": 0}
-            return self._prompt(note), float(reward), terminated, truncated, {**info, **told}
-        total, played, impossible = 0.0, 0, []
-        for played, chosen in enumerate(reply.actions, start=1):
-            if not self._is_legal(chosen):
-                impossible.append(f"{self._domain.action_name(self._worlds, 0, chosen)} (number {played})")
-            _, reward, terminated, truncated, info = self.env.step(chosen)
-            total += float(reward)
-            news = self._domain.interrupts(self._worlds, 0)
-            if terminated or truncated or news:
-                break
-        note = _note(played, len(reply.actions), impossible, news)
-        told = {"status": "ok", "problem": "", "actions_played": played}
-        return self._prompt(note), total, terminated, truncated, {**info, **told}
-
-    def _submit(self, submission: Any) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Have a whole answer graded."""
-        _, reward, terminated, truncated, info = self.unwrapped.submit(submission)  # type: ignore[attr-defined]
-        note = f"Your last reply: {info['status']}. {info['problem']}".strip()
-        return self._prompt(note), reward, terminated, truncated, {**info, "actions_played": 0}
-
-    def _is_legal(self, action: int) -> bool:
-        return bool(self.unwrapped.action_masks()[action])  # type: ignore[attr-defined]
-
-    def _illegal_action(self) -> int:
-        """An action beyond the last one is legal in no state."""
-        return int(self._domain.action_space.n)
+            return f"Your last reply: {info['status']}. {info['problem']}".strip()
+        if reply.status != Status.OK:
+            return f"Your last reply was not played and cost one step ({reply.status}). {reply.problem}"
+        parts = [f"Actions of your last reply that were played: {len(moves)} of {len(reply.actions)}."]
+        if moves[-1].news and moves[-1].left:
+            parts.append("Something unforeseen happened before the others.")
+        impossible = [
+            f"{self._domain.action_name(self._worlds, 0, move.action)} (number {number})"
+            for number, move in enumerate(moves, start=1)
+            if not move.legal
+        ]
+        if impossible:
+            parts.append(f"Not possible, each at the cost of a step: {', '.join(impossible)}.")
+        return " ".join(parts)
 
     def _prompt(self, note: str) -> str:
         """The prompt of the present state, after a note on the last reply."""
-        prompt = self._domain.prompt(self._worlds, 0)
-        return f"{note}\n\n{prompt}" if note else prompt
-
-
-def _note(played: int, given: int, impossible: list[str], news: bool) -> str:
-    """What became of a reply that was understood."""
-    parts = [f"Actions of your last reply that were played: {played} of {given}."]
-    if news and played < given:
-        parts.append("Something unforeseen happened before the others.")
-    if impossible:
-        parts.append(f"Not possible, each at the cost of a step: {', '.join(impossible)}.")
-    return " ".join(parts)
+        prompt = printable(self._domain.prompt(self._worlds, 0))
+        if not note:
+            return prompt
+        note = printable(note)
+        if len(note) > MAX_NOTE_CHARACTERS:
+            note = f"{note[:MAX_NOTE_CHARACTERS]} ..."
+        return f"{note}\n\n{prompt}"

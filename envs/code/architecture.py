@@ -47,7 +47,7 @@ def improvement(start: Architecture, now: Architecture, clean: Architecture) -> 
 
     Args:
         start: measures of the package that was given.
-        now: measures of the package that was handed in.
+        now: measures of the submitted package.
         clean: measures that can be reached.
 
     Returns:

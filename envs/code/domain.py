@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.code import generator, kernel, limits, oracle
 from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
-from etude_gym.envs.code.facts import exercise_of, first_path
+from etude_gym.envs.code.facts import PROGRAM, exercise_of, first_path
 from etude_gym.envs.code.language import grammar, interpreter, tokens
 from etude_gym.envs.code.language.running import machines
 from etude_gym.envs.code.packages import damages, refactoring
@@ -23,6 +23,7 @@ from etude_gym.envs.code.submissions.runner import Runner, make_runner
 from etude_gym.tasks.domain import Reply, Rows, Verdict, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.layout import DerivationLayout
+from etude_gym.tasks.status import Status
 
 AXES = (
     Axis(
@@ -150,7 +151,7 @@ class CodeDomain(KernelDomain):
 
     The same task can be met in two ways. An RL agent derives a program from a typed grammar: an action fills
     the hole that is open by a production, and what is legal keeps every program valid and bounded. A reader
-    of text gets a prompt and hands in files, which run in a sandbox. One set of hidden tests judges both.
+    of text gets a prompt and submits files, which run in a sandbox. One set of hidden tests judges both.
 
     Score: pass rate on the hidden tests, strata of tests weighing the same, between a floor (what the best
     constant and the best program of up to four productions reach, or the program to repair) and 1. In a
@@ -202,15 +203,17 @@ class CodeDomain(KernelDomain):
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
         from etude_gym.envs.code.submissions.reply import parse_submission
 
-        files = parse_submission(reply, first_path(worlds[row]))
-        return files if isinstance(files, Reply) else Reply("ok", submission=files)
+        is_package = self.space.families[worlds[row]["family"]] == "refactor"
+        function = None if is_package else PROGRAM
+        files = parse_submission(reply, first_path(worlds[row]), function)
+        return files if isinstance(files, Reply) else Reply(Status.OK, submission=files)
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
         from etude_gym.envs.code.grader import grade
 
         world = worlds[row]
         result = grade(exercise_of(world), submission, self.runner)
-        if result.status == "infrastructure error":
+        if result.status == Status.INFRASTRUCTURE_ERROR:
             return Verdict(result.status, result.message, graded=False)
         world["score"], world["solved"], world["over"] = result.score, result.solved, 1
         world["pass_rate"] = result.pass_rate

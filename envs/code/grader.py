@@ -1,4 +1,4 @@
-"""Grades files that were handed in: hidden tests, and for restructuring how much better they are built."""
+"""Grades submitted files: hidden tests, and for restructuring how much better they are built."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from etude_gym.envs.code.exercise import STRATA, Exercise, Files, Test
 from etude_gym.envs.code.submissions.linker import Refused, link
 from etude_gym.envs.code.submissions.plain import as_written
 from etude_gym.envs.code.submissions.runner import Outcome, Runner
+from etude_gym.tasks.status import Status
 
-STATUSES = ("infrastructure error", "timeout", "memory", "unsupported", "wrong", "ok")
+STATUSES = (
+    Status.INFRASTRUCTURE_ERROR,
+    Status.TIMEOUT,
+    Status.MEMORY,
+    Status.UNSUPPORTED,
+    Status.WRONG,
+    Status.OK,
+)
 """What tests that were run can show; of several the first one counts."""
 
 MAX_COMPARED = 1_000_000
@@ -21,11 +29,11 @@ MAX_COMPARED = 1_000_000
 
 @dataclass(frozen=True)
 class Grade:
-    """What handed-in files are worth.
+    """What submitted files are worth.
 
     Attributes:
-        status: "ok" if all tests that score passed; "wrong", "unsupported" (the language profile),
-            "malformed", "timeout", "memory" or "infrastructure error", which callers leave out of scores.
+        status: ok if all tests that score passed; wrong, unsupported (the language profile), malformed,
+            timeout, memory or infrastructure error, which callers leave out of scores.
         score: from 0 to 1.
         solved: whether all hidden tests passed.
         pass_rate: of the hidden tests, strata weighing the same.
@@ -35,7 +43,7 @@ class Grade:
         improvement: for "refactor" how much of what can be gained was gained.
     """
 
-    status: str
+    status: Status
     score: float = 0.0
     solved: bool = False
     pass_rate: float = 0.0
@@ -51,7 +59,7 @@ def grade(exercise: Exercise, files: Files, runner: Runner) -> Grade:
     Args:
         exercise: the task. For "debug" and "refactor" the files replace those of the task that have the same
             path; a file of nothing but blanks removes one.
-        files: what was handed in.
+        files: what was submitted.
         runner: where it runs.
 
     Raises:
@@ -90,7 +98,7 @@ def _run(exercise: Exercise, package: Files, runner: Runner) -> list[Outcome]:
     names = linked.names
     calls = [(names[test.module, test.function], test.arguments) for test in tests]
     outcomes = runner.run(linked.source, calls)
-    if written and all(outcome.status == "unsupported" for outcome in outcomes):
+    if written and all(outcome.status == Status.UNSUPPORTED for outcome in outcomes):
         link(package, interface)
     return outcomes
 
@@ -121,17 +129,17 @@ def _judge(exercise: Exercise, outcomes: Sequence[Outcome]) -> Grade:
     """The grade by tests alone; for "refactor" public ones count as hidden ones do."""
     shown = [_status(test, outcome) for test, outcome in zip(_tests(exercise), outcomes, strict=True)]
     hidden, public = shown[: len(exercise.hidden)], shown[len(exercise.hidden) :]
-    passed = tuple(status == "ok" for status in hidden)
+    passed = tuple(status == Status.OK for status in hidden)
     counted = set(shown if exercise.family == "refactor" else hidden)
-    status = next((status for status in STATUSES if status in counted), "ok")
+    status = next((status for status in STATUSES if status in counted), Status.OK)
     pass_rate = stratified_pass_rate([test.stratum for test in exercise.hidden], passed)
     return Grade(
         status,
-        0.0 if status == "infrastructure error" else graded(pass_rate, exercise.floor),
+        0.0 if status == Status.INFRASTRUCTURE_ERROR else graded(pass_rate, exercise.floor),
         all(passed),
         pass_rate,
         passed,
-        tuple(status == "ok" for status in public),
+        tuple(status == Status.OK for status in public),
         _message(exercise, shown, outcomes),
     )
 
@@ -141,16 +149,17 @@ def _restructured(exercise: Exercise, package: Files, result: Grade) -> Grade:
     if exercise.start is None or exercise.clean is None:
         raise ValueError("An exercise of family 'refactor' needs start and clean.")
     gained = 0.0
-    if result.status == "ok":
+    if result.status == Status.OK:
         gained = architecture.improvement(exercise.start, architecture.measure(package), exercise.clean)
     return replace(result, score=gained, improvement=gained)
 
 
-def _status(test: Test, outcome: Outcome) -> str:
+def _status(test: Test, outcome: Outcome) -> Status:
     """What one test shows."""
-    if outcome.status == "ok":
-        return "ok" if outcome.text == repr(test.expected) or _is_expected(test, outcome) else "wrong"
-    return "wrong" if outcome.status == "error" else outcome.status
+    if outcome.status == Status.OK:
+        passed = outcome.text == repr(test.expected) or _is_expected(test, outcome)
+        return Status.OK if passed else Status.WRONG
+    return Status.WRONG if outcome.status == Status.ERROR else outcome.status
 
 
 def _is_expected(test: Test, outcome: Outcome) -> bool:
@@ -161,13 +170,13 @@ def _is_expected(test: Test, outcome: Outcome) -> bool:
         return False
 
 
-def _message(exercise: Exercise, shown: Sequence[str], outcomes: Sequence[Outcome]) -> str:
+def _message(exercise: Exercise, shown: Sequence[Status], outcomes: Sequence[Outcome]) -> str:
     """Which tests passed, and the first public one that did not."""
     count = len(exercise.hidden)
-    lines = [f"{sum(status == 'ok' for status in shown[:count])} of {count} hidden tests passed."]
+    lines = [f"{sum(status == Status.OK for status in shown[:count])} of {count} hidden tests passed."]
     for test, status, outcome in zip(exercise.public, shown[count:], outcomes[count:], strict=True):
-        if status != "ok":
-            got = f"returned {outcome.text[:200]}" if outcome.status == "ok" else outcome.text[:300]
+        if status != Status.OK:
+            got = f"returned {outcome.text[:200]}" if outcome.status == Status.OK else outcome.text[:300]
             arguments = ", ".join(f"{argument!r:.100}" for argument in test.arguments)
             lines.append(
                 f"{test.function}({arguments}) should return {test.expected!r:.200}; {status}: {got}"

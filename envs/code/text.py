@@ -1,4 +1,4 @@
-"""The text front of EtudeCode-v0: an exercise as a prompt that a person could be set."""
+"""The text interface of EtudeCode-v0: an exercise as a prompt that a person could be set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text front of EtudeLogic-v0: names, the terminal view, the prompt and the steps of a reply."""
+"""The text interface of EtudeLogic-v0: names, the terminal view, the prompt and the steps of a reply."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from etude_gym.envs.logic.kernel import (
 )
 from etude_gym.envs.logic.wording import Wording, literals_of, opposite, put_into_words, statements_of
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
+from etude_gym.tasks.status import Status
 
 STATUS_NAMES = ("entailed", "refuted", "unknown", "inconsistent")
 
@@ -35,7 +36,6 @@ _LEVELS = tuple(f"{level:.0%}" for level in CONFIDENCE)
 _FIELDS = ("steps", "answer", "confidence")
 _STEPS, _ANSWER, _CONFIDENCE = range(3)
 _VERBS = ("apply", "suppose", "retract")
-_LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*")
 _BULLET = re.compile(r"^(?:[-*+•>]\s+|\(?[0-9]{1,3}[.):]\s*)+(?=\S)")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SHARE = re.compile(r"((?:[0-9]{1,3})?\.?[0-9]{0,9}) ?(%?)")
@@ -348,8 +348,8 @@ def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
 
     Lines are "steps: ...", "answer: ..." and "confidence: ...", in this order; "apply 3", "suppose ..." and
     "retract" may also stand on lines of their own. Upper and lower case, bullets and numbering do not
-    matter. With fenced blocks only the last one counts. One thing that is not understood makes the whole
-    reply malformed: nothing is guessed from parts of it.
+    matter. With fenced blocks the last one that holds such lines counts, else all but prose around them. One
+    thing there that is not understood makes the whole reply malformed: nothing is guessed from parts of it.
 
     Args:
         world: one row of the worlds: its premises, what its atoms are called, whether an answer was given.
@@ -360,7 +360,7 @@ def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = lines_of_reply(reply, _is_language)
+    lines = read_lines(reply, _begins)
     if isinstance(lines, Reply):
         return lines
     reader = _Reader(world, wording)
@@ -370,12 +370,18 @@ def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
             return malformed(f"Line {number}, {line.strip()[:60]!a}: {problem}")
     if not reader.actions:
         return malformed(f"The reply says nothing. Allowed: {', '.join(reader.fields())}.")
-    return Reply("ok", reader.actions)
+    return Reply(Status.OK, reader.actions)
 
 
-def _is_language(line: str) -> bool:
-    """Whether the first line of a fenced block is a single word."""
-    return _LANGUAGE.fullmatch(line) is not None
+def _plain(line: str) -> str:
+    """A line without bullets and markup."""
+    return _BULLET.sub("", " ".join(line.translate(_NO_MARKUP).split()))
+
+
+def _begins(line: str) -> bool:
+    """Whether a line begins with a field or a verb."""
+    field, colon, _ = (plain := _plain(line).casefold()).partition(":")
+    return (bool(colon) and field.strip() in _FIELDS) or plain.partition(" ")[0].rstrip(".,;") in _VERBS
 
 
 class _Reader:
@@ -402,7 +408,7 @@ class _Reader:
 
     def read(self, line: str) -> str:
         """Add the actions of a line; returns what is wrong with it, empty if nothing is."""
-        plain = _BULLET.sub("", " ".join(line.translate(_NO_MARKUP).split()))
+        plain = _plain(line)
         if not plain:
             return ""
         word, colon, rest = plain.partition(":")
@@ -464,7 +470,7 @@ class _Reader:
         return f"unknown step {step[:40]!a}. Allowed: {allowed}.{_nearest([verb], _VERBS)}"
 
     def _supposition(self, text: str) -> int | str:
-        statement = text.strip().strip("\"'“”").rstrip(".").casefold()
+        statement = text.strip(_QUOTES).rstrip(".").casefold()
         statement = statement.removeprefix("that ")
         if statement in self.literals:
             return ASSUME + self.literals[statement]
@@ -474,7 +480,7 @@ class _Reader:
         return f"unknown statement {statement[:40]!a}. Allowed: {allowed}.{nearest}"
 
     def _answer(self, text: str) -> list[int] | str:
-        answer = text.rstrip(".").strip().casefold()
+        answer = text.rstrip(".").strip(_QUOTES).casefold()
         if answer in STATUS_NAMES:
             return [ANSWER + STATUS_NAMES.index(answer)]
         allowed = f"exactly one of {', '.join(STATUS_NAMES)}, and nothing else"
@@ -491,6 +497,7 @@ class _Reader:
 
 
 _NO_MARKUP = str.maketrans("", "", "`*")
+_QUOTES = "\"'“”‘’ "
 
 
 def _nearest(words: list[str], allowed: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The text front of EtudePlan-v0: names, the terminal view, the prompt and the commands of a reply."""
+"""The text interface of EtudePlan-v0: names, the terminal view, the prompt and the commands of a reply."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from etude_gym.envs.plan.kernel import (
     TRAVEL,
 )
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, lines_of_reply, malformed
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
+from etude_gym.tasks.status import Status
 
 _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "go": (TRAVEL, PLACE_NAMES, "place"),
@@ -42,8 +43,12 @@ _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "discard": (DISCARD, (), ""),
 }
 _REPEATABLE = ("gather", "craft", "discard")
-_BULLET = re.compile(r"^(?:[-*+•>]\s+|\(?[0-9]{1,3}[.):]\s*)+")
-_REPEAT = re.compile(r" [x×] ?([0-9]{1,9})$")
+_BULLET = re.compile(r"^(?:[-*+•>]\s+|(?:step )?\(?[0-9]{1,3}[.):]\s*)+", re.IGNORECASE)
+_REPEAT = re.compile(r" \(?[x×*] ?([0-9]{1,9})\)?$")
+_COUNT = re.compile(r"^(\w+) ([0-9]{1,9}) (\w+)$")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_BETWEEN = re.compile(r"[;,]|->|→|=>")
+_MARKS = "`*\"'“”‘’[]. "
 
 
 # --- Names -------------------------------------------------------------------------------------------
@@ -267,9 +272,10 @@ def write_prompt(world: Any) -> str:
 def parse_reply(world: Any, reply: object) -> Reply:
     """The actions that a reply stands for. Total: no reply makes it raise.
 
-    Commands stand on lines of their own or are separated by ";". Upper and lower case, bullets and
-    numbering do not matter. With fenced blocks only the last one counts. One thing that is no command
-    makes the whole reply malformed: nothing is guessed from parts of it.
+    Commands stand on lines of their own or are separated by ";", "," or arrows. Upper and lower case,
+    bullets, numbering, quotes and what stands behind "#" do not matter. With fenced blocks the last one that
+    holds commands counts, else all but prose around them. One thing in there that is no command makes the
+    whole reply malformed: nothing is guessed from parts of it.
 
     Args:
         world: one row of the worlds, which says how many places there are; None allows all names.
@@ -279,13 +285,13 @@ def parse_reply(world: Any, reply: object) -> Reply:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = lines_of_reply(reply, _is_language)
+    lines = read_lines(reply, _begins)
     if isinstance(lines, Reply):
         return lines
     num_places = len(PLACE_NAMES) if world is None else int(world["num_places"])
     actions: list[int] = []
     for number, line in enumerate(lines, start=1):
-        for command in line.split(";"):
+        for command in _BETWEEN.split(_COMMENT.sub("", line)):
             meant = _parse_command(command, num_places)
             if isinstance(meant, str):
                 return malformed(f"Line {number}, {command.strip()[:60]!a}: {meant}")
@@ -294,17 +300,23 @@ def parse_reply(world: Any, reply: object) -> Reply:
                 return malformed(f"A reply has at most {MAX_REPLY_ACTIONS} actions.")
     if not actions:
         return malformed(f"The reply has no command. Allowed: {', '.join(_WORDS)}.")
-    return Reply("ok", actions)
+    return Reply(Status.OK, actions)
 
 
-def _is_language(line: str) -> bool:
-    """Whether the first line of a fenced block is one word that is no command."""
-    return len(line.split()) == 1 and line.casefold() not in _WORDS
+def _plain(text: str) -> str:
+    """A command without bullets, markup and quotes, in lower case."""
+    return _BULLET.sub("", " ".join(text.split())).strip(_MARKS).casefold()
+
+
+def _begins(line: str) -> bool:
+    """Whether a line begins as a command does."""
+    verb, _, rest = _plain(_BETWEEN.split(line, maxsplit=1)[0]).partition(" ")
+    return verb in _WORDS and (bool(rest) or not _WORDS[verb][1])
 
 
 def _parse_command(text: str, num_places: int) -> list[int] | str:
     """The actions of one command, none for an empty one; or what is wrong with it."""
-    plain = _BULLET.sub("", " ".join(text.split())).strip("`*").rstrip(".,").casefold()
+    plain = _COUNT.sub(r"\1 \3 x\2", _plain(text).replace("go to ", "go ", 1))
     repeated = _REPEAT.search(plain)
     words = (plain[: repeated.start()] if repeated else plain).split()
     if not words:

@@ -11,11 +11,14 @@ import gymnasium
 import numpy as np
 from rich.console import Console
 
+from etude_gym.environment.playing import play_reply
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.randomness import fresh_seed
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.observations import Masks
+from etude_gym.tasks.replies import malformed
+from etude_gym.tasks.status import Status
 
 HELP = """Type what to do, in words or as the number of an action. Also:
   actions   what is possible now, with numbers
@@ -83,22 +86,19 @@ class Game:
         score, steps, over = 0.0, 0, False
         while not over:
             self.look(observation)
-            actions = self.ask()
-            if not actions:
+            reply = self.ask()
+            if reply is None:
                 self.say(f"You leave after {steps} steps with a score of {score:.2f}.")
                 return
-            for number, action in enumerate(actions, start=1):
-                undone = len(actions) - number
-                if not self.env.action_masks()[action]:
-                    self.say(f"  {self.name(action)}: not possible now{_left(undone)}")
+            for move in play_reply(self.env, reply, spare_illegal=True):
+                if not move.taken:
+                    self.say(f"  {self.name(move.action)}: not possible now{_left(move.left)}")
                     break
-                observation, reward, over, _, info = self.env.step(action)
-                score, steps = score + reward, steps + 1
-                news = undone > 0 and (over or self.env.domain.interrupts(self.env.worlds, 0))
-                earned = f"   score +{reward:.2f}" if reward else ""
-                self.say(f"  {self.name(action)}{earned}{_left(undone) if news else ''}")
-                if over or news:
-                    break
+                observation, over, info = move.observation, move.over, move.info
+                score, steps = score + move.reward, steps + 1
+                earned = f"   score +{move.reward:.2f}" if move.reward else ""
+                left = _left(move.left) if over or move.news else ""
+                self.say(f"  {self.name(move.action)}{earned}{left}")
         self.look(observation)
         verdict = "solved" if info["solved"] else "not solved"
         self.say(f"The end after {steps} steps: {verdict}, score {info['score']:.2f}.")
@@ -115,19 +115,19 @@ class Game:
         else:
             self.say(f"{observation}\nPossible: {self.possible(self.env.action_masks())}")
 
-    def ask(self) -> Sequence[int]:
-        """Ask until there are actions to take; none at the end of the input or on "quit"."""
+    def ask(self) -> Reply | None:
+        """Ask until there are actions to take; None at the end of the input or on "quit"."""
         while True:
             try:
                 line = self.console.input("[bold]> [/bold]").strip()
             except EOFError:
                 self.say("")
-                return ()
+                return None
             match line.casefold():
                 case "":
                     continue
                 case "quit" | "exit" | "q":
-                    return ()
+                    return None
                 case "help" | "?":
                     self.say(HELP)
                 case "actions":
@@ -139,8 +139,8 @@ class Game:
                     self.say(self.rules())
                 case _:
                     reply = self.understand(line)
-                    if reply.status == "ok":
-                        return reply.actions
+                    if reply.status == Status.OK:
+                        return reply
                     self.say(reply.problem)
 
     def understand(self, line: str) -> Reply:
@@ -148,15 +148,15 @@ class Game:
         number = int(self.env.domain.action_space.n)
         if line.isascii() and line.isdecimal():
             if len(line) < 10 and int(line) < number:
-                return Reply("ok", [int(line)])
-            return Reply("malformed", [], f"The actions are 0 to {number - 1}. Type: actions")
+                return Reply(Status.OK, [int(line)])
+            return malformed(f"The actions are 0 to {number - 1}. Type: actions")
         try:
             reply = self.env.domain.parse(self.env.worlds, 0, line)
         except NotImplementedError:
-            return Reply("malformed", [], "This environment understands numbers only. Type: actions")
+            return malformed("This environment understands numbers only. Type: actions")
         if reply.submission is not None:
-            told = "Whole answers cannot be handed in here, only actions. Type: actions"
-            return Reply("malformed", [], told)
+            told = "Whole answers cannot be submitted here, only actions. Type: actions"
+            return malformed(told)
         return reply
 
     def rules(self) -> str:

@@ -32,7 +32,7 @@ _CHECKS: tuple[Check, ...] = (
     interface.pinned_values,
     interface.step_after_the_end,
     interface.rendering,
-    interface.text_front,
+    interface.text_interface,
     generation.generation_is_total,
     generation.generation_is_pure,
     generation.axes_change_tasks,

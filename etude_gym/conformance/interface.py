@@ -26,13 +26,14 @@ from etude_gym.conformance.common import (
 from etude_gym.environment.registration import make_domain
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain, Reply
+from etude_gym.tasks.status import Status
 
 HARMLESS = ("unconventional shape",)
 """Warnings of Stable-Baselines3 that say nothing against an environment: tables (matrices) in a Dict are for
 networks of one's own."""
 
 COLOR = "\x1b\\[\\d+m"  # of Gymnasium's warnings on a terminal
-STATUSES = ("ok", "malformed", "truncated")
+STATUSES = (Status.OK, Status.MALFORMED, Status.TRUNCATED)
 JUNK = (
     "",
     " \n\t",
@@ -92,7 +93,7 @@ def plain_spaces(env_id: str, size: Size) -> str:
     for box in boxes:
         expect(
             isinstance(box, gymnasium.spaces.Box),
-            f"{box} is no Box: give numbers, leave text to the text front.",
+            f"{box} is no Box: give numbers, leave text to the text interface.",
         )
         assert isinstance(box, gymnasium.spaces.Box)
         expect(box.is_bounded("both"), f"{box} has infinite bounds.")
@@ -207,7 +208,7 @@ def step_after_the_end(env_id: str, size: Size) -> str:
     return "before the first reset, after the end"
 
 
-def text_front(env_id: str, size: Size) -> str:
+def text_interface(env_id: str, size: Size) -> str:
     """The prompt is text; any reply at all is parsed without an error, into actions or into a problem."""
     domain = make_domain(env_id)
     moment = begin(domain, random_tasks(domain, 20))
@@ -216,7 +217,7 @@ def text_front(env_id: str, size: Size) -> str:
     try:
         prompts = [domain.prompt(moment.worlds, row) for row in range(20)]
     except NotImplementedError:
-        raise Skipped("the domain has no text front") from None
+        raise Skipped("the domain has no text interface") from None
     for row, prompt in enumerate(prompts):
         expect(isinstance(prompt, str) and prompt.strip(), "A prompt is empty or no text.")
         for reply in (*JUNK, prompt, prompt[::-1], prompt[: len(prompt) // 2]):
@@ -234,7 +235,7 @@ def _check_reply(domain: Domain, parsed: Reply, reply: str) -> None:
     )
     legal = all(isinstance(a, int) and 0 <= a < int(domain.action_space.n) for a in parsed.actions)
     expect(legal, f"The reply {shown!r} became {parsed.actions}, not all of them actions.")
-    if parsed.status == "ok":
+    if parsed.status == Status.OK:
         meant = bool(parsed.actions) or parsed.submission is not None
         expect(meant, f"The reply {shown!r} has status 'ok' but neither actions nor a submission.")
     else:

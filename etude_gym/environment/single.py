@@ -12,7 +12,7 @@ import numpy as np
 from etude_gym.environment.stream import TaskStream
 from etude_gym.errors import check_name
 from etude_gym.practice.sampler import REASONS, TaskSampler
-from etude_gym.tasks.domain import Domain, load_domain
+from etude_gym.tasks.domain import Domain, Submission, load_domain
 from etude_gym.tasks.observations import Masks, add_row, observation_allocator
 
 
@@ -105,9 +105,15 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take one action. An illegal one costs the step, changes nothing and is counted."""
+        """Take one action. An illegal one costs the step, changes nothing and is counted.
+
+        In domains that grade whole answers a ``Submission`` is an action too; ``info`` holds "status" and
+        "problem" then.
+        """
         if self._over:
             raise RuntimeError("The episode is over: call reset() before step().")
+        if isinstance(action, Submission):
+            return self._submit(action)
         action = index(action)
         observation = self._allocate()
         self._mask = mask = np.empty(self._mask.shape, np.int8)
@@ -117,17 +123,13 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             info |= self._finish()
         return observation, reward, over, False, info
 
-    def submit(self, submission: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Hand in a whole answer instead of actions, in domains that grade such: see ``Domain.submit``.
+    def _submit(self, submission: Submission) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Have a whole answer graded.
 
-        Returns:
-            What ``step`` returns; ``info`` holds "status" and "problem" as well. A submission that could not
-            be graded through no fault of its own changes nothing: the episode goes on.
+        One that could not be graded through no fault of its own changes nothing: the episode goes on.
         """
-        if self._over:
-            raise RuntimeError("The episode is over: call reset() before submit().")
         before = self.domain.outcome(self.worlds, self._row)["score"].item()
-        verdict = self.domain.submit(self.worlds, 0, submission)
+        verdict = self.domain.submit(self.worlds, 0, submission.content)
         observation = self._allocate()
         self._mask = np.empty_like(self._mask)
         self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
@@ -136,7 +138,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         if verdict.graded:
             info |= self._finish()
             reward = info["score"] - before
-        info |= {"status": verdict.status, "problem": verdict.problem}
+        info |= {"status": str(verdict.status), "problem": verdict.problem}
         return observation, reward, verdict.graded, False, info
 
     def _finish(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two generic fronts of a domain: ``EtudeEnv`` (one environment) and ``EtudeVectorEnv`` (a batch).
+"""The two generic interfaces of a domain: ``EtudeEnv`` (one environment) and ``EtudeVectorEnv`` (a batch).
 
 Both run the same batched rules through the same ``TaskStream``, the single one with a batch of one, so
 environment i of a vector reset with seed s equals a single environment reset with seed s + i.

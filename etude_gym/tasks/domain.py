@@ -2,7 +2,7 @@
 
 A domain is written once, batch first. ``Domain`` is the contract itself, for kernels over struct of
 arrays; ``EpisodeDomain`` fulfills it for a domain written as a plain Python object per episode. The
-fronts in ``etude_gym.environment.vector`` turn any domain into a single and a vector environment.
+interfaces in ``etude_gym.environment`` turn any domain into a single and a vector environment.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import check_name
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations, add_row
+from etude_gym.tasks.status import Status
 
 Worlds = NDArray[Any]
 """The states of a batch of episodes, one row each: a structured array, or an array of objects."""
@@ -34,22 +35,38 @@ Solver = Callable[[Worlds], Actions]
 ENVIRONMENT_ARGUMENTS = ("practice", "split", "difficulty", "family", "salt", "render_mode")
 """What ``gym.make`` takes beside a domain's own options; named here for errors about misspelled ones."""
 
+NO_ACTION = -(2**31)
+"""Stands for no action at all, as when a reply means nothing: illegal in every state of every domain."""
+
 
 @dataclass(frozen=True)
 class Reply:
     """What a text reply means.
 
     Attributes:
-        status: "ok", "malformed" or "truncated".
+        status: ok, malformed or truncated.
         actions: the actions it stands for, to be played in order.
         problem: what was wrong, in words that help to do better; empty when ok.
-        submission: for domains that grade whole answers: what was handed in, in place of actions.
+        submission: for domains that grade whole answers: what was submitted, in place of actions.
     """
 
-    status: str
+    status: Status
     actions: list[int] = field(default_factory=list)
     problem: str = ""
     submission: Any = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A whole answer as an action of a single environment, in domains that grade such (``Domain.submit``).
+
+    It goes through ``step`` as any action does, so that every wrapper sees what becomes of it.
+
+    Attributes:
+        content: what ``Domain.parse`` found in a reply.
+    """
+
+    content: Any
 
 
 @dataclass(frozen=True)
@@ -57,13 +74,13 @@ class Verdict:
     """What a submission is worth.
 
     Attributes:
-        status: "ok", or what kept it from being right, in the domain's words.
+        status: ok, or what kept it from being right.
         problem: what was wrong, in words that help to do better; empty when nothing was.
         graded: whether it was graded. If not, as when the machine that should run it failed, nothing has
             happened: the episode goes on, and the failure must not be scored as zero.
     """
 
-    status: str
+    status: Status
     problem: str = ""
     graded: bool = True
 
@@ -152,14 +169,14 @@ class Domain(ABC):
 
     def prompt(self, worlds: Worlds, row: int) -> str:
         """One row as a prompt for a reader of text: rules, task and present state."""
-        raise NotImplementedError(f"{self.name} has no text front.")
+        raise NotImplementedError(f"{self.name} has no text interface.")
 
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
         """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
-        raise NotImplementedError(f"{self.name} has no text front.")
+        raise NotImplementedError(f"{self.name} has no text interface.")
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
-        """Grade what a reply handed in, which ends the episode. Total: never raises on what is handed in."""
+        """Grade what a reply submitted, which ends the episode. Total: never raises on what is submitted."""
         raise NotImplementedError(f"{self.name} takes actions, no submissions.")
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:

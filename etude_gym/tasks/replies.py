@@ -1,44 +1,179 @@
-"""What all text fronts share in reading a reply: its limits, its fenced blocks, and refusing politely."""
+"""What all text interfaces share in reading a reply: its limits, what of it counts, and refusing politely."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.fences import Block, fenced_blocks
+from etude_gym.tasks.status import Status
 
+MAX_REPLY_CHARACTERS = 200_000
+"""Of a reply in any domain, thinking included; the same number everywhere."""
 MAX_REPLY_ACTIONS = 200
-MAX_REPLY_CHARACTERS = 20_000
 
-_FENCE = re.compile(r"`{3,}")
+TOO_LONG = f"A reply has at most {MAX_REPLY_CHARACTERS:,} characters"
+CUT_OFF = "The last fenced block is not closed: the reply seems to be cut off."
+UNFINISHED = "The reply ends while it is still thinking: it seems to be cut off."
+
+
+@dataclass(frozen=True)
+class ReplyText:
+    """What of a reply counts.
+
+    Attributes:
+        text: all of it but thinking, with line feeds alone between lines and nothing that cannot be seen.
+        blocks: its fenced blocks, all of them closed.
+    """
+
+    text: str
+    blocks: list[Block]
 
 
 def malformed(problem: str) -> Reply:
     """A reply that stands for nothing, and why."""
-    return Reply("malformed", [], problem)
+    return Reply(Status.MALFORMED, [], problem)
 
 
-def lines_of_reply(reply: object, is_language: Callable[[str], bool]) -> list[str] | Reply:
-    """The lines of a reply that count: those of its last fenced block, or all if there is none.
+def read_reply(reply: object) -> ReplyText | Reply:
+    """What of a reply counts: no thinking, nothing invisible; the answer alone where one is marked.
+
+    Thinking is what stands between ``<think>`` and ``</think>``, or before ``</think>``. Where an answer is
+    put between ``<answer>`` and ``</answer>``, the last one is all that counts.
 
     Args:
         reply: what the reader of the prompt answered, of any type.
-        is_language: whether the first line of a block (stripped) names a language and is left out.
 
     Returns:
-        The lines; or a ``Reply`` that says why there are none: malformed where it is no text or too long,
-        truncated where the last block is not closed.
+        Text and blocks; or a ``Reply`` that says why there are none: malformed where it is no text or too
+        long, truncated where thinking or the last block has no end.
     """
     if not isinstance(reply, str):
         return malformed(f"A reply is text (str), got {type(reply).__name__}.")
     if len(reply) > MAX_REPLY_CHARACTERS:
-        return malformed(f"A reply has at most {MAX_REPLY_CHARACTERS} characters, got {len(reply)}.")
-    parts = _FENCE.split(reply)
-    if len(parts) == 1:
-        return reply.splitlines()
-    if len(parts) % 2 == 0:
-        return Reply("truncated", [], "The last fenced block is not closed: the reply seems to be cut off.")
-    lines = parts[-2].splitlines()
-    if len(lines) > 1 and is_language(lines[0].strip()):
-        lines[0] = ""
-    return lines
+        return malformed(f"{TOO_LONG}, got {len(reply):,}.")
+    text = _visible(reply)
+    if "</" in text or text.lstrip().startswith("<"):
+        answer = _without_thinking(text)
+        if answer is None:
+            return Reply(Status.TRUNCATED, [], UNFINISHED)
+        text = _marked(answer)
+    blocks = fenced_blocks(text)
+    if blocks and not blocks[-1].closed:
+        return Reply(Status.TRUNCATED, [], CUT_OFF)
+    return ReplyText(text, blocks)
+
+
+def read_lines(reply: object, begins: Callable[[str], bool]) -> list[str] | Reply:
+    """The lines of a reply that are to be read as commands.
+
+    They are those of the last fenced block that holds a command, or else of the last one that is not empty.
+    In a reply without blocks they are all lines but prose before and after them. The line of the opening
+    fence is the first one; it is empty unless a command stands on it.
+
+    Args:
+        reply: what the reader of the prompt answered, of any type.
+        begins: whether a line begins as a command does, right or wrong.
+
+    Returns:
+        The lines; or a ``Reply`` that says why there are none, see ``read_reply``.
+    """
+    read = read_reply(reply)
+    if isinstance(read, Reply):
+        return read
+    if not read.blocks:
+        return _without_prose(read.text.split("\n"), begins)
+    chosen: list[str] = []
+    for block in reversed(read.blocks):
+        lines = [block.info if begins(block.info) else "", *block.text.split("\n")]
+        if any(map(begins, lines)):
+            return lines
+        if not chosen and block.text.strip():
+            chosen = lines
+    return chosen
+
+
+def printable(text: str) -> str:
+    """Text in printable ASCII: any other character is written as Python escapes it, such as ``\\xe9``."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+# --- Characters --------------------------------------------------------------------------------------
+
+_UNPRINTABLE = re.compile(r"[^\n -~]")
+_SPECIAL = re.compile(r"[^\n\t -~¡-¬®-ͮ]")
+_LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+)
+_BLANK = re.compile(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+
+
+def _visible(text: str) -> str:
+    """Text with line feeds alone between lines, plain blanks, and without characters that cannot be seen."""
+    if not _SPECIAL.search(text):
+        return text
+    return _BLANK.sub(" ", _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text)))
+
+
+# --- Thinking and answers ----------------------------------------------------------------------------
+
+_THINKING = re.compile(
+    r"(^[ \t]*<|</)(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)>(?![\"'])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWER_TAGS = ("answer", "final_answer", "solution")
+
+
+def _without_thinking(text: str) -> str | None:
+    """Text without what stands between tags of thinking; None if it ends while thinking."""
+    kept, left, thought = [], 0, ""
+    for tag in _THINKING.finditer(text):
+        begins, name = not tag[1].endswith("/"), tag[2].casefold()
+        if begins and not thought:
+            kept.append(text[left : tag.start()])
+            thought = name
+        elif not begins and (thought == name or (not left and not thought)):
+            left, thought = tag.end(), ""
+    return None if thought else "\n".join([*kept, text[left:]])
+
+
+def _marked(text: str) -> str:
+    """What is marked as the answer; the whole text if nothing is, or if blocks stand only elsewhere."""
+    for name in _ANSWER_TAGS:
+        end = text.rfind(f"</{name}>")
+        begin = text.rfind(f"<{name}>", 0, max(end, 0))
+        if begin >= 0:
+            marked = text[begin + len(name) + 2 : end]
+            return marked if fenced_blocks(marked) or not fenced_blocks(text) else text
+    return text
+
+
+# --- Prose -------------------------------------------------------------------------------------------
+
+_PROSE_WORDS = 5
+
+
+def _without_prose(lines: list[str], begins: Callable[[str], bool]) -> list[str]:
+    """Lines without the prose before the first and after the last one that begins as a command does.
+
+    Prose before may stand anywhere, prose after them behind an empty line. What may be a command that was
+    misspelled is no prose.
+    """
+    commands = [i for i, line in enumerate(lines) if begins(line)]
+    if not commands:
+        return lines
+    first, last = commands[0], commands[-1] + 1
+    if not all(map(_is_prose, lines[:first])):
+        first = 0
+    if last == len(lines) or lines[last].strip() or not all(map(_is_prose, lines[last:])):
+        last = len(lines)
+    return ["" if i < first else line for i, line in enumerate(lines[:last])]
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line is empty, a heading, a sentence, or too long for a command."""
+    text = line.strip().strip("*_`")
+    return not text or text[0] == "#" or text[-1] in ".:!?" or len(text.split()) >= _PROSE_WORDS

@@ -1,1 +1,1 @@
-"""What is handed in: reading, linking, running, measuring."""
+"""What is submitted: reading, linking, running, measuring."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 
+from etude_gym.tasks.status import Status
+
 RESERVED = "__etude_"
 """What names of the code around a program start with; no program can hold a name with two underscores."""
 
@@ -45,22 +47,22 @@ class Refused(Exception):
     """A submission that is not run.
 
     Attributes:
-        status: "malformed" or "unsupported".
+        status: malformed or unsupported.
     """
 
-    status = "refused"
+    status: Status
 
 
 class Malformed(Refused):
     """No program that could be right, whatever ran it."""
 
-    status = "malformed"
+    status = Status.MALFORMED
 
 
 class Unsupported(Refused):
     """A program that Python may run and the sandbox does not run, or not in the same way."""
 
-    status = "unsupported"
+    status = Status.UNSUPPORTED
 
 
 _NOT_VISITED = {"ctx", "op", "ops", "annotation", "returns", "type_comment", "type_params", "kind"}

@@ -1,100 +1,187 @@
-"""What a text reply hands in: the files in its fenced blocks."""
+"""What a text reply submits: the files in its fenced blocks."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from etude_gym.envs.code.exercise import Files
+from etude_gym.envs.code.submissions.scopes import is_python
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.replies import malformed
+from etude_gym.tasks.fences import Block
+from etude_gym.tasks.replies import malformed, read_reply
 
-MAX_SUBMISSION_CHARACTERS = 200_000
 MAX_FILES = 16
 
 _PATH = re.compile(r"[a-z_][a-z0-9_]{0,30}\.py")
-_FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
-_LANGUAGES = ("", "py", "python", "python3")
-_COMMENT = re.compile(r"#\s*(?:file(?:name)?:?\s*)?`?([^\s`]+\.py)`?:?\s*")
-_TITLE = re.compile(r"(?:file(?:name)? )?(\S+\.py)", re.IGNORECASE)
-_NO_MARKUP = str.maketrans("", "", "*`#:")
+_FUNCTION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(", re.MULTILINE)
 
 
-def parse_submission(reply: object, default_path: str) -> Files | Reply:
-    """The files that a reply hands in. Total: no reply makes it raise.
+class _File(NamedTuple):
+    """A block of Python; its path is empty if it has none."""
 
-    A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
+    path: str
+    source: str
+    names_language: bool
+
+
+def parse_submission(reply: object, default_path: str, function: str | None = None) -> Files | Reply:
+    """The files that a reply submits. Total: no reply makes it raise.
+
+    A file is a fenced block. Its path stands behind the fence ("```python shop.py"), in a comment on the
     block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another language
-    is ignored. Without any block the whole reply is source if it defines a function.
+    is ignored. Of several blocks for one file the last one that defines something counts. Without any block
+    the reply is source if it is Python with a function, prose before and after it left out.
 
     Args:
         reply: what the reader of the prompt answered; anything but a str is malformed.
-        default_path: path of a single block that has none.
+        default_path: path of a block that has none.
+        function: where one file is asked for, the function that it defines; blocks need no path then. None
+            where several files are asked for: then each of several blocks needs a path.
 
     Returns:
         Source text by path; or a ``Reply`` that says why there is none: truncated where the last block is not
         closed, malformed otherwise.
     """
-    if not isinstance(reply, str):
-        return malformed(f"A reply is text (str), got {type(reply).__name__}.")
-    if len(reply) > MAX_SUBMISSION_CHARACTERS:
-        return malformed(f"A reply has at most {MAX_SUBMISSION_CHARACTERS} characters, got {len(reply)}.")
-    blocks = _blocks(reply)
-    if blocks is None:
-        return Reply("truncated", [], "The last fenced block is not closed: the reply seems to be cut off.")
-    if not blocks and not _FENCE.search(reply):
-        if "def " not in reply:
-            return malformed("The reply holds no fenced block and no function. Write ```python ... ```.")
-        return {default_path: reply}
-    if len(blocks) == 1 and blocks[0][0] is None:
-        return {default_path: blocks[0][1]}
-    return _by_path(blocks)
+    read = read_reply(reply)
+    if isinstance(read, Reply):
+        return read
+    if not read.blocks:
+        source = _unfenced(read.text)
+        if source is None:
+            return malformed("The reply holds no fenced block and is no source. Write ```python ... ```.")
+        return {default_path: source}
+    files = [file for block in read.blocks if (file := _file(block)) is not None]
+    for file in files:
+        if file.path and not _PATH.fullmatch(file.path):
+            return malformed(f"{file.path[:60]!a} is no path of a file here. Allowed: names such as shop.py.")
+    submitted = _package(files, default_path) if function is None else _single(files, default_path, function)
+    if isinstance(submitted, Reply):
+        return submitted
+    if len(submitted) > MAX_FILES:
+        return malformed(f"A reply has at most {MAX_FILES} files, got {len(submitted)}.")
+    return submitted or malformed("The reply holds no block of Python. Write ```python ... ```.")
 
 
-def _by_path(blocks: list[tuple[str | None, str]]) -> Files | Reply:
-    """The blocks as files, if each has a path of its own."""
-    if not blocks:
-        return malformed("The reply holds no block of Python. Write ```python ... ```.")
-    if len(blocks) > MAX_FILES:
-        return malformed(f"A reply has at most {MAX_FILES} files, got {len(blocks)}.")
-    files: Files = {}
-    for path, source in blocks:
-        if path is None:
-            return malformed("With several blocks each needs a path, such as ```python shop.py.")
-        if not _PATH.fullmatch(path):
-            return malformed(f"{path[:60]!a} is no path of a file here. Allowed: names such as shop.py.")
-        if path in files:
-            return malformed(f"{path} is there twice.")
-        files[path] = source
-    return files
+# --- Which blocks count ------------------------------------------------------------------------------
 
 
-def _blocks(reply: str) -> list[tuple[str | None, str]] | None:
-    """Path and source of each block of Python; None if the last block is not closed."""
-    text = reply.replace("\r\n", "\n")
-    blocks = []
-    opening: re.Match[str] | None = None
-    left = 0  # where the text after the last block begins
-    for fence in _FENCE.finditer(text):
-        if opening is None:
-            opening = fence
-        elif fence[1].startswith(opening[1]) and not fence[2].strip():
-            source = text[opening.end() + 1 : fence.start()]
-            path = _path_of(opening[2], source, text[left : opening.start()])
-            if path is not None:
-                blocks.append((path or None, source or "\n"))
-            opening, left = None, fence.end()
-    return None if opening else blocks
+def _package(files: list[_File], default_path: str) -> Files | Reply:
+    """All files that have a path, or the only one that there is; what else defines nothing is an example."""
+    named = _by_path([file for file in files if file.path], _FUNCTION)
+    nameless = [file.source for file in files if not file.path and _FUNCTION.search(file.source)]
+    if not named and not nameless:
+        nameless = [file.source for file in files if file.names_language and file.source.strip()]
+    if not named and len(nameless) == 1:
+        return {default_path: nameless[0]}
+    if nameless:
+        return malformed("With several blocks each needs a path, such as ```python shop.py.")
+    return named
 
 
-def _path_of(information: str, source: str, before: str) -> str | None:
-    """The path of a block, "" if it has none; None if the block holds another language."""
-    words = information.split()
-    language = "" if words and words[0].endswith(".py") else (words.pop(0).lower() if words else "")
-    if language not in _LANGUAGES:
+def _single(files: list[_File], default_path: str, function: str) -> Files:
+    """The file that is asked for, whatever it is called, with others that it may import."""
+    defines = re.compile(rf"^(?:(?:async[ \t]+)?def[ \t]+{function}\b|{function}[ \t]*=[^=])", re.MULTILINE)
+    meant = []
+    for file in files:
+        is_source = (file.names_language and file.source.strip()) or _FUNCTION.search(file.source)
+        if file.path or is_source or defines.search(file.source):
+            meant.append(file._replace(path=file.path or default_path))
+    submitted = _by_path(meant, defines)
+    if default_path not in submitted:
+        defining = [path for path, source in submitted.items() if defines.search(source)]
+        if len(defining) == 1 or len(submitted) == 1:
+            submitted[default_path] = submitted.pop((defining or list(submitted))[0])
+    return submitted
+
+
+def _by_path(files: list[_File], defines: re.Pattern[str]) -> Files:
+    """For each path the last source that defines something, else the last one that is not blank."""
+    submitted: Files = {}
+    for path, source, _ in files:
+        before = submitted.get(path, "")
+        if defines.search(source) or (not defines.search(before) and (source.strip() or not before.strip())):
+            submitted[path] = source
+    return submitted
+
+
+# --- The path of a block -----------------------------------------------------------------------------
+
+_LANGUAGES = ("py", "py3", "python", "python3")
+_SEPARATORS = re.compile(r"[\s{}()\[\],;:=\"'`#<>]+")
+_ATTRIBUTES = ("file", "filename", "name", "path", "title")
+_ANY_PATH = re.compile(r".*[^.]\.[A-Za-z][A-Za-z0-9]{0,4}")
+_NUMBERING = re.compile(r"(?:file |step )?[0-9]{1,3}[.):]\s", re.IGNORECASE)
+_TITLE = re.compile(
+    r"(?:(?:file(?: ?name)?|module|path)\W+)?(?:\./)?(\S+\.py)(?: \([^()]*\))?", re.IGNORECASE
+)
+_MENTION = re.compile(r"[\w./\\-]+\.py\b")
+_FIRST_LINE = re.compile(r"(?:\s*|#!.*|#.*coding[:=].*)(?:\n|$)")
+_AROUND = " \t#*`:=->•+\"'“”"
+
+
+def _file(block: Block) -> _File | None:
+    """A block as a file; None if it holds another language."""
+    path, named = "", False
+    for word in filter(None, _SEPARATORS.split(block.info)):
+        if word.lstrip(".").casefold() in _LANGUAGES:
+            named = True
+        elif word.endswith(".py") or (named and _ANY_PATH.fullmatch(word)):
+            path = path or word
+        elif not named and not path and word.casefold() not in _ATTRIBUTES:
+            return None
+    path = path or _title_of(block.text) or _title_before(block.before)
+    return _File(path.removeprefix("./"), block.text or "\n", named)
+
+
+def _title_of(source: str) -> str:
+    """The path in a comment, or in a string, that a file begins with."""
+    at = 0
+    while (blank := _FIRST_LINE.match(source, at)) and blank.end() > at:
+        at = blank.end()
+    line = source[at:].partition("\n")[0].strip()
+    return _title(line) if line[:1] in ("#", '"', "'") else ""
+
+
+def _title_before(line: str) -> str:
+    """The path that the line before a block names: it is a title, or leads over and names one file only."""
+    if title := _title(line):
+        return title
+    leads_over = line.rstrip("*_` ").endswith(":")
+    mentioned = {path for path in _MENTION.findall(line) if _PATH.fullmatch(path)} if leads_over else set()
+    return mentioned.pop() if len(mentioned) == 1 else ""
+
+
+def _title(line: str) -> str:
+    """The path that a line consists of, as a heading, in a list or in bold; empty if it is anything else."""
+    words = _NUMBERING.sub("", line.strip(_AROUND), count=1).translate(_NO_MARKUP).strip(_AROUND)
+    title = _TITLE.fullmatch(words)
+    return title[1] if title and _PATH.fullmatch(title[1]) else ""
+
+
+_NO_MARKUP = str.maketrans("", "", "*`")
+
+# --- Without a block ---------------------------------------------------------------------------------
+
+_BEGINS = re.compile(
+    r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]"
+)
+_GOES_ON = re.compile(rf"\s|$|[#)\]}}]|if __name__|print\(|assert |{_BEGINS.pattern}")
+_MOST_BEGINNINGS = 3
+
+
+def _unfenced(text: str) -> str | None:
+    """The source that a reply consists of, but for prose before and after it; None if there is none."""
+    if not _FUNCTION.search(text):
         return None
-    if words:
-        return words[0]
-    if comment := _COMMENT.fullmatch(source.partition("\n")[0].strip()):
-        return comment[1]
-    title = _TITLE.fullmatch(before.rstrip().rpartition("\n")[2].translate(_NO_MARKUP).strip())
-    return title[1] if title else ""
+    if is_python(text):
+        return text
+    lines = text.split("\n")
+    beginnings = [i for i, line in enumerate(lines) if _BEGINS.match(line)]
+    for first in beginnings[:_MOST_BEGINNINGS]:
+        after = (i for i in range(first, len(lines)) if not _GOES_ON.match(lines[i]))
+        last = next(after, len(lines))
+        source = "\n".join(lines[first:last]).rstrip() + "\n"
+        if _FUNCTION.search(source) and is_python(source):
+            return None if _FUNCTION.search("\n".join(lines[last:])) else source
+    return None

@@ -16,6 +16,7 @@ from etude_gym.envs.code.exercise import Value
 from etude_gym.envs.code.submissions import sandbox
 from etude_gym.envs.code.submissions.profile import RESERVED, STANDARD_MODULES
 from etude_gym.errors import check_name
+from etude_gym.tasks.status import Status
 
 Call = tuple[str, tuple[Value, ...]]
 """The name of a top-level function of the source, and its arguments."""
@@ -28,12 +29,11 @@ class Outcome(NamedTuple):
     """How a call ended.
 
     Attributes:
-        status: "ok" (it returned), "error" (it raised), "unsupported", "timeout", "memory" or
-            "infrastructure error".
+        status: ok (it returned), error (it raised), unsupported, timeout, memory or infrastructure error.
         text: what it returned, as ``repr`` writes it; or what happened otherwise.
     """
 
-    status: str
+    status: Status
     text: str
 
     def value(self) -> Any:
@@ -107,7 +107,7 @@ class MontyRunner:
         """Run one call in a session of its own, on its share of the time that is left."""
         seconds = (deadline - time.monotonic() - sandbox.GRACE) / left
         if seconds <= 0:
-            return Outcome("timeout", "No time was left.")
+            return Outcome(Status.TIMEOUT, "No time was left.")
         outcomes = self._run_together(source, [call], min(seconds, self.seconds))
         return outcomes[0] if isinstance(outcomes, list) else outcomes
 
@@ -119,13 +119,13 @@ class MontyRunner:
             given = [(functions.index(function), arguments) for function, arguments in calls]
         limits = sandbox.Limits(seconds, self.memory_bytes, self.recursion)
         fed = _feed_twice(_around(source, functions), {_GIVEN: json.dumps(given)}, limits)
-        if fed.status == "ok":
+        if fed.status == Status.OK:
             lines = fed.text.split("\n") if calls else []
             if len(lines) == len(calls):
                 return [_outcome(line) for line in lines]
-            return Outcome("error", "The program disturbed its own run.")
-        if fed.status == "error" and is_unsupported(fed.text):
-            return Outcome("unsupported", fed.text)
+            return Outcome(Status.ERROR, "The program disturbed its own run.")
+        if fed.status == Status.ERROR and is_unsupported(fed.text):
+            return Outcome(Status.UNSUPPORTED, fed.text)
         return Outcome(fed.status, fed.text)
 
 
@@ -177,17 +177,17 @@ def _feed_twice(source: str, inputs: dict[str, Any], limits: sandbox.Limits) -> 
     """Feed again if the sandbox breaks down, and find out whether it is the program that breaks it."""
     for _ in range(2):
         fed = sandbox.feed(source, inputs, limits)
-        if fed.status not in ("crashed", "unavailable"):
+        if fed.status not in (Status.CRASHED, Status.UNAVAILABLE):
             return fed
         sandbox.discard()
-    if fed.status == "crashed" and sandbox.feed("'well'", {}, limits) == ("ok", "well"):
-        return sandbox.Fed("memory", f"The program breaks the sandbox: {fed.text}")
-    return sandbox.Fed("infrastructure error", fed.text)
+    if fed.status == Status.CRASHED and sandbox.feed("'well'", {}, limits) == (Status.OK, "well"):
+        return sandbox.Fed(Status.MEMORY, f"The program breaks the sandbox: {fed.text}")
+    return sandbox.Fed(Status.INFRASTRUCTURE_ERROR, fed.text)
 
 
 def _may_be_one_call(failure: Outcome) -> bool:
     """Whether the other calls may do better without the one that ended the session."""
-    return failure.status in ("timeout", "memory") or _INTERNAL in failure.text
+    return failure.status in (Status.TIMEOUT, Status.MEMORY) or _INTERNAL in failure.text
 
 
 # --- What came back ----------------------------------------------------------------------------------
@@ -210,8 +210,8 @@ def _outcome(line: str) -> Outcome:
     """The outcome that a line of the code around a program tells."""
     text = line[1:]
     if line[:1] == "+":
-        return Outcome("ok", text)
-    return Outcome("unsupported" if is_unsupported(text) else "error", text)
+        return Outcome(Status.OK, text)
+    return Outcome(Status.UNSUPPORTED if is_unsupported(text) else Status.ERROR, text)
 
 
 def is_unsupported(message: str) -> bool:

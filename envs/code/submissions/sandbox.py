@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 import pydantic_monty
 
+from etude_gym.tasks.status import Status
+
 GRACE = 0.2
 """Seconds after the time limit at which a program that does not stop by itself is killed."""
 
@@ -55,12 +57,12 @@ class Fed(NamedTuple):
     """How a feed ended.
 
     Attributes:
-        status: "ok", "error" (the program raised), "unsupported" (the sandbox does not know a construct),
-            "timeout", "memory", "crashed" (the sandbox broke down) or "unavailable" (there is no sandbox).
+        status: ok, error (the program raised), unsupported (the sandbox does not know a construct), timeout,
+            memory, crashed (the sandbox broke down) or unavailable (there is no sandbox).
         text: the value of the last expression, a str, where ok; otherwise what happened.
     """
 
-    status: str
+    status: Status
     text: str
 
 
@@ -81,7 +83,7 @@ def feed(source: str, inputs: dict[str, Any], limits: Limits) -> Fed:
         return _feed_helper(source, inputs, limits)
     except Exception as error:
         discard()
-        return Fed("unavailable", f"{type(error).__name__}: {error}"[:500])
+        return Fed(Status.UNAVAILABLE, f"{type(error).__name__}: {error}"[:500])
 
 
 def discard() -> None:
@@ -126,13 +128,13 @@ def _feed_here(source: str, inputs: dict[str, Any], limits: Limits) -> Fed:
     try:
         with _no_search(), _pool().checkout(limits=_resources(limits), os_policy=_OS_POLICY) as session:
             printed = pydantic_monty.CollectString(MAX_PRINTED)
-            return Fed("ok", str(session.feed_run(source, inputs=inputs, print_callback=printed)))
+            return Fed(Status.OK, str(session.feed_run(source, inputs=inputs, print_callback=printed)))
     except pydantic_monty.MontySyntaxError as error:
-        return Fed("unsupported", str(error)[:500])
+        return Fed(Status.UNSUPPORTED, str(error)[:500])
     except pydantic_monty.MontyRuntimeError as error:
         return Fed(_status(error.exception()), str(error)[:500])
     except pydantic_monty.MontyCrashedError as error:
-        return Fed("timeout" if error.timed_out else "crashed", str(error)[:500])
+        return Fed(Status.TIMEOUT if error.timed_out else Status.CRASHED, str(error)[:500])
 
 
 @functools.lru_cache(maxsize=16)
@@ -167,12 +169,12 @@ def _no_search() -> Iterator[None]:
         sys.modules.pop(_OPTIONAL, None)
 
 
-def _status(raised: BaseException) -> str:
+def _status(raised: BaseException) -> Status:
     if isinstance(raised, TimeoutError):
-        return "timeout"
+        return Status.TIMEOUT
     if isinstance(raised, MemoryError):
-        return "memory"
-    return "unsupported" if isinstance(raised, NotImplementedError) else "error"
+        return Status.MEMORY
+    return Status.UNSUPPORTED if isinstance(raised, NotImplementedError) else Status.ERROR
 
 
 # --- The helper of a forked process ------------------------------------------------------------------

@@ -14,6 +14,7 @@ from etude_gym.envs.code.submissions.profile import (
     FIELDS,
     STANDARD_MODULES,
     Malformed,
+    Refused,
     Unsupported,
     name_of_construct,
 )
@@ -51,6 +52,17 @@ def _module_name(path: str) -> str:
     if name in STANDARD_MODULES:
         raise Malformed(f"{path} has the name of a module of the standard library.")
     return name
+
+
+def is_python(source: str) -> bool:
+    """Whether a text is source that can be read."""
+    if len(source) > MAX_SOURCE_CHARACTERS:
+        return False
+    try:
+        _parse("", source)
+    except Refused:
+        return False
+    return True
 
 
 def _parse(path: str, source: str) -> ast.Module:
