@@ -15,23 +15,28 @@ class LinearReinforce:
         return np.where(masks, observations @ self.weights, -np.inf).argmax(axis=1)
 
     def learn(self, env, until):
-        self.seen = self.seen or env.reset()
+        if self.seen is None:
+            observations, infos = env.reset()
+            self.seen = observations, infos["action_mask"]
         while sum(self.flops.values()) < until:
-            observations, infos = self.seen
-            logits = np.where(infos["action_mask"], observations @ self.weights, -np.inf)
+            observations, masks = self.seen
+            logits = np.where(masks, observations @ self.weights, -np.inf)
             actions = (logits + self.random.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from softmax
             odds = np.exp(logits - logits.max(axis=1, keepdims=True))
             gradients = np.eye(logits.shape[1])[actions] - odds / odds.sum(axis=1, keepdims=True)
             self.trace = self.trace + observations[:, :, None] * gradients[:, None, :]
             observations, rewards, ends, _, infos = env.step(actions)
-            self.seen = observations, infos
+            self.seen = observations, infos["action_mask"]
             self.weights += self.learning_rate * np.tensordot(rewards, self.trace, axes=1)
             self.trace *= ~ends[:, None, None]
             self.flops["rollout"] += 2 * len(actions) * self.weights.size
             self.flops["update"] += 4 * len(actions) * self.weights.size
 
     def state_dict(self):
-        return copy.deepcopy(vars(self))
+        """Plain parts: of the random generator, its state."""
+        return copy.deepcopy({**vars(self), "random": self.random.bit_generator.state})
 
     def load_state_dict(self, state):
-        vars(self).update(copy.deepcopy(state))
+        state = copy.deepcopy(state)
+        self.random.bit_generator.state = state.pop("random")
+        vars(self).update(state)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import sys
 import warnings
+from copy import deepcopy
 
 import gymnasium as gym
 import numpy as np
@@ -30,6 +30,7 @@ from etude_gym.runs.agents import load_agent_class, load_recipe, make_agent
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.finished import load_run
 from etude_gym.runs.folder import COMPUTE, PRACTICE, Run, read_json
+from etude_gym.runs.records import pack, unpack
 
 NUM_ENVS = 6
 SHORT = {"horizon": 0.0, "resources": 0.0, "contingency": 0.0, "decomposition": 0.0}
@@ -275,13 +276,13 @@ def test_acting_chooses_legal_actions_and_changes_nothing_but_the_evaluation_led
 
 
 @pytest.mark.parametrize("variant", ["compact", "raw"])
-def test_a_fresh_learner_goes_on_from_a_pickled_state_bit_for_bit(variant):
+def test_a_fresh_learner_goes_on_from_a_saved_state_bit_for_bit(variant):
     whole, env = make_learner(variant), make_vector(variant)
     whole.learn(env, HORIZON / 2)
-    saved = pickle.dumps({"learner": whole.state_dict(), "env": env.state_dict()})
+    saved = pack({"learner": whole.state_dict(), "env": env.state_dict()})
     whole.learn(env, HORIZON)
 
-    state = pickle.loads(saved)
+    state = unpack(saved)
     fresh, fresh_env = make_learner(variant, seed=99), make_vector(variant, seed=1234)
     fresh.load_state_dict(state["learner"])
     fresh_env.load_state_dict(state["env"])
@@ -295,7 +296,7 @@ def test_a_state_is_a_copy_that_neither_further_practice_nor_another_learner_cha
     whole, env = make_learner(), make_vector()
     whole.learn(env, HORIZON / 2)
     state, env_state = whole.state_dict(), env.state_dict()
-    before = pickle.loads(pickle.dumps(state))
+    before = deepcopy(state)
     whole.learn(env, HORIZON)
     for seed in (98, 99):
         fresh, fresh_env = make_learner(seed=seed), make_vector()

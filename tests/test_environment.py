@@ -13,13 +13,14 @@ from copy import deepcopy
 import gymnasium as gym
 import numpy as np
 import pytest
-from counting import CountingDomain
+from counting import CountingDomain, CountingEpisode
 from gymnasium.vector import AutoresetMode
 from numpy.testing import assert_array_equal
 
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.stream import DRAWS_AHEAD
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.runs.records import pack, unpack
 from etude_gym.tasks.domain import ENVIRONMENT_ARGUMENTS, load_domain
 from etude_gym.tasks.keys import task_keys
 
@@ -365,3 +366,88 @@ def test_a_state_of_another_number_of_environments_is_refused():
     state = make_vector(3).state_dict()
     with pytest.raises(ValueError, match="of 3 environments, not of 2"):
         make_vector(2).load_state_dict(state)
+
+
+def plain(state):
+    """As a checkpoint brings it back."""
+    return unpack(pack(state))
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_episodes_are_saved_as_tasks_and_actions_and_go_on_where_they_were(mode):
+    env, restored = make_vector(4, mode, difficulty=None), make_vector(4, mode, difficulty=None)
+    observations, _ = env.reset(seed=3)
+    generator, ended = np.random.default_rng(0), 0
+    for _ in range(60):
+        state = plain(env.state_dict())
+        assert not any(part.dtype.hasobject for part in arrays_of(state))
+        restored.load_state_dict(state)
+        assert_array_equal(restored.action_masks(), env.action_masks())
+        actions = np.where(generator.random(4) < 0.8, right(observations), 9)  # 9 is illegal
+        results, again = env.step(actions), restored.step(actions)
+        for mine, theirs in zip(results[:4], again[:4], strict=True):
+            assert_array_equal(mine, theirs)
+        observations, ends = results[0], results[2]
+        ended += ends.sum()
+        if mode == "Disabled" and ends.any():
+            env.reset(options={"reset_mask": ends})
+            observations = observe(env)
+    assert ended > 4
+
+
+def arrays_of(state):
+    if isinstance(state, dict):
+        return [array for part in state.values() for array in arrays_of(part)]
+    return [state] if isinstance(state, np.ndarray) else []
+
+
+def observe(env):
+    observations = np.zeros((env.num_envs, 3), dtype=np.float32)
+    env.domain.observe(env.worlds, np.arange(env.num_envs), observations, env.action_masks())
+    return observations
+
+
+def test_a_state_before_the_first_reset_is_a_state():
+    env = make_vector()
+    env.reset(seed=0)
+    env.load_state_dict(plain(make_vector().state_dict()))
+    assert not any(env.worlds)
+    with pytest.raises(RuntimeError, match="reset"):
+        env.step(np.zeros(2, dtype=np.int64))
+
+
+class Moody(CountingDomain):
+    """Its tasks depend on more than their keys."""
+
+    moods = iter(range(4, 100))
+
+    def start(self, key, difficulty, family):
+        return CountingEpisode(next(self.moods), 4, 2)
+
+
+def test_an_episode_that_cannot_be_played_again_is_refused_saying_why():
+    env = EtudeVectorEnv(Moody(), 2)
+    observations, _ = env.reset(seed=0)
+    press(env, observations)
+    with pytest.raises(ValueError, match=r"An episode of counting-v0 reached .* start\(\) has to depend on"):
+        env.load_state_dict(plain(env.state_dict()))
+
+
+def test_a_domain_saves_its_worlds_in_a_way_of_its_own():
+    class Keeping(Moody):
+        def save_worlds(self, worlds):
+            return [dict(vars(world), task=vars(world.task)) for world in worlds]
+
+        def load_worlds(self, worlds, state):
+            for row, saved in enumerate(state):
+                worlds[row] = CountingEpisode(4, 4, 2)
+                vars(worlds[row]).update(saved)
+
+    env = EtudeVectorEnv(Keeping(), 2)
+    observations, _ = env.reset(seed=0)
+    observations = press(env, observations)[0]
+    state = plain(env.state_dict())
+    expected = press(env, observations)
+    env.load_state_dict(state)
+    for mine, theirs in zip(press(env, observations)[:4], expected[:4], strict=True):
+        assert_array_equal(mine, theirs)

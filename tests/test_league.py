@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 
 from etude_gym.practice.league import FIRST_RATING, League, expected_score
 from etude_gym.randomness import mix, uniform
+from etude_gym.runs.records import pack, unpack
 
 
 def league_of(*records, slots=None, **options):
@@ -52,7 +52,7 @@ def test_opponents_are_drawn_with_these_probabilities():
 def test_the_same_episode_is_given_the_same_opponent_in_any_process():
     league = league_of((0, 0), (0, 0), (0, 0), seed=3)
     code = (
-        "import json; from etude_gym.league import League; league = League(3, seed=3);"
+        "import json; from etude_gym.practice.league import League; league = League(3, seed=3);"
         "[league.add(i) for i in range(3)];"
         "print(json.dumps([league.choose(f'e{i}') for i in range(50)]))"
     )
@@ -161,7 +161,7 @@ def test_ratings_recover_known_strengths():
 def test_a_league_goes_on_from_its_state():
     league = league_of((1, 4), (3, 4), slots=3)
     again = League(3)
-    again.load_state_dict(pickle.loads(pickle.dumps(league.state_dict())))
+    again.load_state_dict(unpack(pack(league.state_dict())))
     assert again.table() == league.table()
     assert again.learner_rating == league.learner_rating
     for other in (league, again):

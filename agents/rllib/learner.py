@@ -245,6 +245,14 @@ class RLlibPPOLearner:
         if self.algorithm is not None:
             self._set_weights()
 
+    def policy_state(self) -> dict[str, Any]:
+        """The weights that ``act`` uses."""
+        return dict(self._module.get_state())
+
+    def load_policy_state(self, state: dict[str, Any]) -> None:
+        """Let ``act`` use the weights that ``policy_state`` returned; what practices keeps its own."""
+        self._module.set_state(state)
+
     def close(self) -> None:
         """Stop env runners and learners, and Ray if it was started here."""
         if self.algorithm is not None:

@@ -240,6 +240,14 @@ class MaskablePPOLearner:
         self._policy_flops.lines.update(state["flops"])
         self._evaluation_flops = state["evaluation_flops"]
 
+    def policy_state(self) -> dict[str, Any]:
+        """A copy of the weights."""
+        return deepcopy(dict(self.model.policy.state_dict()))
+
+    def load_policy_state(self, state: dict[str, Any]) -> None:
+        """Act with the weights that ``policy_state`` returned."""
+        self.model.policy.load_state_dict(state)
+
 
 class _FinishedTasks(BaseCallback):
     """Collects the tasks whose episodes have ended."""

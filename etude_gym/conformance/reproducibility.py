@@ -29,6 +29,7 @@ from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS, make_sampler
 from etude_gym.randomness import mix
+from etude_gym.runs.records import pack, unpack
 from etude_gym.tasks.observations import take
 
 SEED = 1000
@@ -149,16 +150,16 @@ def seeds_by_list(env_id: str, size: Size) -> str:
 
 
 def snapshots(env_id: str, size: Size) -> str:
-    """A vector's ``state_dict``, pickled and loaded into a fresh environment, goes on in the same way."""
+    """A vector's ``state_dict``, saved and loaded into a fresh environment, goes on in the same way."""
     steps = size.steps // 2
     env = make_vector(env_id, SMALL, autoreset_mode="SameStep")
     vector = Vector(env)
     shown = vector.reset(SEED)
     for step in range(steps):
         shown = vector.step(actions_for(shown, step))
-    state = pickle.dumps(env.state_dict())
+    state = pack(env.state_dict())
     restored = Vector(make_vector(env_id, SMALL, autoreset_mode="SameStep"))
-    restored.env.load_state_dict(pickle.loads(state))
+    restored.env.load_state_dict(unpack(state))
     restored.keys = vector.keys.copy()
     for step in range(steps, 2 * steps):
         actions = actions_for(shown, step)

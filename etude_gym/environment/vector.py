@@ -7,7 +7,6 @@ environment i of a vector reset with seed s equals a single environment reset wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 import gymnasium
@@ -228,9 +227,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         return tuple(self.domain.render(self.worlds, row, self.render_mode) for row in range(self.num_envs))
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state, to go on exactly here: worlds, tasks, sampler."""
+        """The whole state, to go on exactly here: worlds, tasks, sampler; plain parts, see ``Domain``."""
         return {
-            "worlds": deepcopy(self.worlds),  # an array of objects has to be copied in depth
+            "worlds": self.domain.save_worlds(self.worlds),
             "over": self._over.copy(),
             "masks": self._masks.copy(),
             "started": self._started,
@@ -239,9 +238,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        if len(state["worlds"]) != self.num_envs:
-            raise ValueError(f"The state is of {len(state['worlds'])} environments, not of {self.num_envs}.")
-        self.worlds[...] = deepcopy(state["worlds"])
+        if len(state["over"]) != self.num_envs:
+            raise ValueError(f"The state is of {len(state['over'])} environments, not of {self.num_envs}.")
+        self.domain.load_worlds(self.worlds, state["worlds"])
         self._over[...] = state["over"]
         self._masks = state["masks"].copy()
         self._started = state["started"]

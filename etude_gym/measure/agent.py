@@ -44,6 +44,9 @@ class Learner(Agent, Protocol):
       line of the ledger and unit (``{"rollout": {"env_steps": 4096, "cpu_seconds": 2.5}}``), apart from those
       FLOPs that ``flops`` holds. Such a learner uses the task sampler of the environment it is given, and
       tells the listener of the environment's task stream about finished episodes.
+    - ``policy_state()`` and ``load_policy_state(state)``, for one whose ``act`` needs less than its whole
+      ``state_dict``: only that (the weights of its network). It is kept for every checkpoint that is scored,
+      so that it can be scored again; see ``etude_gym.runs.rescoring``.
     - ``close()``, for one that starts processes: called when its run ends or is left.
     - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
       ``etude_gym.runs.agents.Resources`` by name, and has ``check(resources)``, which raises ValueError if
@@ -66,10 +69,27 @@ class Learner(Agent, Protocol):
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly from here; pickled into checkpoints."""
+        """Everything needed to go on exactly from here, in plain parts.
+
+        Returns:
+            None, bool, int, float, str, lists, tuples, dictionaries, NumPy arrays and torch tensors, nested:
+            what checkpoints hold (``etude_gym.runs.records``). They come back as the same types. Of a random
+            generator return the state, such as ``generator.bit_generator.state``.
+        """
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
+
+
+def policy_state(learner: Learner) -> dict[str, Any]:
+    """What a learner needs to act as it does now: its ``policy_state``, or else its whole state."""
+    state: dict[str, Any] = getattr(learner, "policy_state", learner.state_dict)()
+    return state
+
+
+def load_policy_state(learner: Learner, state: dict[str, Any]) -> None:
+    """Let a learner act as the one whose ``policy_state`` this is."""
+    getattr(learner, "load_policy_state", learner.load_state_dict)(state)
 
 
 def choose(agent: Agent, worlds: Worlds, observations: Observations, masks: Masks) -> Actions:

@@ -92,7 +92,7 @@ class League:
         the oldest among equals. It starts with the learner's rating.
 
         Args:
-            weights: the policy, anything that can be pickled. A copy is kept.
+            weights: the policy: arrays by name. A copy is kept.
 
         Returns:
             The slot it went to.
@@ -174,7 +174,7 @@ class League:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Snapshots, results and ratings, to be pickled."""
+        """Snapshots, results and ratings."""
         return {
             "weights": deepcopy(self._weights),
             "ratings": self.ratings.copy(),

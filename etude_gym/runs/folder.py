@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pickle
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from etude_gym.runs.records import UnreadableState, pack, unpack
 
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
@@ -23,7 +24,11 @@ PRACTICE = "practice.jsonl"
 COMPUTE = "compute.json"
 RECORD = "record.json"
 CHECKPOINTS = "checkpoints"
-LATEST = "latest.pickle"
+LATEST = "latest.safetensors"
+NETWORK = "{:0>3}.safetensors"
+"""What an agent needs to act as it did at a checkpoint of the grid, by its index."""
+PICKLED = "latest.pickle"
+"""What checkpoints were before they became plain records. Never read: reading a pickle runs code."""
 TENSORBOARD = "tb"
 
 PACKAGES = ("etude-gym", "gymnasium", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "ray")
@@ -139,13 +144,51 @@ class Run:
                 self.append(name, turn, {"resumed_at": turn})
 
     def save(self, state: Mapping[str, Any], name: str = LATEST) -> None:
-        """Save a checkpoint."""
-        write_atomically(self.folder / CHECKPOINTS / name, pickle.dumps(dict(state), protocol=5))
+        """Save a state among the checkpoints, whole or not at all.
+
+        Args:
+            state: of plain parts, see ``etude_gym.runs.records``.
+            name: of the file.
+
+        Raises:
+            TypeError: if it has other parts, saying what and where.
+        """
+        write_atomically(self.folder / CHECKPOINTS / name, pack(state))
 
     def load(self, name: str = LATEST) -> dict[str, Any] | None:
-        """A checkpoint, or None. Checkpoints are pickles: load only those you trust."""
+        """A state that was saved, or None. Nothing in the file is executed, whoever wrote it.
+
+        Raises:
+            IncompleteRun: if it cannot be read.
+        """
         path = self.folder / CHECKPOINTS / name
-        return pickle.loads(path.read_bytes()) if path.exists() else None
+        if not path.exists():
+            self._refuse_pickle(path.with_name(PICKLED))
+            return None
+        try:
+            return unpack(path.read_bytes())
+        except UnreadableState as error:
+            raise IncompleteRun(f"{path} cannot be read. {error}") from error
+
+    def _refuse_pickle(self, path: Path) -> None:
+        if path.exists():
+            writer = read_json(self.folder / CONFIG).get("versions", {}).get("etude-gym", "(unknown)")
+            raise IncompleteRun(
+                f"{path} was written by an etude-gym {writer} whose checkpoints were pickles. Reading a "
+                "pickle runs whatever code is in it, so it is left alone. Finish the run with the etude-gym "
+                "that began it, or start it anew in another folder."
+            )
+
+    @property
+    def networks(self) -> dict[int, str]:
+        """Names of the networks that were kept, by index of the checkpoint that they were scored at."""
+        found = sorted((self.folder / CHECKPOINTS).glob(NETWORK.format("[0-9]" * 3)))
+        return {int(path.stem): path.name for path in found}
+
+    def drop_networks(self, kept: Collection[int]) -> None:
+        """Remove the networks of checkpoints that are superseded: all but those of these indices."""
+        for index in self.networks.keys() - set(kept):
+            (self.folder / CHECKPOINTS / self.networks[index]).unlink()
 
     @property
     def finished(self) -> bool:

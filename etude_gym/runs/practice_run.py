@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.accounting import VectorComputeAccounting
-from etude_gym.measure.agent import Learner
+from etude_gym.measure.agent import Learner, policy_state
 from etude_gym.measure.anchors import score_anchors
 from etude_gym.measure.checkpoints import PracticeEfficiencyTracker
 from etude_gym.measure.compute import ComputeMeter
@@ -28,7 +28,7 @@ from etude_gym.measure.curves import CurvePoint, point_record
 from etude_gym.practice.strategies import ARMS
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, RECORD, Run, read_json, write_json
+from etude_gym.runs.folder import COMPUTE, CURVE, NETWORK, PRACTICE, RECORD, Run, read_json, write_json
 from etude_gym.runs.practice_log import PracticeLog
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
@@ -86,7 +86,8 @@ class PracticeRun:
             self.env.load_state_dict(state["env"])
             self.meter.load_state_dict(state["meter"])
             for point in state["points"]:
-                self._add_point(point)
+                self._add_point(CurvePoint(**point))
+        self.run.drop_networks([point.index for point in self.points])
         if (self.run.folder / COMPUTE).exists():
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
         self.run.supersede(self.turn if state is not None else -1)
@@ -104,7 +105,7 @@ class PracticeRun:
                 "learner": self.learner.state_dict(),
                 "env": self.env.state_dict(),
                 "meter": self.meter.state_dict(),
-                "points": self.points,
+                "points": [vars(point) for point in self.points],
             }
         )
 
@@ -113,12 +114,14 @@ class PracticeRun:
         self.points.append(point)
 
     def evaluate(self) -> None:
-        """Score the anchors of the checkpoint that has been reached."""
+        """Score the anchors of the checkpoint that has been reached, and keep the network that is scored."""
         started, cpu = time.perf_counter(), time.process_time()
-        compute = self.meter.training("flops")
+        compute, env_steps = self.meter.training("flops"), int(self.meter.training("env_steps"))
         index = self.tracker.index(compute)
+        network = {"index": index, "compute": compute, "env_steps": env_steps}
+        self.run.save({**network, "policy": policy_state(self.learner)}, NETWORK.format(index))
         result = score_anchors(self.domain, self.learner, index, self.config.items, self.salt)
-        point = CurvePoint(index, compute, int(self.meter.training("env_steps")), result.scores)
+        point = CurvePoint(index, compute, env_steps, result.scores)
         self._add_point(point)
         self.meter.add(
             "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
@@ -208,8 +211,7 @@ def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lamb
             return True
         config = RunConfig.read(folder)
         load_agent_class(config.agent)
-        _limit_threads()
-        with closing(PracticeRun(run, config, salt)) as practice:
+        with one_thread(), closing(PracticeRun(run, config, salt)) as practice:
             return _carry_out(practice, should_stop)
 
 
@@ -232,11 +234,19 @@ def _carry_out(practice: PracticeRun, should_stop: Callable[[], bool]) -> bool:
         practice.practice()
 
 
-def _limit_threads() -> None:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """One thread for each run: runs share the cores, and results do not depend on how many there are."""
     torch: Any = sys.modules.get("torch")  # if the agent has imported it
-    if torch is not None:
-        torch.set_num_threads(1)
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def compute_share(folder: Path) -> float:

@@ -163,6 +163,14 @@ class Domain(ABC):
     def solvers(self) -> Mapping[str, Solver]:
         """Scripted agents that see the worlds; "oracle", the reference solver, is one of them."""
 
+    def save_worlds(self, worlds: Worlds) -> Any:
+        """A copy of worlds as plain parts, which a checkpoint can hold: see ``etude_gym.runs.records``."""
+        return worlds.copy()
+
+    def load_worlds(self, worlds: Worlds, state: Any) -> None:
+        """Bring worlds, as many as were saved, into the state that ``save_worlds`` returned."""
+        worlds[...] = state
+
     def render(self, worlds: Worlds, row: int, mode: str) -> Any:
         """One row as text ("ansi") or as an image ("rgb_array", uint8 (height, width, 3))."""
         raise NotImplementedError(f"{self.name} has no render mode {mode!r}.")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, Worlds
-from etude_gym.tasks.keys import TaskBatch
+from etude_gym.tasks.keys import TaskBatch, join_tasks
 from etude_gym.tasks.observations import Masks, Observations
 
 
@@ -21,6 +21,11 @@ class Episode(ABC):
     """Graded, in [0, 1]; ``act`` raises it."""
     over: bool = False
     illegal_actions: int = 0
+
+    task: TaskBatch
+    """The one task it is an episode of; kept by ``EpisodeDomain``."""
+    actions: list[int]
+    """Those taken so far, illegal ones too; kept by ``EpisodeDomain``."""
 
     @abstractmethod
     def observe(self) -> Any:
@@ -57,7 +62,10 @@ class Episode(ABC):
 
 
 class EpisodeDomain(Domain):
-    """A domain written as one Python object per episode; implement ``start`` and the class attributes."""
+    """A domain written as one Python object per episode; implement ``start`` and the class attributes.
+
+    Saved worlds are the tasks and the actions taken so far: they are played again when worlds are loaded.
+    """
 
     @abstractmethod
     def start(self, key: int, difficulty: dict[str, float], family: str) -> Episode:
@@ -68,11 +76,13 @@ class EpisodeDomain(Domain):
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
         for i, row in enumerate(rows):
-            worlds[row] = self.start(
+            episode = self.start(
                 int(tasks.keys[i]),
                 self.space.named(tasks.difficulty[i]),
                 self.space.families[int(tasks.family[i])],
             )
+            episode.task, episode.actions = tasks[i : i + 1], []
+            worlds[row] = episode
 
     def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
         for row in rows:
@@ -99,15 +109,52 @@ class EpisodeDomain(Domain):
         for row in np.flatnonzero(active):
             episode: Episode = worlds[row]
             before = episode.score
-            action = int(actions[row])
-            if 0 <= action < self.action_space.n and episode.action_mask()[action]:
-                episode.act(action)
-            else:
-                episode.illegal_actions += 1
-                episode.waste()
+            self._take(episode, int(actions[row]))
             rewards[row] = episode.score - before
             ends[row] = episode.over
         self.observe(worlds, np.arange(len(worlds)), observations, masks)
+
+    def _take(self, episode: Episode, action: int) -> None:
+        episode.actions.append(action)
+        if 0 <= action < self.action_space.n and episode.action_mask()[action]:
+            episode.act(action)
+        else:
+            episode.illegal_actions += 1
+            episode.waste()
+
+    def save_worlds(self, worlds: Worlds) -> dict[str, Any]:
+        episodes: list[Episode] = [episode for episode in worlds if episode is not None]
+        if not episodes:  # nothing has begun
+            return {}
+        actions = [np.array(episode.actions, dtype=np.int64) for episode in episodes]
+        return {
+            "tasks": dict(vars(join_tasks([episode.task for episode in episodes]))),
+            "actions": np.concatenate(actions),
+            "lengths": np.array([len(taken) for taken in actions]),
+            "reached": [_reached(episode) for episode in episodes],
+        }
+
+    def load_worlds(self, worlds: Worlds, state: Any) -> None:
+        """Start the episodes anew and play the same actions.
+
+        Raises:
+            ValueError: if that does not lead to where they were.
+        """
+        worlds[:] = None
+        if not state:
+            return
+        self.generate(worlds, np.arange(len(worlds)), TaskBatch(**state["tasks"]))
+        taken = np.split(state["actions"], np.cumsum(state["lengths"])[:-1])
+        for episode, actions, reached in zip(worlds, taken, state["reached"], strict=True):
+            for action in actions.tolist():
+                self._take(episode, action)
+            if _reached(episode) != reached:
+                raise ValueError(
+                    f"An episode of {self.name} reached (score, over, illegal actions) {reached}, and "
+                    f"{_reached(episode)} when its actions were played again. Its start() has to depend on "
+                    "its arguments alone, and its course on the actions alone; or else the domain implements "
+                    "save_worlds() and load_worlds()."
+                )
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         episodes: list[Episode] = list(worlds[rows])
@@ -123,6 +170,10 @@ class EpisodeDomain(Domain):
 
     def solvers(self) -> Mapping[str, Solver]:
         return {"oracle": lambda worlds: np.array([e.oracle_action() for e in worlds], dtype=np.int64)}
+
+
+def _reached(episode: Episode) -> tuple[float, bool, int]:
+    return float(episode.score), bool(episode.over), int(episode.illegal_actions)
 
 
 def _columns(records: list[dict[str, float]]) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,70 @@
+"""Scores a finished run again, from the networks in its folder: nobody has to believe a curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from etude_gym.difficulty.bands import cells_of
+from etude_gym.environment.registration import make_domain
+from etude_gym.measure.agent import load_policy_state
+from etude_gym.measure.anchors import score_anchors
+from etude_gym.measure.curves import CurvePoint, LearningCurve, from_records, point_record
+from etude_gym.runs.agents import load_agent_class, make_agent
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import CHECKPOINTS, CURVE, RECORD, IncompleteRun, Run, read_json
+from etude_gym.runs.practice_run import one_thread
+
+
+def rescore(folder: Path) -> LearningCurve:
+    """The learning curve of a finished run, from scores of its networks on the same anchor tasks.
+
+    With the versions of ``config.json`` on the same kind of machine, it is exactly the curve that
+    ``curve.jsonl`` holds. Networks are read as plain arrays; the environment and the agent are imported by
+    the names in ``config.json``, so look at these two first if the folder comes from a stranger.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        IncompleteRun: if the run is not finished, does not hold a network for each point of its curve, or
+            is damaged.
+    """
+    folder = Path(folder)
+    run, config = Run(folder), RunConfig.read(folder)
+    if not run.finished:
+        raise IncompleteRun(f"{folder} is not finished: its anchor tasks are still secret.")
+    scored = [int(record["index"]) for record in run.read(CURVE)]
+    if scored != list(run.networks):
+        raise IncompleteRun(
+            f"{folder} has scores of the checkpoints {scored}, but networks of {list(run.networks)}: it is "
+            "damaged, or older than networks that are kept, and cannot be scored again."
+        )
+    salt = int(read_json(folder / RECORD)["anchor_salt"])
+    load_agent_class(config.agent)
+    with one_thread():
+        domain = make_domain(config.env_id)
+        agent = make_agent(config.agent, domain, seed=config.seed, horizon=config.horizon, **_options(config))
+        records = []
+        for name in run.networks.values():
+            point = _score(domain, agent, _network(run, name), config.items, salt)
+            records.append(point_record(point, cells_of(domain.space), config.chance))
+    return from_records(records)
+
+
+def _options(config: RunConfig) -> dict[str, Any]:
+    """Arguments of an agent that only acts: it needs no cluster."""
+    return {name: value for name, value in config.options.items() if name != "resources"}
+
+
+def _network(run: Run, name: str) -> dict[str, Any]:
+    network = run.load(name) or {}
+    if network.keys() != {"index", "compute", "env_steps", "policy"}:
+        raise IncompleteRun(f"{run.folder / CHECKPOINTS / name} is no network of a checkpoint.")
+    return network
+
+
+def _score(domain: Any, agent: Any, network: Any, items: int, salt: int) -> CurvePoint:
+    load_policy_state(agent, network["policy"])
+    scores = score_anchors(domain, agent, network["index"], items, salt).scores
+    return CurvePoint(network["index"], network["compute"], network["env_steps"], scores)
