@@ -140,13 +140,11 @@ class SharesEpisodesWithItsCopies(CountingDomain):
     episode = CannotBeCopied
 
 
-class ForgetsWhenPickled(CountingEpisode):
-    def __getstate__(self):
-        return self.__dict__ | {"steps_left": 1}
-
-
-class ForgetsEpisodesWhenPickled(CountingDomain):
-    episode = ForgetsWhenPickled
+class ForgetsTimeWhenLoaded(CountingDomain):
+    def load_worlds(self, worlds, state):
+        super().load_worlds(worlds, state)
+        for episode in worlds:
+            episode.steps_left = 1
 
 
 BROKEN = {
@@ -168,7 +166,7 @@ BROKEN = {
     "text_interface": ReadsOnlyNumbers,
     "rendering": DrawsNothing,
     "copies": SharesEpisodesWithItsCopies,
-    "snapshots": ForgetsEpisodesWhenPickled,
+    "snapshots": ForgetsTimeWhenLoaded,
 }
 
 
