@@ -7,10 +7,10 @@ from typing import Any
 
 import gymnasium
 
-from etude_gym.envs.code.describe import measures_in_words
 from etude_gym.envs.code.facts import exercise_of
 from etude_gym.envs.code.language.printing import render_program
 from etude_gym.envs.code.limits import FAMILIES
+from etude_gym.envs.code.terminal_view import measures_in_words
 from etude_gym.envs.code.text import PARAMETERS, READING, write_prompt
 
 CARD = Path(__file__).resolve().parent.parent / "envs" / "code" / "README.md"

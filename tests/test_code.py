@@ -20,16 +20,17 @@ from code_worlds import (
     source_of,
 )
 
-from etude_gym.conformance.common import choose_randomly, not_yet_played, random_tasks, walk
+from etude_gym.conformance.common import choose_randomly, random_tasks, walk
 from etude_gym.envs.code import limits
 from etude_gym.envs.code.actions import EXTRACT, MERGE, MODULE, MOVE, NUM_ACTIONS, POINT, SUBMIT
-from etude_gym.envs.code.describe import action_name, describe_state
 from etude_gym.envs.code.facts import exercise_of
 from etude_gym.envs.code.grader import grade
 from etude_gym.envs.code.language.grammar import INT, LIST, NUMBER_OF
 from etude_gym.envs.code.language.printing import render_program
 from etude_gym.envs.code.packages.printing import package_files
 from etude_gym.envs.code.submissions.runner import MontyRunner, Outcome
+from etude_gym.envs.code.terminal_view import action_name, describe_state
+from etude_gym.measure.rollout import Played
 from etude_gym.wrappers import TextFront
 
 FAMILIES = DOMAIN.space.families
@@ -304,7 +305,7 @@ def test_a_runner_that_does_not_exist_is_refused_by_name():
 def test_every_state_of_random_play_can_be_shown_and_every_legal_action_has_a_name():
     tasks = random_tasks(DOMAIN, 200)
     shown = 0
-    for moment in walk(DOMAIN, tasks, choose_randomly, not_yet_played(len(tasks))):
+    for moment in walk(DOMAIN, tasks, choose_randomly, Played.none_of(len(tasks))):
         for world, mask in zip(moment.worlds, moment.masks, strict=True):
             view = describe_state(world)
             assert view.startswith(FAMILIES[world["family"]])

@@ -9,10 +9,10 @@ import pytest
 import etude_gym
 from etude_gym.envs.code import actions, domain, kernel
 from etude_gym.envs.code import limits as code_limits
-from etude_gym.envs.code.describe import action_name
 from etude_gym.envs.code.language import grammar, interpreter
 from etude_gym.envs.code.submissions import reply as submission
 from etude_gym.envs.code.submissions import runner
+from etude_gym.envs.code.terminal_view import action_name
 from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS
 from scripts import code_card as card
 
@@ -115,6 +115,6 @@ def test_every_result_metric_family_solver_status_file_and_id_is_listed():
     code = env.unwrapped.domain
     names = {*code.outcome(env.unwrapped.worlds, np.zeros(1, dtype=np.int64)), *env.unwrapped.task_metrics()}
     names |= {*code.space.families, *code.solvers(), *STATUSES}
-    names |= {path.name for path in card.CARD.parent.glob("*.py")} - {"__init__.py"}
+    names |= {path.name for path in card.CARD.parent.rglob("*.py")} - {"__init__.py"}
     names |= {env_id for env_id in etude_gym.registered_ids() if env_id.startswith("EtudeCode")}
     assert [name for name in names if f"`{name}`" not in CARD] == []

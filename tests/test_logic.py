@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from scipy.stats import chi2_contingency, chisquare, spearmanr
 
 from etude_gym import make_domain
-from etude_gym.conformance.common import ask, begin, choose_randomly, not_yet_played, play, random_tasks, walk
+from etude_gym.conformance.common import ask, choose_randomly, play, random_tasks, walk
 from etude_gym.difficulty.bands import NUM_BANDS
 from etude_gym.envs.logic import kernel
 from etude_gym.envs.logic.kernel import (
@@ -31,6 +31,7 @@ from etude_gym.envs.logic.kernel import (
     WASTE,
 )
 from etude_gym.measure.anchors import stratified_tasks
+from etude_gym.measure.rollout import Played, begin
 from etude_gym.tasks.keys import TaskBatch, task_keys
 
 AXES = ("chain", "constraints", "context", "distractors")
@@ -51,7 +52,7 @@ def make_tasks(count, *, rest=None, seed=0, **pinned):
 
 def moments(tasks, choose):
     """What is seen before every action."""
-    return walk(DOMAIN, tasks, choose, not_yet_played(len(tasks)))
+    return walk(DOMAIN, tasks, choose, Played.none_of(len(tasks)))
 
 
 @pytest.fixture(scope="module")
@@ -760,7 +761,7 @@ def test_every_feature_is_what_its_name_says():
 
 def test_hints_are_appended_and_change_nothing_else():
     hints, tasks = make_domain("EtudeLogic-v0", observation="hints"), random_tasks(DOMAIN, 300, seed=8)
-    with_hints = walk(hints, tasks, choose_half_well, not_yet_played(len(tasks)))
+    with_hints = walk(hints, tasks, choose_half_well, Played.none_of(len(tasks)))
     for moment, plain in zip(with_hints, moments(tasks, choose_half_well), strict=True):
         assert moment.observations.shape[1] == kernel.NUM_FEATURES_WITH_HINTS
         assert_array_equal(moment.observations[:, : kernel.HINTS_AT], plain.observations)

@@ -9,8 +9,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from etude_gym import make_domain
-from etude_gym.conformance.common import begin, random_tasks
+from etude_gym.conformance.common import random_tasks
 from etude_gym.envs.logic.kernel import ENTAILED, GROUP, INCONSISTENT, MAX_ATOMS, REFUTED, UNKNOWN
+from etude_gym.measure.rollout import begin
 
 DOMAIN = make_domain("EtudeLogic-v0")
 FAMILIES = DOMAIN.space.families

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from etude_gym.conformance.common import begin
 from etude_gym.environment.registration import make_domain
 from etude_gym.measure.anchors import stratified_tasks
-from etude_gym.measure.rollout import rollout
+from etude_gym.measure.rollout import begin, rollout
 
 pytest.importorskip("sb3_contrib")
 

@@ -10,8 +10,9 @@ from numpy.testing import assert_array_equal
 from scipy.stats import spearmanr
 
 from etude_gym import make_domain, randomness
-from etude_gym.conformance.common import ask, begin, choose_randomly, choose_wildly, play, random_tasks
+from etude_gym.conformance.common import ask, choose_randomly, choose_wildly, play, random_tasks
 from etude_gym.envs.plan import generator, kernel
+from etude_gym.measure.rollout import begin
 from etude_gym.tasks import kernels
 from etude_gym.tasks.keys import TaskBatch, task_keys
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from etude_gym.tasks.layout import ClauseLayout, ItemSet
+from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
 
 
 def items_of(observation: Tensor, items: ItemSet) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from etude_gym.tasks.layout import DerivationLayout
+from etude_gym.tasks.observation_layout import DerivationLayout
 
 LOOK_BACK = 3
 """Productions before the open hole that the network sees one by one."""

@@ -28,7 +28,7 @@ from etude_gym.errors import check_name
 from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Actions, Domain
 from etude_gym.tasks.keys import TaskBatch, join_tasks
-from etude_gym.tasks.layout import ClauseLayout, DerivationLayout
+from etude_gym.tasks.observation_layout import ClauseLayout, DerivationLayout
 from etude_gym.tasks.observations import Masks, Observations, take
 
 POLICIES: dict[str, tuple[Any, Any]] = {

@@ -9,7 +9,7 @@ from torch import nn
 
 from etude_gym.agents.networks.clauses import ClauseNetwork
 from etude_gym.agents.networks.derivation import DerivationNetwork
-from etude_gym.tasks.layout import ClauseLayout, DerivationLayout
+from etude_gym.tasks.observation_layout import ClauseLayout, DerivationLayout
 
 
 class DerivationPolicy(MaskableActorCriticPolicy):

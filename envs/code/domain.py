@@ -22,7 +22,7 @@ from etude_gym.envs.code.programs import catalog, drafts
 from etude_gym.envs.code.submissions.runner import Runner, make_runner
 from etude_gym.tasks.domain import Reply, Rows, Verdict, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
-from etude_gym.tasks.layout import DerivationLayout
+from etude_gym.tasks.observation_layout import DerivationLayout
 from etude_gym.tasks.status import Status
 
 AXES = (
@@ -186,12 +186,12 @@ class CodeDomain(KernelDomain):
         self.layout = _layout()
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
-        from etude_gym.envs.code.describe import action_name
+        from etude_gym.envs.code.terminal_view import action_name
 
         return action_name(worlds[row], action)
 
     def render(self, worlds: Worlds, row: int, mode: str) -> str:
-        from etude_gym.envs.code.describe import describe_state
+        from etude_gym.envs.code.terminal_view import describe_state
 
         return describe_state(worlds[row])
 

@@ -12,7 +12,7 @@ from etude_gym.envs.code.exercise import Architecture, Exercise, Test
 from etude_gym.envs.code.language.grammar import BOOL, INT, LIST, NUM_HOLES, NUMBER_OF, STR, TEXTS
 from etude_gym.envs.code.language.printing import render_program
 from etude_gym.envs.code.language.running import run_program
-from etude_gym.envs.code.limits import FAMILIES
+from etude_gym.envs.code.limits import DEBUG, FAMILIES, REFACTOR
 from etude_gym.envs.code.programs.catalog import GUARD, STEPS
 
 PROGRAM = "solve"
@@ -32,11 +32,10 @@ _KEPT = 256
 def _exercise_of(task: bytes) -> Exercise:
     blank = bytes(kernel.WORLD.itemsize - len(task))
     world = np.frombuffer(task + blank, dtype=kernel.WORLD)[0]
-    family = FAMILIES[world["family"]]
-    if family == "refactor":
+    if world["family"] == REFACTOR:
         return _package_exercise(world)
     return Exercise(
-        family=family,
+        family=FAMILIES[world["family"]],
         sentences=sentences_of(world),
         files={f"{PROGRAM}.py": _given(world)},
         public=public_tests(world),
@@ -47,7 +46,7 @@ def _exercise_of(task: bytes) -> Exercise:
 
 def first_path(world: Any) -> str:
     """The path of the first file of a task; cheaper than the whole exercise."""
-    if FAMILIES[world["family"]] == "refactor":
+    if world["family"] == REFACTOR:
         from etude_gym.envs.code.packages.printing import package_files
 
         return next(iter(package_files(world["package"], int(world["key"]))))
@@ -62,7 +61,7 @@ def public_tests(world: Any) -> tuple[Test, ...]:
 def _given(world: Any) -> str:
     """The source that is given: a program to repair, or the beginning of one to write."""
     category = int(world["return_category"])
-    if FAMILIES[world["family"]] == "debug":
+    if world["family"] == DEBUG:
         return render_program(world["given"][: world["num_reference"]].tolist(), category)
     beginning = _complete_statements(world["reference"][: world["num_given"]].tolist())
     something = {INT: "LITERAL_0", BOOL: "TRUE", STR: "TEXT_0", LIST: "VARIABLE_0"}[category]
@@ -97,7 +96,7 @@ def _package_exercise(world: Any) -> Exercise:
 
     public, hidden = package_exercise_tests(world["clean"], int(world["key"]))
     return Exercise(
-        family="refactor",
+        family=FAMILIES[REFACTOR],
         sentences=(),
         files=package_files(world["package"], int(world["key"])),
         public=public,

@@ -18,6 +18,7 @@ from etude_gym.envs.code.language.grammar import (
     FIRST_LET,
     HOLE_CATEGORY,
     LIST,
+    LIST_LENGTH,
     MAX_DEFINITIONS,
     MAX_HOLES,
     MAX_VARIABLES,
@@ -39,7 +40,6 @@ from etude_gym.envs.code.language.tokens import ASSIGN_IF, CALL, MAX_TOKENS
 from etude_gym.envs.code.limits import (
     DEBUG,
     MAX_LETS,
-    MAX_NUMBERS,
     MAX_PLAN,
     MAX_SPECIFICATION,
     MILESTONES,
@@ -86,7 +86,7 @@ WORLD = np.dtype(
             (3, MAX_SPECIFICATION),
         ),  # step, first and second argument of each sentence
         ("num_sentences", np.int64),
-        ("numbers", np.int8, (NUM_TESTS, MAX_NUMBERS)),  # of each test; the hidden ones come first
+        ("numbers", np.int8, (NUM_TESTS, LIST_LENGTH)),  # of each test; the hidden ones come first
         ("num_numbers", np.int8, (NUM_TESTS,)),
         ("k", np.int8, (NUM_TESTS,)),
         ("stratum", np.int8, (NUM_TESTS,)),

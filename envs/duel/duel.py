@@ -14,7 +14,8 @@ from etude_gym.environment.registration import make_domain
 from etude_gym.envs.duel.seats import Seats, check_agents, outcome_of, read_actions
 from etude_gym.measure.rollout import rollout
 from etude_gym.measure.scripted import OracleAgent
-from etude_gym.practice.solver_record import NUM_LEVELS, SolverRecord, learnability, num_features
+from etude_gym.practice.learnability import learnability
+from etude_gym.practice.solver_record import NUM_LEVELS, SolverRecord, num_features
 from etude_gym.randomness import fresh_seed
 from etude_gym.tasks.domain import Domain, load_domain
 from etude_gym.tasks.keys import TaskBatch, task_keys

@@ -14,7 +14,7 @@ from etude_gym.envs.logic import generator, kernel, oracle, solver
 from etude_gym.errors import check_name
 from etude_gym.tasks.domain import Reply, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
-from etude_gym.tasks.layout import ClauseLayout, ItemSet
+from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
 
 AXES = (
     Axis(

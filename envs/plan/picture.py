@@ -17,7 +17,7 @@ from etude_gym.envs.plan.facts import (
     station_of,
 )
 from etude_gym.envs.plan.kernel import DEPOT, NUM_CRAFTED, NUM_ITEMS, NUM_RAW
-from etude_gym.envs.plan.layout import place_positions
+from etude_gym.envs.plan.map_layout import place_positions
 from etude_gym.errors import MissingExtra
 
 WIDTH, HEIGHT, DOTS_PER_INCH = 960, 640, 100

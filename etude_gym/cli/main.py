@@ -266,7 +266,7 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
     try:
         draw_comparison(comparison, out / PICTURE)
         _say(f"Picture: {out / PICTURE}")
-        if comparison.calibrations:
+        if comparison.reliabilities:
             draw_confidence(comparison, out / CONFIDENCE_PICTURE)
             _say(f"Picture: {out / CONFIDENCE_PICTURE}")
     except MissingExtra as missing:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from etude_gym.environment.registration import find_spec
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.measure import rollout
+from etude_gym.measure.rollout import Moment, Played
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks.domain import Actions, Domain, Worlds
 from etude_gym.tasks.keys import TaskBatch, task_keys
-from etude_gym.tasks.observations import Masks, Observations, observation_allocator, take
+from etude_gym.tasks.observations import Masks, Observations
 
 MAX_STEPS = 10_000
 """No episode may last longer; one that does counts as one that never ends."""
@@ -84,7 +86,7 @@ def random_tasks(domain: Domain, count: int, seed: int = 0) -> TaskBatch:
     return TaskBatch(keys, drawn.difficulty, drawn.family)
 
 
-def describe(domain: Domain, tasks: TaskBatch, i: int) -> str:
+def name_task(domain: Domain, tasks: TaskBatch, i: int) -> str:
     """One task in words, enough to generate it again."""
     difficulty = {name: round(value, 6) for name, value in domain.space.named(tasks.difficulty[i]).items()}
     family = domain.space.families[int(tasks.family[i])]
@@ -165,87 +167,28 @@ def ask(domain: Domain, solver: str = "oracle") -> Chooser:
     return lambda worlds, masks, keys, step: solve(worlds)
 
 
-@dataclass
-class Moment:
-    """A batch of running episodes, before an action.
-
-    Attributes:
-        step: actions taken so far.
-        running: int64 (m,), indices into the tasks.
-        worlds, observations, masks: of the running episodes, m rows each.
-    """
-
-    step: int
-    running: NDArray[np.int64]
-    worlds: Worlds
-    observations: Observations
-    masks: Masks
-
-
-@dataclass
-class Played:
-    """Episodes played to their end.
-
-    Attributes:
-        returns: float64 (n,), sum of the rewards.
-        lengths: int64 (n,), number of actions.
-        outcome: what the domain's grader says, arrays of shape (n,).
-    """
-
-    returns: NDArray[np.float64]
-    lengths: NDArray[np.int64]
-    outcome: dict[str, NDArray[Any]]
-
-
-def begin(domain: Domain, tasks: TaskBatch) -> Moment:
-    """The beginning of an episode for each task."""
-    rows = np.arange(len(tasks))
-    worlds = domain.allocate(len(tasks))
-    domain.generate(worlds, rows, tasks)
-    observations = observation_allocator(domain.observation_space, len(tasks))()
-    masks = np.zeros((len(tasks), int(domain.action_space.n)), dtype=np.int8)
-    domain.observe(worlds, rows, observations, masks)
-    return Moment(0, rows, worlds, observations, masks)
-
-
 def walk(domain: Domain, tasks: TaskBatch, choose: Chooser, played: Played) -> Iterator[Moment]:
     """Play every task once, side by side; yields before every action and fills in ``played``.
 
     Raises:
         Failure: if an episode lasts more than ``MAX_STEPS``.
     """
-    moment = begin(domain, tasks)
-    while len(running := moment.running):
+
+    def choose_actions(at: Moment) -> Actions:
+        return choose(at.worlds, at.masks, tasks.keys[at.running], at.step)
+
+    for moment in rollout.walk(domain, tasks, choose_actions, played):
         expect(
             moment.step < MAX_STEPS,
-            f"An episode did not end within {MAX_STEPS} steps: {describe(domain, tasks, int(running[0]))}.",
+            f"An episode did not end within {MAX_STEPS} steps: "
+            f"{name_task(domain, tasks, int(moment.running[0]))}.",
         )
         yield moment
-        actions = np.asarray(
-            choose(moment.worlds, moment.masks, tasks.keys[running], moment.step), dtype=np.int64
-        )
-        rewards, ends = np.empty(len(running)), np.empty(len(running), dtype=np.bool_)
-        active = np.ones(len(running), dtype=np.bool_)
-        domain.step(moment.worlds, actions, active, moment.observations, moment.masks, rewards, ends)
-        played.returns[running] += rewards
-        played.lengths[running] += 1
-        moment.step += 1
-        if ends.any():
-            for name, values in domain.outcome(moment.worlds, np.flatnonzero(ends)).items():
-                column = played.outcome.setdefault(name, np.zeros(len(tasks), dtype=values.dtype))
-                column[running[ends]] = values
-            moment.running, moment.worlds = running[~ends], moment.worlds[~ends]
-            moment.observations, moment.masks = take(moment.observations, ~ends), moment.masks[~ends]
-
-
-def not_yet_played(count: int) -> Played:
-    """Room for the results of ``count`` episodes."""
-    return Played(np.zeros(count), np.zeros(count, dtype=np.int64), {})
 
 
 def play(domain: Domain, tasks: TaskBatch, choose: Chooser) -> Played:
     """Play every task once."""
-    played = not_yet_played(len(tasks))
+    played = Played.none_of(len(tasks))
     for _ in walk(domain, tasks, choose, played):
         pass
     return played

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from etude_gym.conformance.common import (
     Size,
     ask,
-    begin,
     choose_wildly,
-    describe,
     differing_rows,
     expect,
     make,
+    name_task,
     play,
     problem_with,
     random_tasks,
 )
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.rollout import begin
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import SPLITS, TaskBatch, task_keys
@@ -56,7 +56,7 @@ def generation_is_total(env_id: str, size: Size) -> str:
         expect(not problem, f"The first observation of a task is not in its space: {problem}.")
         stuck = np.flatnonzero(~moment.masks.any(axis=1))
         if len(stuck):
-            expect(False, f"Nothing is legal at the start of {describe(domain, tasks, int(stuck[0]))}.")
+            expect(False, f"Nothing is legal at the start of {name_task(domain, tasks, int(stuck[0]))}.")
         for name, values in domain.metrics(moment.worlds, moment.running).items():
             expect(
                 values.shape == (len(tasks),) and np.isfinite(values).all(),
@@ -86,7 +86,7 @@ def generation_is_pure(env_id: str, size: Size) -> str:
         differing_rows(expected, used.observations), differing_rows(expected_masks, used.masks)
     )
     if len(different):
-        task = describe(domain, tasks, int(different[0]))
+        task = name_task(domain, tasks, int(different[0]))
         expect(False, f"Generated again, {len(different)} of {count} tasks look different: {task}.")
     first_play, second_play = play(domain, tasks, ask(domain)), play(domain, tasks[::-1], ask(domain))
     expect(

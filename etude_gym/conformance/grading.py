@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from etude_gym.conformance.common import (
     Chooser,
-    Moment,
     Size,
     ask,
     choose_randomly,
     choose_wildly,
-    describe,
     expect,
     make,
-    not_yet_played,
+    name_task,
     play,
     problem_with,
     random_actions,
@@ -25,6 +23,7 @@ from etude_gym.conformance.common import (
     walk,
 )
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.rollout import Moment, Played
 from etude_gym.randomness import Keys, mix
 from etude_gym.tasks.domain import Actions, Domain, Worlds
 from etude_gym.tasks.keys import TaskBatch
@@ -42,7 +41,7 @@ def observations_in_space(env_id: str, size: Size) -> str:
     tasks = random_tasks(domain, size.tasks)
     seen = 0
     for choose in (choose_wildly, ask(domain)):
-        for moment in walk(domain, tasks, choose, not_yet_played(len(tasks))):
+        for moment in walk(domain, tasks, choose, Played.none_of(len(tasks))):
             problem = problem_with(domain.observation_space, moment.observations)
             expect(not problem, f"At step {moment.step} an observation is not in its space: {problem}.")
             seen += len(moment.running)
@@ -53,7 +52,7 @@ def masks_are_sound(env_id: str, size: Size) -> str:
     """Masks are 0 or 1, a running episode always has a legal action, legal ones are not counted illegal."""
     domain = make_domain(env_id)
     tasks = random_tasks(domain, size.tasks)
-    played = not_yet_played(len(tasks))
+    played = Played.none_of(len(tasks))
     legal = 0
     for moment in walk(domain, tasks, choose_randomly, played):
         expect(
@@ -61,12 +60,12 @@ def masks_are_sound(env_id: str, size: Size) -> str:
         )
         stuck = np.flatnonzero(~moment.masks.any(axis=1))
         if len(stuck):
-            task = describe(domain, tasks, int(moment.running[stuck[0]]))
+            task = name_task(domain, tasks, int(moment.running[stuck[0]]))
             expect(False, f"No action is legal at step {moment.step} of a running episode: {task}.")
         legal += int(moment.masks.sum())
     counted = np.flatnonzero(played.outcome["illegal_actions"])
     if len(counted):
-        task = describe(domain, tasks, int(counted[0]))
+        task = name_task(domain, tasks, int(counted[0]))
         expect(
             False, f"Actions that the mask allows were counted illegal in {len(counted)} episodes: {task}."
         )
@@ -99,7 +98,7 @@ def illegal_actions(env_id: str, size: Size) -> str:
     domain = make_domain(env_id)
     tasks = random_tasks(domain, max(size.tasks // 20, 16))
     tried = 0
-    for moment in walk(domain, tasks, choose_randomly, not_yet_played(len(tasks))):
+    for moment in walk(domain, tasks, choose_randomly, Played.none_of(len(tasks))):
         if moment.step in MOMENTS_WITH_EVERY_ACTION:
             for action in range(-1, int(domain.action_space.n) + 1):
                 tried += _try_out(domain, tasks, moment, action)
@@ -121,7 +120,7 @@ def _try_out(domain: Domain, tasks: TaskBatch, moment: Moment, action: int) -> i
 
     def expect_everywhere(holds: NDArray[np.bool_], message: str) -> None:
         if not holds.all():
-            task = describe(domain, tasks, int(moment.running[np.flatnonzero(~holds)[0]]))
+            task = name_task(domain, tasks, int(moment.running[np.flatnonzero(~holds)[0]]))
             expect(False, f"Action {action} at step {moment.step} of random play {message}: {task}.")
 
     counted = after["illegal_actions"] - before["illegal_actions"]
@@ -166,14 +165,14 @@ def return_is_score(env_id: str, size: Size) -> str:
         score = played.outcome["score"]
         outside = np.flatnonzero(~((score >= 0.0) & (score <= 1.0)))
         if len(outside):
-            task = describe(domain, tasks, int(outside[0]))
+            task = name_task(domain, tasks, int(outside[0]))
             expect(False, f"The score {score[outside[0]]} of {name} play is outside [0, 1]: {task}.")
         gap = np.abs(played.returns - score)
         i = int(gap.argmax())
         expect(
             gap[i] <= TOLERANCE,
             f"The return {played.returns[i]} of {name} play is not the score {score[i]}: "
-            f"{describe(domain, tasks, i)}.",
+            f"{name_task(domain, tasks, i)}.",
         )
         worst = max(worst, float(gap[i]))
     return f"largest difference {worst:.1e} over {3 * len(tasks):,} episodes"
@@ -188,7 +187,7 @@ def oracle_solves(env_id: str, size: Size) -> str:
     for name, wanted in (("score", outcome["score"] >= 1.0 - TOLERANCE), ("solved", outcome["solved"])):
         failed = np.flatnonzero(~wanted)
         if len(failed):
-            task, value = describe(domain, tasks, int(failed[0])), outcome[name][failed[0]]
+            task, value = name_task(domain, tasks, int(failed[0])), outcome[name][failed[0]]
             rate = f"{len(failed)} of {len(tasks)} tasks; its mean score is {mean:.3f}"
             expect(False, f"The oracle's {name} is {value} on {task}. It fails on {rate}.")
     expect(not outcome["illegal_actions"].any(), "The oracle takes illegal actions.")

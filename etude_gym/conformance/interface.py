@@ -15,7 +15,6 @@ from gymnasium.utils.env_checker import check_env
 from etude_gym.conformance.common import (
     Size,
     Skipped,
-    begin,
     expect,
     make,
     make_vector,
@@ -24,6 +23,7 @@ from etude_gym.conformance.common import (
     same,
 )
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.rollout import begin
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain, Reply
 from etude_gym.tasks.status import Status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from math import comb, factorial
 
 import numpy as np
@@ -13,6 +14,7 @@ from etude_gym.randomness import Keys, uniform
 NUM_BANDS = 4
 
 
+@functools.cache
 def band_edges(num_axes: int) -> NDArray[np.float64]:
     """Edges of the difficulty bands: quartiles of the mean of ``num_axes`` uniform axes.
 
@@ -39,7 +41,7 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
 
 
 def band_of(difficulty: Difficulty) -> NDArray[np.int64]:
-    """Band (0 easiest to 3 hardest) of difficulty vectors of shape (n, axes)."""
+    """Bands (0 easiest to 3 hardest), shape (...), of difficulty vectors, shape (..., axes)."""
     inner = band_edges(difficulty.shape[-1])[1:-1]
     bands: NDArray[np.int64] = np.searchsorted(inner, difficulty.mean(axis=-1), side="right").astype(np.int64)
     return bands
@@ -70,8 +72,6 @@ def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficu
     """
     counters = _FIRST_COUNTER + np.arange(_CANDIDATES * len(space)).reshape(_CANDIDATES, len(space))
     candidates = uniform(keys[:, None, None], counters)
-    edges = band_edges(len(space))
-    level = candidates.mean(axis=2)
-    inside = (level >= edges[band]) & (level < edges[band + 1])
+    inside = band_of(candidates) == band
     chosen: Difficulty = candidates[np.arange(len(keys)), inside.argmax(axis=1)]
     return chosen

@@ -12,9 +12,9 @@ from etude_gym.difficulty.space import Difficulty
 from etude_gym.errors import check_name
 from etude_gym.practice.sampler import Draw, Results, TaskSampler
 from etude_gym.practice.strategies import make_sampler
-from etude_gym.randomness import Keys, absorb, as_words, fresh_seed, mix, name_key
+from etude_gym.randomness import Keys, absorb, as_words, fresh_seed
 from etude_gym.tasks.domain import Domain, Rows
-from etude_gym.tasks.keys import SPLITS, SUITE_VERSION, TaskBatch
+from etude_gym.tasks.keys import TaskBatch, split_key
 
 DRAWS_AHEAD = 64
 OPTIONS = ("difficulty", "family", "reset_mask")
@@ -48,7 +48,6 @@ class TaskStream:
         family: str | None,
         salt: int,
     ) -> None:
-        stream = SPLITS.index(check_name("split", split, SPLITS))
         if practice is None:
             practice = "adaptive" if split == "practice" else "uniform"
         self.space = domain.space
@@ -56,7 +55,7 @@ class TaskStream:
         self._nothing_pinned = self.space.parse({})
         self.pinned_difficulty = self.space.parse(difficulty) if difficulty else self._nothing_pinned
         self.pinned_family = -1 if family is None else self.space.parse_family(family)
-        self._prefix = mix(SUITE_VERSION, name_key(domain.name), stream, salt)
+        self._split_key = split_key(domain.name, split, salt)
         self.streams: Keys = np.zeros(num_envs, dtype=np.uint64)
         self.episodes: Keys = np.zeros(num_envs, dtype=np.uint64)
         self.keys: Keys = np.zeros(num_envs, dtype=np.uint64)
@@ -69,7 +68,7 @@ class TaskStream:
 
     def seed(self, rows: Rows, seeds: Sequence[int]) -> None:
         """Start the streams of the given rows anew."""
-        self.streams[rows] = absorb(self._prefix, as_words(np.array(seeds, dtype=object)))
+        self.streams[rows] = absorb(self._split_key, as_words(np.array(seeds, dtype=object)))
         self.episodes[rows] = 0
         self._ahead = None
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty.bands import cells_of, difficulty_in_band
 from etude_gym.measure.agent import Agent
-from etude_gym.measure.confidence import Calibration
+from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.rollout import rollout
 from etude_gym.measure.scripted import RandomAgent
 from etude_gym.randomness import mix
@@ -28,11 +28,11 @@ class AnchorResult:
 
     Attributes:
         scores: raw scores in [0, 1], shape (cells, per_cell).
-        calibration: of the confidence stated, over all cells; None in a domain without confidence.
+        reliability: of the confidence stated, over all cells; None in a domain without confidence.
     """
 
     scores: NDArray[np.float64]
-    calibration: Calibration | None
+    reliability: Reliability | None
 
 
 def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0) -> TaskBatch:
@@ -70,10 +70,10 @@ def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, 
     """
     outcomes = rollout(domain, stratified_tasks(domain, "anchor", checkpoint, per_cell, salt), agent)
     scores = np.asarray(outcomes["score"], dtype=np.float64).reshape(-1, per_cell)
-    return AnchorResult(scores, _calibration(domain, outcomes))
+    return AnchorResult(scores, _reliability(domain, outcomes))
 
 
-def _calibration(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Calibration | None:
+def _reliability(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Reliability | None:
     if "confidence" not in outcomes:
         return None
     if "correct" not in outcomes:
@@ -81,7 +81,7 @@ def _calibration(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Calibr
             f'The outcomes of {domain.name} hold "confidence" but not "correct": confidence is measured '
             "against whether the answer was right. Add the column, or leave both out."
         )
-    return Calibration.from_answers(outcomes["confidence"], outcomes["correct"])
+    return Reliability.from_answers(outcomes["confidence"], outcomes["correct"])
 
 
 def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Reliability:
     """How confident the answers of an agent were, and how often they were right.
 
     Attributes:
@@ -53,7 +53,7 @@ class Calibration:
     unanswered: int
 
     @classmethod
-    def from_answers(cls, confidence: ArrayLike, correct: ArrayLike) -> Calibration:
+    def from_answers(cls, confidence: ArrayLike, correct: ArrayLike) -> Reliability:
         """Measure the answers of some episodes.
 
         Args:
@@ -64,10 +64,12 @@ class Calibration:
             ValueError: for shapes that differ, or numbers that are none of these.
         """
         stated, right = answered(confidence, correct)
-        return cls(brier_score(stated, right), reliability(stated, right), np.size(confidence) - len(stated))
+        return cls(
+            brier_score(stated, right), reliability_diagram(stated, right), np.size(confidence) - len(stated)
+        )
 
     @classmethod
-    def pooled(cls, parts: Sequence[Calibration]) -> Calibration:
+    def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
         """What all answers give together, every answer counting the same."""
         columns = zip(*(part.bins for part in parts), strict=True)
         return cls(
@@ -95,7 +97,7 @@ class Calibration:
     def base_rate_brier(self) -> float | None:
         """Brier score of stating the share correct, whatever the task; None without answers."""
         share = self.share_correct
-        return None if share is None else share * (1 - share)
+        return None if share is None else base_rate_brier(share)
 
     @property
     def skill(self) -> float | None:
@@ -115,7 +117,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Calibration:
+    def from_record(cls, record: Mapping[str, Any]) -> Reliability:
         """The inverse of ``record``.
 
         Raises:
@@ -123,7 +125,7 @@ class Calibration:
         """
         bins = tuple(Bin(**each) for each in record["bins"])
         if len(bins) != NUM_BINS:
-            raise ValueError(f"A calibration has {NUM_BINS} bins, got {len(bins)}.")
+            raise ValueError(f"A reliability has {NUM_BINS} bins, got {len(bins)}.")
         return cls(record["brier"], bins, int(record["unanswered"]))
 
 
@@ -175,6 +177,11 @@ def brier_score(confidence: ArrayLike, correct: ArrayLike) -> float | None:
     return float(np.mean((stated - right) ** 2)) if len(stated) else None
 
 
+def base_rate_brier(base_rate: float) -> float:
+    """Brier score of stating the base rate o of right answers, whatever the task: ``o (1 - o)``."""
+    return base_rate * (1 - base_rate)
+
+
 def brier_skill_score(brier: float | None, base_rate: float | None) -> float | None:
     """Share of the base rate's Brier score that is saved, ``1 - brier / (o (1 - o))`` with base rate o.
 
@@ -191,10 +198,10 @@ def brier_skill_score(brier: float | None, base_rate: float | None) -> float | N
     """
     if brier is None or base_rate is None or base_rate in (0.0, 1.0):
         return None
-    return 1 - brier / (base_rate * (1 - base_rate))
+    return 1 - brier / base_rate_brier(base_rate)
 
 
-def reliability(confidence: ArrayLike, correct: ArrayLike) -> tuple[Bin, ...]:
+def reliability_diagram(confidence: ArrayLike, correct: ArrayLike) -> tuple[Bin, ...]:
     """The reliability diagram (Murphy and Winkler 1977): the answers by what confidence was stated.
 
     Args:

@@ -45,7 +45,7 @@ def gains(curves: Sequence[LearningCurve], confidence: float = 0.95) -> tuple[Ga
             float(first[:, i].mean()),
             float(final[:, i].mean()),
             float(final[:, i].mean() - first[:, i].mean()),
-            half_width(final[:, i] - first[:, i], confidence) if len(curves) > 1 else None,
+            float(half_width(final[:, i] - first[:, i], confidence)) if len(curves) > 1 else None,
         )
         for i, cell in enumerate(curves[0].cells)
     )

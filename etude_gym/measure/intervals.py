@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -9,7 +11,15 @@ from scipy.special import stdtrit
 Areas = NDArray[np.float64]
 
 
-def half_width(values: Areas, confidence: float) -> float:
-    """Half the width of Student's t interval for the mean of at least 2 values, one for each seed."""
+def half_width(values: NDArray[np.float64], confidence: float = 0.95) -> Any:
+    """Half the width of Student's t interval for the mean over seeds.
+
+    Args:
+        values: at least 2 values, one for each seed, or rows of them, shape (seeds, ...).
+        confidence: coverage of the interval, in (0, 1).
+
+    Returns:
+        float64 of shape (...).
+    """
     count = len(values)
-    return float(stdtrit(count - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(count))
+    return stdtrit(count - 1, (1 + confidence) / 2) * values.std(axis=0, ddof=1) / np.sqrt(count)

@@ -101,7 +101,7 @@ def practice_efficiency(
     ours = _areas(agent, horizon, scale, mask)
     theirs = _areas(reference, horizon, scale, mask)
     area_agent, area_reference = float(ours.mean()), float(theirs.mean())
-    half = half_width(ours - theirs, confidence) if len(agent) > 1 else None
+    half = float(half_width(ours - theirs, confidence)) if len(agent) > 1 else None
     difference = area_agent - area_reference
     defined = area_reference >= MINIMUM_REFERENCE_AREA
     value = area_agent / area_reference if defined else None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
+from etude_gym.practice.learnability import log_learnability
 from etude_gym.practice.learner_model import NEWTON_STEPS, Families, Floats, LearnerModel
 from etude_gym.practice.sampler import (
     FRONTIER,
@@ -155,14 +156,10 @@ class AdaptiveSampler(LearnerModelSampler):
 
 
 class LearnabilitySampler(LearnerModelSampler):
-    """Tasks in proportion to p (1 - p), the variance of success (Florensa et al. 2018; Rutherford et al.
-    2024, "No Regrets", arXiv:2408.15099), with p from the learner model."""
+    """Tasks in proportion to their learnability, p (1 - p), with p from the learner model."""
 
     name = "learnability"
     reason = LEARNABILITY
 
     def log_weights(self, logits: Floats) -> Floats:
-        # log p + log(1 - p) = -|z| - 2 log(1 + exp(-|z|))
-        size = np.abs(logits)
-        weights: Floats = -size - 2.0 * np.log1p(np.exp(-size))
-        return weights
+        return log_learnability(logits)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.errors import check_name
+from etude_gym.practice.learnability import learnability
 from etude_gym.randomness import mix, name_key, uniform
 
 Floats = NDArray[np.float64]
@@ -80,7 +81,7 @@ class League:
     def probabilities(self) -> Floats:
         """Probability that each slot is the next opponent, (slots,); 0 for empty ones."""
         p = self.win_probability
-        priority = (1.0 - p) ** 2 if self.weighting == "hard" else p * (1.0 - p)
+        priority = (1.0 - p) ** 2 if self.weighting == "hard" else learnability(p)
         priority[self._added < 0] = 0.0
         total: float = priority.sum()
         return priority / total if total else priority

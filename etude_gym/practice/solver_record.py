@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty.bands import NUM_BANDS, band_edges
+from etude_gym.difficulty.bands import NUM_BANDS, band_of
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
 
 NUM_LEVELS = 21
@@ -41,15 +41,6 @@ BAND_FEATURES = (
 _NOTHING = -1
 
 
-def learnability(success: float) -> float:
-    """What a task is worth to practice: 4 p (1 - p), 1 where the solver succeeds half the time.
-
-    The variance of success, scaled to [0, 1] (Florensa et al. 2018, "Automatic Goal Generation", look for
-    goals of intermediate success; Rutherford et al. 2024, "No Regrets", arXiv:2408.15099, section 4).
-    """
-    return 4.0 * success * (1.0 - success)
-
-
 def num_features(space: DifficultySpace) -> int:
     """Length of a proposer's observation."""
     return len(GLOBAL_FEATURES) + len(BAND_FEATURES) * len(space.families) * NUM_BANDS
@@ -79,7 +70,6 @@ class SolverRecord:
     def __init__(self, space: DifficultySpace) -> None:
         self.space = space
         self.num_results = 0
-        self._edges = band_edges(len(space))[1:-1]
         self._powers = BINS ** np.arange(len(space))
         # Rows: decayed sum of scores, decayed number of results.
         self._cells = np.zeros((2, len(space.families) * BINS ** len(space)))
@@ -148,8 +138,8 @@ class SolverRecord:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Cells (family and a third of every axis) and bands (within the family) of tasks, each (n,)."""
         bins = np.minimum((difficulty * BINS).astype(np.int64), BINS - 1)
-        bands = np.searchsorted(self._edges, difficulty.mean(axis=1), side="right")
-        return family * BINS ** len(self.space) + bins @ self._powers, family * NUM_BANDS + bands
+        cells = family * BINS ** len(self.space) + bins @ self._powers
+        return cells, family * NUM_BANDS + band_of(difficulty)
 
     def observe(self) -> NDArray[np.float32]:
         """What a proposer sees: ``GLOBAL_FEATURES``, then ``BAND_FEATURES`` by family and band.

@@ -10,7 +10,7 @@ from typing import Any
 
 from etude_gym.errors import check_name
 from etude_gym.measure.bootstrap import ItemInterval, item_interval
-from etude_gym.measure.confidence import Calibration
+from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.gains import Gain, gains
 from etude_gym.measure.milestones import Milestone, milestones
 from etude_gym.measure.practice_efficiency import PracticeEfficiency, breakdown, practice_efficiency
@@ -36,7 +36,7 @@ class ArmResult:
         gains: rise of every cell's score from the untrained learner to the end.
         final: mean chance-corrected anchor score at the horizon.
         repeated_flops: compute done again after interruptions, over all seeds; outside the curves.
-        calibration: of the confidence stated at the last checkpoint, all seeds pooled; None if there was
+        reliability: of the confidence stated at the last checkpoint, all seeds pooled; None if there was
             none.
     """
 
@@ -50,14 +50,14 @@ class ArmResult:
     gains: tuple[Gain, ...]
     final: float
     repeated_flops: float
-    calibration: Calibration | None
+    reliability: Reliability | None
 
     def to_json(self) -> dict[str, Any]:
-        """The result as plain data; "calibration" is there only if confidence was stated."""
+        """The result as plain data; "reliability" is there only if confidence was stated."""
         record = asdict(self)
-        del record["calibration"]
-        if self.calibration is not None:
-            record["calibration"] = self.calibration.record()
+        del record["reliability"]
+        if self.reliability is not None:
+            record["reliability"] = self.reliability.record()
         return record
 
 
@@ -89,9 +89,9 @@ class Comparison:
     same_anchors: bool
 
     @property
-    def calibrations(self) -> dict[str, Calibration]:
-        """Calibration of the arms that stated confidence, by Brier score, the best first."""
-        stated = {arm.arm: arm.calibration for arm in self.arms if arm.calibration is not None}
+    def reliabilities(self) -> dict[str, Reliability]:
+        """Reliability of the arms that stated confidence, by Brier score, the best first."""
+        stated = {arm.arm: arm.reliability for arm in self.arms if arm.reliability is not None}
         order = sorted(stated, key=lambda arm: float("inf") if (b := stated[arm].brier) is None else b)
         return {arm: stated[arm] for arm in order}
 
@@ -193,14 +193,14 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
         gains=gains(curves),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
         repeated_flops=sum(run.repeated_flops for run in runs),
-        calibration=_pooled([run.calibration for run in runs]),
+        reliability=_pooled([run.reliability for run in runs]),
     )
 
 
-def _pooled(calibrations: Sequence[Calibration | None]) -> Calibration | None:
+def _pooled(reliabilities: Sequence[Reliability | None]) -> Reliability | None:
     """All seeds together; None unless every one of them stated confidence."""
-    stated = [calibration for calibration in calibrations if calibration is not None]
-    return Calibration.pooled(stated) if len(stated) == len(calibrations) else None
+    stated = [reliability for reliability in reliabilities if reliability is not None]
+    return Reliability.pooled(stated) if len(stated) == len(reliabilities) else None
 
 
 def write_hyperparameters(comparison: Comparison) -> None:

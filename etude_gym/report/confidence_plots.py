@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.measure.confidence import NUM_BINS, Calibration
+from etude_gym.measure.confidence import NUM_BINS, Reliability
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.plots import GRAY, _figure, _save, _title, arm_colors
 
@@ -23,8 +23,8 @@ def draw_confidence(comparison: Comparison, path: Path) -> None:
         MissingExtra: if matplotlib is not installed.
         ValueError: if no arm stated confidence, or for a suffix that matplotlib does not know.
     """
-    calibrations = comparison.calibrations
-    if not calibrations:
+    reliabilities = comparison.reliabilities
+    if not reliabilities:
         raise ValueError(f"{comparison.env_id} asks for no confidence: there is nothing to draw.")
     figure = _figure()
     grid = figure.add_gridspec(2, 2, width_ratios=(1.5, 1), height_ratios=(3.2, 1))
@@ -32,21 +32,21 @@ def draw_confidence(comparison: Comparison, path: Path) -> None:
     counts = figure.add_subplot(grid[1, 0], sharex=reliability)
     colors = arm_colors(list(comparison.runs))
     _draw_reliability(reliability, comparison, colors)
-    _draw_counts(counts, calibrations, colors)
+    _draw_counts(counts, reliabilities, colors)
     _draw_brier(brier, comparison, colors)
     _save(figure, path)
 
 
 def _draw_reliability(axes: Any, comparison: Comparison, colors: dict[str, str]) -> None:
     """Share of answers that were right against the confidence stated, one line for each arm."""
-    calibrations = comparison.calibrations
+    reliabilities = comparison.reliabilities
     axes.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle=":")
     for text, place, align in (("says less than it knows", (0.02, 0.93), "left"),
                                ("says more than it knows", (0.98, 0.04), "right")):  # fmt: skip
         axes.text(*place, text, ha=align, fontsize=9, color=GRAY)
-    most = max(each.count for calibration in calibrations.values() for each in calibration.bins)
-    for arm, calibration in calibrations.items():
-        filled = [each for each in calibration.bins if each.count]
+    most = max(each.count for reliability in reliabilities.values() for each in reliability.bins)
+    for arm, reliability in reliabilities.items():
+        filled = [each for each in reliability.bins if each.count]
         stated, right = [each.confidence for each in filled], [each.correct for each in filled]
         line = (0, (4, 1.5)) if arm == comparison.reference else "-"
         axes.plot(stated, right, color=colors[arm], linewidth=1.8, linestyle=line, alpha=0.75, zorder=3)
@@ -62,11 +62,11 @@ def _draw_reliability(axes: Any, comparison: Comparison, colors: dict[str, str])
            "larger dots: more answers")  # fmt: skip
 
 
-def _draw_counts(axes: Any, calibrations: dict[str, Calibration], colors: dict[str, str]) -> None:
+def _draw_counts(axes: Any, reliabilities: dict[str, Reliability], colors: dict[str, str]) -> None:
     """Which confidence was stated how often: bars side by side in every bin."""
-    width = 0.84 / NUM_BINS / len(calibrations)
-    for place, (arm, calibration) in enumerate(calibrations.items()):
-        shares = np.array([each.count for each in calibration.bins]) / max(1, calibration.answered)
+    width = 0.84 / NUM_BINS / len(reliabilities)
+    for place, (arm, reliability) in enumerate(reliabilities.items()):
+        shares = np.array([each.count for each in reliability.bins]) / max(1, reliability.answered)
         left = (np.arange(NUM_BINS) + 0.08) / NUM_BINS + place * width
         axes.bar(left, shares, width, align="edge", color=colors[arm])
     axes.set_xticks(np.arange(NUM_BINS + 1) / NUM_BINS)
@@ -78,31 +78,31 @@ def _draw_counts(axes: Any, calibrations: dict[str, Calibration], colors: dict[s
 
 def _draw_brier(axes: Any, comparison: Comparison, colors: dict[str, str]) -> None:
     """One row for each arm: its Brier score, those of its seeds, and the one of its base rate."""
-    calibrations = comparison.calibrations
+    reliabilities = comparison.reliabilities
     shown: list[float] = []
-    for row, (arm, calibration) in enumerate(calibrations.items()):
-        color, brier, base = colors[arm], calibration.brier, calibration.base_rate_brier
+    for row, (arm, reliability) in enumerate(reliabilities.items()):
+        color, brier, base = colors[arm], reliability.brier, reliability.base_rate_brier
         note = "no answers"
         if brier is not None and base is not None:
-            seeds = [run.calibration.brier for run in comparison.runs[arm]
-                     if run.calibration is not None and run.calibration.brier is not None]  # fmt: skip
+            seeds = [run.reliability.brier for run in comparison.runs[arm]
+                     if run.reliability is not None and run.reliability.brier is not None]  # fmt: skip
             shown += [brier, base, *seeds]
             axes.plot([brier, base], [row, row], color=color, linewidth=1.2, alpha=0.6)
             axes.plot(base, row, "|", color=color, markersize=16, markeredgewidth=2)
             if len(seeds) > 1:
-                axes.plot(seeds, [row + 0.035 * len(calibrations)] * len(seeds), "o", color=color,
+                axes.plot(seeds, [row + 0.035 * len(reliabilities)] * len(seeds), "o", color=color,
                           markersize=3.5, alpha=0.5, markeredgewidth=0)  # fmt: skip
             axes.plot(brier, row, "o", color=color, markersize=8)
-            skill = calibration.skill
+            skill = reliability.skill
             note = f"{brier:.3f}" + ("" if skill is None else f"  skill {skill:+z.2f}")
         axes.text(1.02, row, note, transform=axes.get_yaxis_transform(), va="center", color=color)
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     margin = 0.06 * (high - low) + 0.005
     axes.set_xlim(low - margin, high + margin)
-    axes.set_yticks(range(len(calibrations)), list(calibrations))
-    for label, arm in zip(axes.get_yticklabels(), calibrations, strict=True):
+    axes.set_yticks(range(len(reliabilities)), list(reliabilities))
+    for label, arm in zip(axes.get_yticklabels(), reliabilities, strict=True):
         label.set_color(colors[arm])
-    axes.set_ylim(len(calibrations) - 0.5, -0.5)
+    axes.set_ylim(len(reliabilities) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.25)
     axes.set_xlabel("Brier score (lower is better; 0: always sure and right)")

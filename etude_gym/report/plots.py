@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
 from etude_gym.errors import MissingExtra
 from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.measure.intervals import half_width
 from etude_gym.measure.practice_efficiency import PracticeEfficiency
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.comparison import Comparison
@@ -110,8 +111,7 @@ def _curve_on_grid(
     mean = scores.mean(axis=0)
     if len(runs) < 2:
         return mean, np.zeros_like(mean)
-    half = stats.t.ppf(0.975, len(runs) - 1) * scores.std(axis=0, ddof=1) / np.sqrt(len(runs))
-    return mean, np.asarray(half)
+    return mean, half_width(scores)
 
 
 def _label_ends(axes: Any, ends: dict[str, float], colors: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from etude_gym.report.comparison import ArmResult, Comparison
 
 UNKNOWN = "–"
 
-CALIBRATION_NOTES = (
+RELIABILITY_NOTES = (
     "Brier: mean squared difference between stated confidence and being right, 0 the best. skill: the share "
     "of it saved against stating the share correct throughout, which has 0. Episodes that ended without an "
     "answer are left out: whoever answers only easy tasks looks better."
@@ -154,17 +154,17 @@ def milestone_notes(comparison: Comparison) -> str:
     return "In brackets: compute saved against the reference. > 1: not reached by most seeds."
 
 
-def calibration_table(comparison: Comparison) -> Table:
+def reliability_table(comparison: Comparison) -> Table:
     """How well stated confidence agrees with how often answers were right, by arm, the best first."""
     table = _table("Brier", "skill", "confidence", "correct", "unanswered")
-    for arm, calibration in comparison.calibrations.items():
+    for arm, reliability in comparison.reliabilities.items():
         table.add_row(
             arm,
-            _or_unknown(calibration.brier, ".3f"),
-            _or_unknown(calibration.skill, "+z.3f"),
-            _or_unknown(calibration.mean_confidence, ".3f"),
-            _or_unknown(calibration.share_correct, ".3f"),
-            f"{calibration.unanswered} of {calibration.answered + calibration.unanswered}",
+            _or_unknown(reliability.brier, ".3f"),
+            _or_unknown(reliability.skill, "+z.3f"),
+            _or_unknown(reliability.mean_confidence, ".3f"),
+            _or_unknown(reliability.share_correct, ".3f"),
+            f"{reliability.unanswered} of {reliability.answered + reliability.unanswered}",
         )
     return table
 
@@ -202,19 +202,19 @@ def all_tables(comparison: Comparison) -> Group:
         _title("Milestones: median compute, in units of H, to a share of the reference's gain"),
         milestone_table(comparison),
         _notes(milestone_notes(comparison)),
-        *_calibration(comparison),
+        *_reliability(comparison),
         *((_notes(closing),) if closing else ()),
     )
 
 
-def _calibration(comparison: Comparison) -> tuple[Table | Text, ...]:
+def _reliability(comparison: Comparison) -> tuple[Table | Text, ...]:
     """What is printed on confidence: nothing where none was stated."""
-    if not comparison.calibrations:
+    if not comparison.reliabilities:
         return ()
     return (
         _title("Confidence at the last checkpoint, all seeds pooled, ranked by Brier score"),
-        calibration_table(comparison),
-        _notes(CALIBRATION_NOTES),
+        reliability_table(comparison),
+        _notes(RELIABILITY_NOTES),
     )
 
 

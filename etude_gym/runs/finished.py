@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etude_gym.measure.confidence import Calibration
+from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.curves import LearningCurve, from_records
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import COMPUTE, CONFIG, CURVE, RECORD, IncompleteRun, Run, read_json
@@ -23,7 +23,7 @@ class LoadedRun:
         curve: its anchor scores.
         repeated_flops: what was done again after interruptions, outside the curve.
         anchor_salt: which anchor tasks it answered.
-        calibration: of the confidence stated at the last checkpoint; None if there was none.
+        reliability: of the confidence stated at the last checkpoint; None if there was none.
     """
 
     folder: Path
@@ -31,7 +31,7 @@ class LoadedRun:
     curve: LearningCurve
     repeated_flops: float
     anchor_salt: int
-    calibration: Calibration | None
+    reliability: Reliability | None
 
 
 def find_runs(paths: Sequence[Path]) -> list[Path]:
@@ -72,7 +72,7 @@ def load_run(folder: Path) -> LoadedRun:
             from_records(records),
             float(read_json(folder / COMPUTE)["repeated"]["flops"]),
             int(read_json(folder / RECORD)["anchor_salt"]),
-            Calibration.from_record(records[-1]["calibration"]) if "calibration" in records[-1] else None,
+            Reliability.from_record(records[-1]["reliability"]) if "reliability" in records[-1] else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise IncompleteRun(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

@@ -128,8 +128,8 @@ class PracticeRun:
         )
         self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
         record = point_record(point, self.tracker.cells, self.tracker.chance)
-        if result.calibration is not None:
-            record["calibration"] = result.calibration.record()
+        if result.reliability is not None:
+            record["reliability"] = result.reliability.record()
         self.run.append(CURVE, self.turn, record)
         self.board.curve(record)
 

@@ -44,19 +44,19 @@ class TensorBoardLog:
             self.practice(record)
 
     def curve(self, record: Mapping[str, Any]) -> None:
-        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; calibration if recorded."""
+        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; reliability if recorded."""
         values = {}
         for cell in record["cells"]:
             mean = sum(cell["scores"]) / len(cell["scores"])
             values[f"anchor_score_{cell['family']}_band_{cell['band']}"] = (mean - cell["chance"]) / (
                 1 - cell["chance"]
             )
-        calibration = {
-            f"calibration/{name}": value
+        reliability = {
+            f"reliability/{name}": value
             for name in ("brier", "skill")
-            if (value := record.get("calibration", {}).get(name)) is not None
+            if (value := record.get("reliability", {}).get(name)) is not None
         }
-        self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **calibration})
+        self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **reliability})
 
     def practice(self, record: Mapping[str, Any]) -> None:
         """Draw a turn of practice: success, difficulty per axis, what the sampler believes."""

@@ -10,12 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from etude_gym.difficulty.space import Difficulty
 from etude_gym.errors import check_name
-from etude_gym.randomness import Keys, mix, name_key
+from etude_gym.randomness import Keys, absorb, as_words, mix, name_key
 
 SUITE_VERSION = 1
 
 SPLITS = ("practice", "probe", "anchor")
 """Disjoint streams: practice tasks train, probe tasks steer and diagnose, anchor tasks alone score."""
+
+
+def split_key(domain: str, split: str, salt: int = 0) -> Keys:
+    """Key of all streams of tasks of a domain and split, shape (1,); absorbing a seed gives one stream.
+
+    Args:
+        domain: name of the domain, with its version ("plan-v0").
+        split: "practice", "probe" or "anchor".
+        salt: secret number that keeps a run's anchor tasks unknown until the run has ended.
+    """
+    return mix(SUITE_VERSION, name_key(domain), SPLITS.index(check_name("split", split, SPLITS)), salt)
 
 
 def task_keys(domain: str, split: str, seed: ArrayLike, episode: ArrayLike, salt: int = 0) -> Keys:
@@ -31,8 +42,7 @@ def task_keys(domain: str, split: str, seed: ArrayLike, episode: ArrayLike, salt
     Returns:
         uint64 array of the broadcast shape of ``seed`` and ``episode``.
     """
-    stream = SPLITS.index(check_name("split", split, SPLITS))
-    return mix(SUITE_VERSION, name_key(domain), stream, salt, seed, episode)
+    return absorb(absorb(split_key(domain, split, salt), as_words(seed)), as_words(episode))
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ MAX_ASSIGNMENTS = 5
 FIRST_INT_SIZE, INT_SIZE_STEP = 20, 5
 """Size of the first number that a statement declares, and by how much each further one may be larger."""
 DECLARED_TEXT_SIZE = 10
-"""Size of texts that statements declare: 16 times a number with something before or behind it."""
+"""Size of texts that statements declare: ``LIST_LENGTH`` times a number and something beside it."""
 
 DERIVATION = np.dtype(
     [

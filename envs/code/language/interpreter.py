@@ -1,7 +1,7 @@
 """Runs programs of the grammar in this process: total, deterministic, bounded by construction.
 
 Nothing can raise: every operation is defined for all its arguments, numbers cannot overflow (sizes, see
-``grammar``), loops go over lists of at most 16 numbers, and helpers call earlier helpers only.
+``grammar``), loops go over lists of at most ``LIST_LENGTH`` numbers, and helpers call earlier helpers only.
 
 A program runs on several inputs at once: each production is looked up once and carried out in all runs,
 and in the body of a loop for all items, where these are numbers. A run that has returned, or whose list is

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.envs.code import limits
 from etude_gym.envs.code.exercise import Value
-from etude_gym.envs.code.language.grammar import BOOL, LIST, STR
+from etude_gym.envs.code.language.grammar import BOOL, LIST, LIST_LENGTH, STR
 from etude_gym.envs.code.language.interpreter import MACHINE, RESULT, execute, find_ends, hand_over
 from etude_gym.tasks.kernels import big_kernel
 
@@ -36,10 +35,10 @@ def run_program(tokens: Any, count: int, return_category: int, numbers: list[int
         tokens: int16 array of ``interpreter.MAX_TOKENS`` productions, a complete derivation.
         count: how many of them count.
         return_category: category of what it returns.
-        numbers: at most 16 numbers from -127 to 127.
+        numbers: at most ``LIST_LENGTH`` numbers from -127 to 127.
         k: from -127 to 127.
     """
-    given = np.zeros(limits.MAX_NUMBERS, dtype=np.int8)
+    given = np.zeros(LIST_LENGTH, dtype=np.int8)
     given[: len(numbers)] = numbers
     _run(tokens, np.int64(count), given, np.int8(len(numbers)), np.int8(k), machines())
     machine = machines()[0]

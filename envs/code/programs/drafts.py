@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.envs.code.language.derivation import DERIVATION, begin_derivation, fill, fits
-from etude_gym.envs.code.language.grammar import DECLARES, FIRST_LET, INT, LIST, STR
+from etude_gym.envs.code.language.grammar import DECLARES, FIRST_LET, INT, LIST, LIST_LENGTH, STR
 from etude_gym.envs.code.language.interpreter import MAX_RUNS, execute, find_ends, hand_over
 from etude_gym.envs.code.language.tokens import (
     CALL,
@@ -25,7 +25,7 @@ from etude_gym.envs.code.language.tokens import (
     TEXT,
     VARIABLE,
 )
-from etude_gym.envs.code.limits import MAX_NUMBERS, MAX_PROGRAM, MAX_SPECIFICATION, NUM_TESTS
+from etude_gym.envs.code.limits import MAX_PROGRAM, MAX_SPECIFICATION, NUM_TESTS
 from etude_gym.envs.code.programs import catalog
 from etude_gym.envs.code.programs.catalog import (
     ARGUMENTS,
@@ -93,7 +93,7 @@ DRAFT = np.dtype(
         ("num_variant", np.int64),
         ("derivation", DERIVATION),
         # The pool of inputs and what the reference makes of them.
-        ("numbers", np.int8, (POOL, MAX_NUMBERS)),
+        ("numbers", np.int8, (POOL, LIST_LENGTH)),
         ("num_numbers", np.int8, (POOL,)),
         ("k", np.int8, (POOL,)),
         ("guarded", np.uint8, (POOL,)),
@@ -319,7 +319,7 @@ def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
 def draw_list(draft: Any, row: Any, key: Any, length: Any, low: Any, high: Any) -> None:
     """Draw the numbers of one input."""
     draft.num_numbers[row] = length
-    for i in range(MAX_NUMBERS):
+    for i in range(LIST_LENGTH):
         drawn = low + below(key, 1000 + row * 20 + i, high - low + 1)
         draft.numbers[row, i] = drawn if i < length else 0
 
@@ -369,7 +369,7 @@ def shape_edge(draft: Any, row: Any, key: Any) -> None:
 @part
 def draw_pool(draft: Any, key: Any) -> None:
     """Draw the inputs that tests are chosen from."""
-    longest = 9 if has_guard(draft, LONG_LIST) else MAX_NUMBERS
+    longest = 9 if has_guard(draft, LONG_LIST) else LIST_LENGTH
     for row in range(POOL):
         draft.k[row] = 1 + below(key, 900 + row, 9)
         if row >= FIRST_LARGE:

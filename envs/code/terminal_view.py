@@ -23,10 +23,10 @@ from etude_gym.envs.code.language.grammar import (
     STATEMENTS,
 )
 from etude_gym.envs.code.language.running import run_program
-from etude_gym.envs.code.language.sketch import MISSING, OPEN, Sketch, helper_of, variable_name
 from etude_gym.envs.code.language.templates import RETURN
 from etude_gym.envs.code.language.tokens import CALL
-from etude_gym.envs.code.limits import FAMILIES
+from etude_gym.envs.code.language.unfinished import MISSING, OPEN, Sketch, helper_of, variable_name
+from etude_gym.envs.code.limits import FAMILIES, REFACTOR
 from etude_gym.envs.code.packages.printing import (
     package_constant_names,
     package_function_names,
@@ -83,7 +83,7 @@ def _name_of_place(world: Any, position: int) -> str:
     place = f"point at position {position + 1}"
     if position >= len(tokens):
         return place
-    if FAMILIES[world["family"]] == "refactor":
+    if world["family"] == REFACTOR:
         return f"{place}: {_name_in_package(world, position)}"
     if PRODUCTIONS[tokens[position]].category == STATEMENTS:
         return place
@@ -128,7 +128,7 @@ def describe_state(world: Any) -> str:
     Args:
         world: one row of the worlds, a record of ``kernel.WORLD``.
     """
-    refactor = FAMILIES[world["family"]] == "refactor"
+    refactor = world["family"] == REFACTOR
     sections = _package_sections(world) if refactor else _program_sections(world)
     return "\n\n".join([_head(world), *sections, *([_end(world)] if world["over"] else [])])
 
@@ -140,7 +140,7 @@ def _head(world: Any) -> str:
 
 def _end(world: Any) -> str:
     hidden = float(world["pass_rate"])
-    passed = "" if FAMILIES[world["family"]] == "refactor" else f", hidden tests passed: {hidden:.0%}"
+    passed = "" if world["family"] == REFACTOR else f", hidden tests passed: {hidden:.0%}"
     return f"The end{passed}. {'Solved.' if world['solved'] else 'Not solved.'}"
 
 
