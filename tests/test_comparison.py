@@ -245,7 +245,7 @@ def test_runs_scored_on_different_anchors_are_told(doubled):
     ("name", "content"),
     [
         (CURVE, ""),
-        (CURVE, '{"turn": 0}\n'),
+        (CURVE, '{"iteration": 0}\n'),
         (RECORD, "{}"),
         (RECORD, "nothing"),
         (CONFIG, '{"arm": "static"}'),
@@ -448,8 +448,8 @@ def series(folder, tag):
     return [(event.step, pytest.approx(event.value, abs=1e-6)) for event in events(folder).Scalars(tag)]
 
 
-def turn(compute, **changes):
-    """A record of one turn of practice."""
+def iteration(compute, **changes):
+    """A record of one iteration of practice."""
     record = {
         "compute": compute,
         "env_steps": compute / FLOPS_PER_STEP,
@@ -479,8 +479,8 @@ def test_anchor_scores_are_drawn_over_compute_and_over_environment_steps(tmp_pat
 
 def test_practice_is_drawn_turn_by_turn(tmp_path):
     run = Run(tmp_path)
-    run.append(PRACTICE, 1, turn(100.0))
-    run.append(PRACTICE, 2, turn(200.0, episodes=0, success=None, difficulty=None))
+    run.append(PRACTICE, 1, iteration(100.0))
+    run.append(PRACTICE, 2, iteration(200.0, episodes=0, success=None, difficulty=None))
     board = TensorBoardLog(tmp_path)
     board.rebuild(run)
     board.close()
@@ -498,20 +498,20 @@ def test_a_resumed_run_is_drawn_without_what_it_lost(tmp_path):
     run = Run(tmp_path)
     board = TensorBoardLog(tmp_path)
     for place in (1, 2, 3):
-        run.append(PRACTICE, place, turn(100.0 * place))
-        board.practice(turn(100.0 * place))
+        run.append(PRACTICE, place, iteration(100.0 * place))
+        board.practice(iteration(100.0 * place))
     board.close()
     run.supersede(1)
     board.rebuild(run)
     for compute in (210.0, 320.0):
-        board.practice(turn(compute, success=0.75))
+        board.practice(iteration(compute, success=0.75))
     board.close()
     assert series(tmp_path, "over_compute/practice_success") == [(100, 0.5), (210, 0.75), (320, 0.75)]
 
 
 def test_compute_beyond_64_bits_is_drawn_at_the_edge(tmp_path):
     board = TensorBoardLog(tmp_path)
-    board.practice(turn(1e21))
+    board.practice(iteration(1e21))
     board.close()
     assert series(tmp_path, "over_compute/practice_success") == [(2**63 - 1, 0.5)]
 

@@ -338,7 +338,7 @@ def experiment(tmp_path_factory):
     """Two arms with two seeds each that have really been practiced."""
     folder = tmp_path_factory.mktemp("forecast")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(practice, "TURNS", 16)
+        patch.setattr(practice, "ITERATIONS", 16)
         for arm in ("static", "easy"):
             for seed in (0, 1):
                 run = folder / arm / f"seed_{seed}"
@@ -467,7 +467,7 @@ def test_the_command_prints_the_table_and_draws_the_picture(experiment, tmp_path
 
 
 def test_nothing_is_shown_of_a_domain_without_confidence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(practice, "TURNS", 16)
+    monkeypatch.setattr(practice, "ITERATIONS", 16)
     run = tmp_path / "static/seed_0"
     RunConfig("EtudePlan-v0", "static", OWN, 0, 4e6, 8, items=3, chance=(0.0,) * 4).write(run)
     assert practice_run(run, salt=0)

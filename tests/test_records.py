@@ -200,7 +200,7 @@ def entry(**fields):
     [
         b"",
         b"\x80\x05.",
-        pickle.dumps({"turn": 3}),
+        pickle.dumps({"iteration": 3}),
         b"{}",
         pack(STATES["structured"])[:-1],
         pack({"a": np.ones(3)})[8:],
@@ -239,7 +239,7 @@ def lay_out(folder, **versions):
 @pytest.mark.parametrize("name", [PICKLED, LATEST])
 def test_a_pickle_among_the_checkpoints_is_never_loaded(tmp_path, name):
     folder, sprung = lay_out(tmp_path / "run"), tmp_path / "sprung"
-    (folder / CHECKPOINTS / name).write_bytes(pickle.dumps({"turn": Trap(sprung)}))
+    (folder / CHECKPOINTS / name).write_bytes(pickle.dumps({"iteration": Trap(sprung)}))
     with pytest.raises(IncompleteRun):
         practice_run(folder, salt=1)
     assert not sprung.exists()
@@ -247,7 +247,7 @@ def test_a_pickle_among_the_checkpoints_is_never_loaded(tmp_path, name):
 
 def test_an_old_checkpoint_is_refused_saying_who_wrote_it_and_what_to_do(tmp_path):
     folder = lay_out(tmp_path / "run", **{"etude-gym": "0.0.9"})
-    (folder / CHECKPOINTS / PICKLED).write_bytes(pickle.dumps({"turn": 3}))
+    (folder / CHECKPOINTS / PICKLED).write_bytes(pickle.dumps({"iteration": 3}))
     with pytest.raises(
         IncompleteRun, match=r"by an etude-gym 0\.0\.9 whose .* start it anew in another folder"
     ):
@@ -266,10 +266,10 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 def test_a_state_that_is_refused_leaves_the_checkpoint_before_it(tmp_path):
     run = Run(tmp_path)
-    run.save({"turn": 1})
+    run.save({"iteration": 1})
     with pytest.raises(TypeError):
-        run.save({"turn": 2, "learner": object()})
-    assert run.load() == {"turn": 1}
+        run.save({"iteration": 2, "learner": object()})
+    assert run.load() == {"iteration": 1}
     assert [path.name for path in (tmp_path / CHECKPOINTS).iterdir()] == [LATEST]
 
 

@@ -37,7 +37,7 @@ class Restless(LinearReinforce):
 
 @pytest.fixture(autouse=True)
 def few_turns(monkeypatch):
-    monkeypatch.setattr(practice, "TURNS", 16)
+    monkeypatch.setattr(practice, "ITERATIONS", 16)
 
 
 def lay_out(folder, name="own"):

@@ -50,7 +50,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def few_turns(monkeypatch):
-    monkeypatch.setattr(practice, "TURNS", 32)
+    monkeypatch.setattr(practice, "ITERATIONS", 32)
 
 
 def lay_out(folder, agent=OWN, arm="adaptive"):
@@ -98,9 +98,11 @@ def lost_flops(folder):
         record = json.loads(line)
         if "resumed_at" in record:
             lost += max(compute.values()) - compute[record["resumed_at"]]
-            compute = {turn: spent for turn, spent in compute.items() if turn <= record["resumed_at"]}
+            compute = {
+                iteration: spent for iteration, spent in compute.items() if iteration <= record["resumed_at"]
+            }
         else:
-            compute[record["turn"]] = record["compute"]
+            compute[record["iteration"]] = record["compute"]
     return lost
 
 
@@ -227,24 +229,26 @@ def test_torn_lines_and_leftover_temporary_files_are_harmless(tmp_path):
     assert records_of(torn) == records_of(whole)
 
 
-@pytest.mark.parametrize("rest", [b'{"turn": 2, "val', b"\x00\x00\x00", b'{"turn": 2, "val\xff\xfe'])
+@pytest.mark.parametrize(
+    "rest", [b'{"iteration": 2, "val', b"\x00\x00\x00", b'{"iteration": 2, "val\xff\xfe']
+)
 def test_a_record_after_a_torn_line_stands_on_a_line_of_its_own(tmp_path, rest):
     run = Run(tmp_path)
     run.append(PRACTICE, 1, {"value": 10})
     with (tmp_path / PRACTICE).open("ab") as file:
         file.write(rest)
-    assert run.read(PRACTICE) == [{"turn": 1, "value": 10}]
+    assert run.read(PRACTICE) == [{"iteration": 1, "value": 10}]
     run.append(PRACTICE, 2, {"value": 20})
-    assert run.read(PRACTICE) == [{"turn": 1, "value": 10}, {"turn": 2, "value": 20}]
+    assert run.read(PRACTICE) == [{"iteration": 1, "value": 10}, {"iteration": 2, "value": 20}]
 
 
 def test_records_after_the_point_of_resumption_are_superseded_but_kept_in_the_file(tmp_path):
     run = Run(tmp_path)
-    for turn in (1, 2, 3):
-        run.append(PRACTICE, turn, {"value": turn})
+    for iteration in (1, 2, 3):
+        run.append(PRACTICE, iteration, {"value": iteration})
     run.supersede(1)
     run.append(PRACTICE, 2, {"value": 20})
-    assert run.read(PRACTICE) == [{"turn": 1, "value": 1}, {"turn": 2, "value": 20}]
+    assert run.read(PRACTICE) == [{"iteration": 1, "value": 1}, {"iteration": 2, "value": 20}]
     assert len((tmp_path / PRACTICE).read_text().splitlines()) == 5
     run.supersede(-1)
     assert run.read(PRACTICE) == []
@@ -350,7 +354,7 @@ def endless(tmp_path):
 def assert_saved_at_the_last_turn(folder):
     with Run(folder).lock():
         state, records = Run(folder).load(), Run(folder).read(PRACTICE)
-    assert state["turn"] == len(records) > 2
+    assert state["iteration"] == len(records) > 2
     assert state["meter"] == ledger_of(folder).state_dict()
 
 
@@ -393,7 +397,7 @@ def test_kill_nine_at_five_random_moments_changes_no_result(tmp_path):
     for moment in moments:
         process = start("--resume", killed.folder, "--workers", 1)
         wait_until(lambda due=moment: np.mean([*Progress.of(killed).shares.values()]) >= due)
-        time.sleep(random.uniform(0, 0.3))  # anywhere in a turn
+        time.sleep(random.uniform(0, 0.3))  # anywhere in a iteration
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

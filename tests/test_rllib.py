@@ -368,7 +368,7 @@ def test_a_domain_without_a_recipe_takes_that_of_stable_baselines():
 
 
 def check_run(folder):
-    """Every checkpoint that a turn reached once, no turn missing, all episodes in the curriculum."""
+    """Every checkpoint that was reached once, no iteration missing, all episodes in the curriculum."""
     run = Run(folder)
     assert run.finished
     records = run.read(PRACTICE)
@@ -376,7 +376,7 @@ def check_run(folder):
     reached = {0, *(int((record["compute"] >= grid).sum()) for record in records)}
     assert [record["index"] for record in run.read(CURVE)] == sorted(reached)
     assert max(reached) == 8
-    assert [record["turn"] for record in records] == list(range(1, len(records) + 1))
+    assert [record["iteration"] for record in records] == list(range(1, len(records) + 1))
     episodes = sum(record["episodes"] for record in records)
     assert run.load()["env"]["stream"]["sampler"]["num_results"] == episodes > 0
     meter = ComputeMeter()

@@ -217,10 +217,10 @@ def test_the_proposer_tracks_the_solver(tmp_path):
         options=recipe.options,
     ).write(tmp_path)
     assert practice_run(tmp_path, salt=7)
-    turns = [record for record in Run(tmp_path).read(PRACTICE) if record["episodes"]]
-    success = np.array([record["success"] for record in turns])
-    difficulty = np.array([np.mean(list(record["difficulty"].values())) for record in turns])
-    parts = np.array_split(np.arange(len(turns)), 5)
+    iterations = [record for record in Run(tmp_path).read(PRACTICE) if record["episodes"]]
+    success = np.array([record["success"] for record in iterations])
+    difficulty = np.array([np.mean(list(record["difficulty"].values())) for record in iterations])
+    parts = np.array_split(np.arange(len(iterations)), 5)
     after_warm_up = parts[2:]
     assert all(0.3 <= success[part].mean() <= 0.7 for part in after_warm_up)
     assert difficulty[parts[1]].mean() < difficulty[parts[-1]].mean()

@@ -86,8 +86,8 @@ def versions() -> dict[str, str]:
 class Run:
     """One run's folder.
 
-    Records carry the "turn" in which they were written, one turn being one stretch of practice. When a
-    run is resumed at an earlier turn, what was recorded after it is superseded and no longer read.
+    Records carry the "iteration" in which they were written, one stretch of practice. When a
+    run is resumed at an earlier iteration, what was recorded after it is superseded and no longer read.
 
     Args:
         folder: the run's folder; made if it does not exist.
@@ -113,12 +113,12 @@ class Run:
                 ) from None
             yield
 
-    def append(self, name: str, turn: int, record: Mapping[str, Any]) -> None:
+    def append(self, name: str, iteration: int, record: Mapping[str, Any]) -> None:
         """Append one record and flush it; a torn last line of a killed process is closed first."""
         path = self.folder / name
         torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
         with path.open("ab") as file:
-            file.write(b"\n" * torn + json.dumps({"turn": turn, **record}).encode() + b"\n")
+            file.write(b"\n" * torn + json.dumps({"iteration": iteration, **record}).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())  # before the checkpoint that counts on it
 
@@ -132,16 +132,16 @@ class Run:
             except (json.JSONDecodeError, UnicodeDecodeError):
                 continue
             if "resumed_at" in record:
-                records = [earlier for earlier in records if earlier["turn"] <= record["resumed_at"]]
+                records = [earlier for earlier in records if earlier["iteration"] <= record["resumed_at"]]
             else:
                 records.append(record)
         return records
 
-    def supersede(self, turn: int) -> None:
-        """Mark everything recorded after a turn as superseded."""
+    def supersede(self, iteration: int) -> None:
+        """Mark everything recorded after an iteration as superseded."""
         for name in (CURVE, PRACTICE):
             if (self.folder / name).exists():
-                self.append(name, turn, {"resumed_at": turn})
+                self.append(name, iteration, {"resumed_at": iteration})
 
     def save(self, state: Mapping[str, Any], name: str = LATEST) -> None:
         """Save a state among the checkpoints, whole or not at all.

@@ -1,4 +1,4 @@
-"""What was practiced in one turn, summed up."""
+"""What was practiced in one iteration, summed up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etude_gym.practice.sampler import REASONS
 
 
 class PracticeLog:
-    """Sums up the practice episodes of one turn.
+    """Sums up the practice episodes of one iteration.
 
     Args:
         axes: names of the difficulty axes.
@@ -23,7 +23,7 @@ class PracticeLog:
         self.clear()
 
     def clear(self) -> None:
-        """Start the next turn."""
+        """Start the next iteration."""
         self.episodes = 0
         self.scores = 0.0
         self.solved = 0
@@ -39,7 +39,7 @@ class PracticeLog:
         self.reasons += np.bincount(reason, minlength=len(REASONS))
 
     def record(self) -> dict[str, Any]:
-        """The turn as a record: means over its episodes, None where there were none."""
+        """The iteration as a record: means over its episodes, None where there were none."""
         share = 1.0 / self.episodes if self.episodes else None
         return {
             "episodes": self.episodes,

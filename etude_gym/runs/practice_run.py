@@ -33,9 +33,9 @@ from etude_gym.runs.practice_log import PracticeLog
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
 
-TURNS = 256
-"""Turns in which a run is cut, at least. Every turn leaves one record of practice, and the ledger on disk:
-what a killed run has lost is known to within a turn."""
+ITERATIONS = 256
+"""Iterations of a run, at least. Every iteration leaves one record of practice, and the ledger on disk:
+what a killed run has lost is known to within one."""
 
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 
@@ -73,7 +73,7 @@ class PracticeRun:
         self.tracker = PracticeEfficiencyTracker(
             config.horizon, cells=cells_of(self.domain.space), chance=config.chance
         )
-        self.turn = 0
+        self.iteration = 0
         self.points: list[CurvePoint] = []
         self.board = TensorBoardLog(run.folder)
 
@@ -81,7 +81,7 @@ class PracticeRun:
         """Go on from the latest checkpoint, if there is one; book what was lost as repeated."""
         state = self.run.load()
         if state is not None:
-            self.turn = state["turn"]
+            self.iteration = state["iteration"]
             self.learner.load_state_dict(state["learner"])
             self.env.load_state_dict(state["env"])
             self.meter.load_state_dict(state["meter"])
@@ -90,7 +90,7 @@ class PracticeRun:
         self.run.drop_networks([point.index for point in self.points])
         if (self.run.folder / COMPUTE).exists():
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
-        self.run.supersede(self.turn if state is not None else -1)
+        self.run.supersede(self.iteration if state is not None else -1)
         self.board.rebuild(self.run)
 
     def save(self) -> None:
@@ -101,7 +101,7 @@ class PracticeRun:
         write_json(self.run.folder / COMPUTE, self.meter.state_dict())
         self.run.save(
             {
-                "turn": self.turn,
+                "iteration": self.iteration,
                 "learner": self.learner.state_dict(),
                 "env": self.env.state_dict(),
                 "meter": self.meter.state_dict(),
@@ -130,12 +130,12 @@ class PracticeRun:
         record = point_record(point, self.tracker.cells, self.tracker.chance)
         if result.reliability is not None:
             record["reliability"] = result.reliability.record()
-        self.run.append(CURVE, self.turn, record)
+        self.run.append(CURVE, self.iteration, record)
         self.board.curve(record)
 
     def practice(self) -> None:
-        """One turn of practice: until the next checkpoint, or a small share of the horizon."""
-        target = self.meter.training("flops") + self.config.horizon / TURNS
+        """One iteration of practice: until the next checkpoint, or a small share of the horizon."""
+        target = self.meter.training("flops") + self.config.horizon / ITERATIONS
         target = min(target, self.tracker.next_checkpoint or target)
         self.log.clear()
         self._learn(target)
@@ -144,14 +144,14 @@ class PracticeRun:
                 f"{type(self.learner).__name__}.learn(env, until={target:.3g}) returned with its ledger at "
                 f"{self.meter.training('flops'):.3g} FLOPs: it has to practice until the ledger says so."
             )
-        self.turn += 1
+        self.iteration += 1
         record = {
             "compute": self.meter.training("flops"),
             "env_steps": self.meter.training("env_steps"),
             **self.log.record(),
             "sampler": self.sampler.describe(),
         }
-        self.run.append(PRACTICE, self.turn, record)
+        self.run.append(PRACTICE, self.iteration, record)
         self.board.practice(record)
         write_json(self.run.folder / COMPUTE, self.meter.state_dict())
 
@@ -184,7 +184,7 @@ class PracticeRun:
             self.run.folder / RECORD,
             {
                 "anchor_salt": self.salt,
-                "turns": self.turn,
+                "iterations": self.iteration,
                 "final_anchor_score": float(self.tracker.curve.mean[-1]),
                 "compute": self.meter.state_dict(),
             },
@@ -197,7 +197,7 @@ def practice_run(folder: Path, salt: int, should_stop: Callable[[], bool] = lamb
     Args:
         folder: folder of the run, with its ``config.json``.
         salt: secret of its anchor tasks.
-        should_stop: asked at every turn; when true, the run is saved and left.
+        should_stop: asked at every iteration; when true, the run is saved and left.
 
     Returns:
         Whether the run is finished.

@@ -59,7 +59,7 @@ class TensorBoardLog:
         self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **reliability})
 
     def practice(self, record: Mapping[str, Any]) -> None:
-        """Draw a turn of practice: success, difficulty per axis, what the sampler believes."""
+        """Draw an iteration of practice: success, difficulty per axis, what the sampler believes."""
         values: dict[str, float] = {f"sampler_{name}": v for name, v in record["sampler"].items()}
         if record["episodes"]:
             values["practice_success"] = record["success"]
