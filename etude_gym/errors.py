@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gymnasium
 
 
 class MissingExtra(ImportError):
@@ -13,6 +17,18 @@ class MissingExtra(ImportError):
         super().__init__(
             f'{feature} needs an optional dependency. Install it: pip install "etude-gym[{extra}]"'
         )
+
+
+class ResetNeeded(gymnasium.error.ResetNeeded, RuntimeError):
+    """Something was asked of an episode that has not begun, or is over.
+
+    Gymnasium's own error, and a RuntimeError for those who do not know Gymnasium's.
+    """
+
+
+def _hint(name: object, allowed: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(str(name), list(allowed), n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def check_name(kind: str, name: object, allowed: Iterable[str]) -> str:
@@ -29,6 +45,34 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> str:
     options = list(allowed)
     if isinstance(name, str) and name in options:
         return name
-    nearest = difflib.get_close_matches(str(name), options, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"Unknown {kind} {name!r}. Allowed: {', '.join(map(repr, options))}.{hint}")
+    raise ValueError(
+        f"Unknown {kind} {name!r}. Allowed: {', '.join(map(repr, options))}.{_hint(name, options)}"
+    )
+
+
+def keywords(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names that a function or class takes as keyword arguments; "**" is one of them if it takes any."""
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(
+        "**" if parameter.kind is parameter.VAR_KEYWORD else parameter.name
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY)
+    )
+
+
+def unexpected_keyword(function: Callable[..., Any], name: str, allowed: Iterable[str]) -> TypeError:
+    """The error for a keyword argument that a function or class lacks, as Python words it.
+
+    Libraries look for this TypeError to find out which arguments an environment takes.
+
+    Args:
+        function: who was called.
+        name: the argument that it lacks.
+        allowed: the arguments that it takes.
+    """
+    options = list(allowed)
+    called = function.__qualname__ + (".__init__" if isinstance(function, type) else "")
+    return TypeError(
+        f"{called}() got an unexpected keyword argument {name!r}.{_hint(name, options)} "
+        f"Allowed: {', '.join(map(repr, options)) or 'none'}."
+    )

@@ -9,7 +9,9 @@ numba; a test holds the two together.
 from __future__ import annotations
 
 import hashlib
+import operator
 import secrets
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,3 +84,18 @@ def name_key(name: str) -> int:
 def fresh_seed() -> int:
     """A seed from the operating system, for those who give none."""
     return secrets.randbits(63)
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as a Python integer.
+
+    Raises:
+        ValueError: unless it is an integer from 0 to 2**64 - 1; beyond, seeds would repeat.
+    """
+    try:
+        number = -1 if isinstance(seed, (bool, np.bool_)) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= MASK64:
+        raise ValueError(f"A seed is an integer from 0 to 2**64 - 1, got {seed!r}.")
+    return number

@@ -21,9 +21,11 @@ from etude_gym.agents.sb3.learner import MaskablePPOLearner
 from etude_gym.agents.sb3.vec_env import BatchedVecEnv
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
-from etude_gym.errors import MissingExtra
+from etude_gym.errors import MissingExtra, ResetNeeded
+from etude_gym.measure.accounting import VectorComputeAccounting
 from etude_gym.measure.agent import Agent, Learner
 from etude_gym.measure.anchors import score_anchors, stratified_tasks
+from etude_gym.measure.compute import ComputeMeter
 from etude_gym.measure.rollout import rollout
 from etude_gym.measure.scripted import RandomAgent, ScriptedAgent
 from etude_gym.runs.agents import load_agent_class, load_recipe, make_agent
@@ -126,7 +128,41 @@ def test_methods_and_attributes_of_single_environments_are_refused():
         adapted.set_attr("difficulty", 1)
     assert adapted.get_attr("num_envs", indices=[0, 3]) == [NUM_ENVS, NUM_ENVS]
     assert not adapted.has_attr("no_such_attribute")
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        adapted.get_attr("no_such_attribute")
     assert adapted.env_is_wrapped(Monitor) == [False] * NUM_ENVS
+
+
+def test_attributes_that_are_there_can_be_had_through_wrappers():
+    vector = make_vector()
+    meter = ComputeMeter()
+    adapted = BatchedVecEnv(VectorComputeAccounting(vector, meter))
+    for name, value in (("sampler", vector.sampler), ("stream", vector.stream), ("meter", meter)):
+        assert adapted.has_attr(name)
+        assert adapted.get_attr(name) == [value] * NUM_ENVS
+
+
+def test_masks_belong_to_those_who_ask_and_are_not_there_before_a_reset():
+    adapted = BatchedVecEnv(gym.make_vec("EtudePlan-v0", 2, autoreset_mode="SameStep"))
+    with pytest.raises(ResetNeeded, match=r"reset\(\) before action_masks"):
+        adapted.env_method("action_masks")
+    adapted.reset()
+    masks = np.asarray(adapted.env_method("action_masks"))
+    kept = masks.copy()
+    masks[:] = 0
+    np.testing.assert_array_equal(adapted.env_method("action_masks"), kept)
+
+
+def test_a_truncated_episode_is_told_as_one():
+    env = gym.make_vec("EtudePlan-v0", 2, autoreset_mode="SameStep", max_episode_steps=2, practice="uniform")
+    adapted = BatchedVecEnv(env)
+    adapted.reset()
+    keys = env.tasks().keys
+    adapted.step(np.array([0, 0]))
+    _, _, dones, infos = adapted.step(np.array([0, 0]))
+    assert dones.all()
+    assert [info["TimeLimit.truncated"] for info in infos] == [True, True]
+    assert [info["task"].keys[0] for info in infos] == keys.tolist()
 
 
 def test_images_of_all_environments_are_shown_side_by_side():

@@ -135,7 +135,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
         ("list nowhere:Id-v0", "No module named 'nowhere'."),
         ("play EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
-        ("play --seed -1", "Seed must be greater or equal to zero, actual value: -1"),
+        ("play --seed -1", "A seed is an integer from 0 to 2**64 - 1, got -1."),
         ("play --difficulty horizon", "--difficulty takes AXIS=VALUE, such as horizon=0.2; got 'horizon'."),
         ("play --difficulty horizn=0.5", "Did you mean 'horizon'?"),
         ("play --difficulty horizon=1.5", "difficulty['horizon'] must be a number in [0, 1], got 1.5."),

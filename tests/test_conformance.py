@@ -108,6 +108,18 @@ class ReadsOnlyNumbers(CountingDomain):
         return Reply("ok", [int(reply)])
 
 
+class TellsOfAWorld(CountingDomain):
+    def outcome(self, worlds, rows):
+        return super().outcome(worlds, rows) | {"world": worlds[rows]}
+
+
+class DrawsInManySizes(CountingDomain):
+    render_modes = ("rgb_array",)
+
+    def render(self, worlds, row, mode):
+        return np.zeros((10 + worlds[row].steps_left, 10, 3), dtype=np.uint8)
+
+
 class DrawsNothing(CountingDomain):
     render_modes = ("ansi", "rgb_array")
 
@@ -165,6 +177,7 @@ BROKEN = {
     "gymnasium_checker": HasNoBounds,
     "text_interface": ReadsOnlyNumbers,
     "rendering": DrawsNothing,
+    "info_is_plain": TellsOfAWorld,
     "copies": SharesEpisodesWithItsCopies,
     "snapshots": ForgetsTimeWhenLoaded,
 }
@@ -192,6 +205,10 @@ def test_an_illegal_action_that_earns_is_caught():
     assert "is illegal but has a reward" in result.detail
 
 
+def test_pictures_of_several_sizes_are_caught():
+    assert "several sizes" in check("rendering", DrawsInManySizes).detail
+
+
 def test_a_failure_says_which_task_to_look_at():
     detail = check("oracle_solves", BROKEN["oracle_solves"]).detail
     assert "The oracle's score is 0.0 on task 0 (key " in detail
@@ -209,18 +226,13 @@ def test_an_error_inside_a_domain_is_a_failure_that_says_where():
 # --- Broken environments ---------------------------------------------------------------------------------
 
 
-def forget_the_end(self, action):
-    self._over = False
-    return STEP(self, action)
-
-
 def drop_the_final_observation(self, ended, observations, infos):
     FINISH(self, ended, observations, infos)
     infos.pop("final_obs", None)
 
 
 def seed_all_from_the_first(self, seed, rows):
-    SEED_ROWS(self, seed[0] if isinstance(seed, list) else seed, rows)
+    SEED_ROWS(self, [seed[0]] * len(seed), rows)
 
 
 def draw_for_a_crowd(self, keys):
@@ -228,19 +240,26 @@ def draw_for_a_crowd(self, keys):
     return Draw(drawn.task_keys, drawn.difficulty / len(keys), drawn.family, drawn.reason)
 
 
-STEP, FINISH, SEED_ROWS, DRAW = (
-    EtudeEnv.step,
+FINISH, SEED_ROWS, DRAW, REPORT = (
     EtudeVectorEnv._finish,
     EtudeVectorEnv._seed,
     UniformSampler.draw,
+    TaskStream.report,
 )
+
+
+def forget_what_is_given_up(self, rows, scores):
+    if len(self.episodes) > 1:
+        REPORT(self, rows, scores)
+
 
 BROKEN_FRONTS = {
     "autoreset_next_step": (EtudeVectorEnv, "_describe", lambda self, infos, rows: None),
     "autoreset_same_step": (EtudeVectorEnv, "_finish", drop_the_final_observation),
+    "episodes_are_reported_once": (TaskStream, "report", forget_what_is_given_up),
     "autoreset_disabled": (EtudeVectorEnv, "_rows_to_reset", lambda self, options: self._all),
     "seeds_by_list": (EtudeVectorEnv, "_seed", seed_all_from_the_first),
-    "step_after_the_end": (EtudeEnv, "step", forget_the_end),
+    "step_after_the_end": (EtudeEnv, "_check_running", lambda self, what: None),
     "masks_agree": (EtudeEnv, "action_masks", lambda self: np.ones(8, dtype=np.int8)),
     "pinned_values": (TaskStream, "parse_options", lambda self, options: (np.full(2, np.nan), -1)),
     "wrong_arguments": (DifficultySpace, "parse", lambda self, difficulty: np.full(2, np.nan)),
@@ -287,12 +306,12 @@ def test_every_check_says_in_one_line_what_it_promises():
 
 
 def test_run_checks_yields_a_result_for_each_check_asked_for():
-    results = list(run_checks("counting:Counting-v0", tasks=50, names=["plain_spaces", "rendering"]))
+    results = list(run_checks("counting:Counting-v0", tasks=50, names=["plain_spaces", "text_interface"]))
     assert [(r.name, r.passed, r.skipped) for r in results] == [
         ("plain_spaces", True, False),
-        ("rendering", True, True),
+        ("text_interface", True, True),
     ]
-    assert results[1].detail == "the domain offers no render mode"
+    assert results[1].detail == "the domain has no text interface"
 
 
 def test_sizes_grow_with_the_number_of_tasks():

@@ -34,8 +34,6 @@ class BatchedVecEnv(VecEnv):
         self.env = env
         self.render_mode = env.render_mode
         self._actions: np.ndarray[Any, Any] | None = None
-        self._masks: Any = env.unwrapped.action_masks()  # type: ignore[attr-defined]
-        self._tasks: TaskBatch = env.unwrapped.tasks()  # type: ignore[attr-defined]
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Any:
@@ -43,45 +41,50 @@ class BatchedVecEnv(VecEnv):
         if any(options != self._options[0] for options in self._options):
             raise ValueError("A batched environment is reset with one set of options: set_options({...}).")
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
-        observations, infos = self.env.reset(seed=seeds, options=self._options[0] or None)
+        observations, _ = self.env.reset(seed=seeds, options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
-        self._masks = infos["action_mask"]
-        self._tasks = _tasks_of(infos)
         return observations
 
     def step_async(self, actions: np.ndarray[Any, Any]) -> None:
         self._actions = actions
 
     def step_wait(self) -> Any:
-        observations, rewards, ends, _, infos = self.env.step(self._actions)
-        self._masks = infos["action_mask"]
+        tasks: TaskBatch = self.env.unwrapped.tasks()  # type: ignore[attr-defined]
+        observations, rewards, terminations, truncations, infos = self.env.step(self._actions)
         separate: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        ends = terminations | truncations
         for row in np.flatnonzero(ends):
             final = infos["final_info"]
             separate[row] = {
                 "terminal_observation": infos["final_obs"][row],
-                "TimeLimit.truncated": False,
+                "TimeLimit.truncated": bool(truncations[row]),
                 "score": float(final["score"][row]),
                 "solved": bool(final["solved"][row]),
-                "task": self._tasks[row : row + 1],
+                "task": tasks[row : row + 1],
             }
-        if ends.any():
-            self._tasks = _tasks_of(infos)
         return observations, rewards.astype(np.float32), ends, separate
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Sequence[Any]:
         """``action_masks`` is answered for the whole batch; nothing else can be called."""
         if method_name == "action_masks":
-            return self._masks if indices is None else self._masks[self._get_indices(indices)]
+            masks: Any = self.env.unwrapped.action_masks()  # type: ignore[attr-defined]
+            return masks if indices is None else masks[self._get_indices(indices)]
         raise AttributeError(f"A batched environment has no method {method_name!r} for single environments.")
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        value = getattr(self.env, attr_name)
+        value = getattr(self._owner(attr_name), attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def has_attr(self, attr_name: str) -> bool:
-        return hasattr(self.env, attr_name) or hasattr(self.env.unwrapped, attr_name)
+        return hasattr(self._owner(attr_name), attr_name)
+
+    def _owner(self, attr_name: str) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+        """The outermost wrapper that has an attribute, else the environment inside."""
+        env = self.env
+        while isinstance(env, gymnasium.vector.VectorWrapper) and not hasattr(env, attr_name):
+            env = env.env
+        return env
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         raise AttributeError("Attributes of single environments cannot be set in a batched environment.")
@@ -97,8 +100,3 @@ class BatchedVecEnv(VecEnv):
 
     def close(self) -> None:
         self.env.close()
-
-
-def _tasks_of(infos: Any) -> TaskBatch:
-    """The tasks that infos of a reset tell of."""
-    return TaskBatch(infos["task_key"], infos["difficulty"], infos["family"])

@@ -53,7 +53,6 @@ def _facts(env_id: str, domain: Domain) -> dict[str, Any]:
         "families": ", ".join(domain.space.families),
         "observation": domain.observation_space,
         "actions": domain.action_space,
-        "render modes": ", ".join(domain.render_modes) or "none",
         "solvers": ", ".join(domain.solvers()),
         "task samplers": ", ".join(SAMPLERS),
         "": "",

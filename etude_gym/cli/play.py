@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import gymnasium
-import numpy as np
 from rich.console import Console
 
 from etude_gym.environment.playing import play_reply
-from etude_gym.environment.registration import make_domain
+from etude_gym.environment.registration import find_spec
+from etude_gym.environment.rendering import actions_in_words
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.randomness import fresh_seed
 from etude_gym.tasks.domain import Reply
@@ -60,8 +59,10 @@ def play(env_id: str, *, seed: int | None, difficulty: Mapping[str, float], cons
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # whatever is typed is answered
-    mode = "ansi" if "ansi" in make_domain(env_id).render_modes else None
-    env = gymnasium.make(env_id, render_mode=mode, practice="uniform", difficulty=dict(difficulty)).unwrapped
+    find_spec(env_id)
+    env = gymnasium.make(
+        env_id, render_mode="ansi", practice="uniform", difficulty=dict(difficulty)
+    ).unwrapped
     assert isinstance(env, EtudeEnv)
     Game(env, console).play(fresh_seed() % SEEDS if seed is None else seed)
 
@@ -79,13 +80,13 @@ class Game:
 
     def play(self, seed: int) -> None:
         """Play until the end, or until the person leaves."""
-        observation, info = self.env.reset(seed=seed)
+        _, info = self.env.reset(seed=seed)
         levels = ", ".join(f"{axis} {level:.2f}" for axis, level in info["difficulty"].items())
         env_id = self.env.spec.id if self.env.spec else self.env.domain.name
         self.say(f"{env_id}, seed {seed}, {info['family']} ({levels})\n\n{HELP}")
         score, steps, over = 0.0, 0, False
         while not over:
-            self.look(observation)
+            self.look()
             reply = self.ask()
             if reply is None:
                 self.say(f"You leave after {steps} steps with a score of {score:.2f}.")
@@ -94,12 +95,12 @@ class Game:
                 if not move.taken:
                     self.say(f"  {self.name(move.action)}: not possible now{_left(move.left)}")
                     break
-                observation, over, info = move.observation, move.over, move.info
+                over, info = move.over, move.info
                 score, steps = score + move.reward, steps + 1
                 earned = f"   score +{move.reward:.2f}" if move.reward else ""
                 left = _left(move.left) if over or move.news else ""
                 self.say(f"  {self.name(move.action)}{earned}{left}")
-        self.look(observation)
+        self.look()
         verdict = "solved" if info["solved"] else "not solved"
         self.say(f"The end after {steps} steps: {verdict}, score {info['score']:.2f}.")
 
@@ -107,13 +108,10 @@ class Game:
         """Print text as it is."""
         self.console.print(text, markup=False, highlight=False)
 
-    def look(self, observation: Any) -> None:
-        """Show the state: the domain's picture in characters, or else the bare observation."""
+    def look(self) -> None:
+        """Show the state."""
         self.console.rule()
-        if self.env.render_mode is not None:
-            self.say(self.env.render())
-        else:
-            self.say(f"{observation}\nPossible: {self.possible(self.env.action_masks())}")
+        self.say(self.env.render())
 
     def ask(self) -> Reply | None:
         """Ask until there are actions to take; None at the end of the input or on "quit"."""
@@ -168,8 +166,7 @@ class Game:
 
     def possible(self, mask: Masks) -> str:
         """The legal actions with their numbers."""
-        names = ((str(action), self.name(action)) for action in np.flatnonzero(mask).tolist())
-        return "   ".join(name if name == number else f"{number} {name}" for number, name in names)
+        return actions_in_words(self.env.domain, self.env.worlds, 0, mask)
 
     def name(self, action: int) -> str:
         """An action in words."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ _CHECKS: tuple[Check, ...] = (
     interface.wrong_arguments,
     interface.pinned_values,
     interface.step_after_the_end,
+    interface.info_is_plain,
     interface.rendering,
     interface.text_interface,
     generation.generation_is_total,
@@ -51,6 +53,7 @@ _CHECKS: tuple[Check, ...] = (
     autoreset.autoreset_same_step,
     autoreset.autoreset_disabled,
     autoreset.worker_processes,
+    autoreset.episodes_are_reported_once,
     reproducibility.same_seed_same_episodes,
     reproducibility.vector_equals_single,
     reproducibility.draws_depend_on_keys_alone,
@@ -99,7 +102,9 @@ def run_check(env_id: str, name: str, size: Size) -> CheckResult:
     start = time.perf_counter()
     passed, skipped = True, False
     try:
-        detail = check(env_id, size)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*outside the action space")  # checks try such actions
+            detail = check(env_id, size)
     except Skipped as reason:
         skipped, detail = True, str(reason)
     except Failure as failure:

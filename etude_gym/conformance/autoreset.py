@@ -1,11 +1,14 @@
-"""Checks of vectors: what happens when an episode ends, in each of Gymnasium's autoreset modes."""
+"""Checks of what happens when an episode ends: Gymnasium's autoreset modes, reports to the task sampler."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
-from etude_gym.conformance.common import Size, expect, make_vector, random_actions, same
+from etude_gym.conformance.common import Size, expect, make, make_vector, random_actions, same
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Actions
@@ -117,3 +120,66 @@ def worker_processes(env_id: str, size: Size) -> str:
     finally:
         theirs.close(terminate=True)
     return "2 workers"
+
+
+def episodes_are_reported_once(env_id: str, size: Size) -> str:
+    """Every episode in which an action was taken is reported once: ended, truncated or given up."""
+    env, told, expected = make(env_id), _Told(), 0
+    env.stream.listener = told
+    for episode in range(12):
+        env.reset(seed=episode)
+        env.reset()  # at once: nothing was tried, nothing is told
+        expect(told.count == expected, f"{told.count} episodes were reported, {expected} were played.")
+        score, over, step = 0.0, False, 0
+        while not over and (episode % 3 == 0 or step <= episode):
+            action = int(random_actions(env.action_masks()[None], mix(episode, step), 0)[0])
+            _, reward, over, _, _ = env.step(action)
+            score, step = score + reward, step + 1
+        env.reset()
+        expected += 1
+        expect(
+            told.count == expected and abs(told.last - score) < 1e-9,
+            f"An episode of {step} steps that earned {score} was reported as {told.last} "
+            f"({told.count} reports of {expected} episodes).",
+        )
+    for mode in ("NextStep", "SameStep"):
+        expected += _reports_of_a_vector(env_id, mode, size.steps)
+    return f"{expected:,} episodes"
+
+
+class _Told:
+    """Counts reports, and keeps their sum and the last one."""
+
+    def __init__(self) -> None:
+        self.count, self.last, self.total = 0, float("nan"), 0.0
+
+    def __call__(self, difficulty: Any, reason: Any, scores: NDArray[np.float64]) -> None:
+        self.count, self.last, self.total = self.count + len(scores), scores[-1], self.total + scores.sum()
+
+
+def _reports_of_a_vector(env_id: str, mode: str, steps: int) -> int:
+    """Truncate after a few steps, give up half of the episodes now and then; the reports have to add up."""
+    env, told = make_vector(env_id, 8, autoreset_mode=mode, max_episode_steps=5), _Told()
+    env.stream.listener = told
+    env.reset(seed=0)
+    earned, expected, chosen = 0.0, 0, np.arange(8) < 4
+    running, waiting = np.zeros(8, dtype=np.bool_), np.zeros(8, dtype=np.bool_)
+    for step in range(steps // 2):
+        _, rewards, ends, truncations, _ = env.step(_some_actions(env, step))
+        earned += float(rewards.sum())
+        over = ends | truncations
+        expected += int(over.sum())
+        running = (running | ~waiting) & ~over
+        waiting = over & (mode == "NextStep")
+        if step % 7 == 6:
+            expected += int((running & chosen).sum())
+            env.reset(options={"reset_mask": chosen})
+            running, waiting = running & ~chosen, waiting & ~chosen
+    env.reset()
+    expected += int(running.sum())
+    expect(
+        told.count == expected and abs(told.total - earned) < 1e-6,
+        f"A vector in mode {mode} told of {told.count} episodes with {told.total} points in all; "
+        f"{expected} were played and earned {earned}.",
+    )
+    return expected

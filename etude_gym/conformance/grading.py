@@ -73,7 +73,7 @@ def masks_are_sound(env_id: str, size: Size) -> str:
 
 
 def masks_agree(env_id: str, size: Size) -> str:
-    """The mask is the same in ``info`` and from ``action_masks()``."""
+    """The mask is the same in ``info`` and from ``action_masks()``; writing into it changes nothing."""
     env = make(env_id, practice="uniform")
     actions = int(env.domain.action_space.n)
     _, info = env.reset(seed=0)
@@ -86,7 +86,12 @@ def masks_agree(env_id: str, size: Size) -> str:
         )
         other = env.action_masks()
         expect((mask == other).all(), f"The masks differ after {step} steps from seed 0: {mask}, {other}.")
-        _, _, over, _, info = env.step(int(random_actions(mask[None], mix(step), 0)[0]))
+        action = int(random_actions(mask[None], mix(step), 0)[0])
+        kept = mask.copy()
+        mask[:] = other[:] = 0
+        expect((env.action_masks() == kept).all(), "Whoever writes into a mask changes what is legal.")
+        _, _, over, _, info = env.step(action)
+        expect("illegal_action" not in info, f"Action {action} is legal but told illegal.")
         if over:
             _, info = env.reset()
             episodes += 1

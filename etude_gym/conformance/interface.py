@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import warnings
 from collections.abc import Callable
@@ -107,49 +108,55 @@ def plain_spaces(env_id: str, size: Size) -> str:
 
 
 def rendering(env_id: str, size: Size) -> str:
-    """Every render mode that the domain offers shows the beginning and the end of an episode."""
-    offered = []
-    for mode in make(env_id).metadata["render_modes"]:
+    """Text and pictures show the beginning and the end of every episode; all pictures have one size."""
+    shapes = set()
+    for mode in ("ansi", "rgb_array"):
         env = make(env_id, render_mode=mode)
-        env.reset(seed=0)
-        pictures = [env.render()]
-        _play_to_the_end(env)
-        pictures.append(env.render())
-        for picture in pictures:
-            if mode == "ansi":
-                expect(isinstance(picture, str) and picture, "render_mode='ansi' has to give text.")
-            else:
+        for seed in range(2):
+            env.reset(seed=seed)
+            pictures = [env.render()]
+            _play_to_the_end(env)
+            pictures.append(env.render())
+            for picture in pictures:
+                if mode == "ansi":
+                    expect(isinstance(picture, str) and picture, "render_mode='ansi' has to give text.")
+                    continue
                 good = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
                 expect(
                     good and picture.ndim == 3 and picture.shape[2] == 3,
                     f"{mode} has to give uint8 (h, w, 3).",
                 )
-        offered.append(mode)
-    if not offered:
-        raise Skipped("the domain offers no render mode")
-    return ", ".join(offered)
+                shapes.add(picture.shape)
+        frames = make_vector(env_id, 2, render_mode=mode)
+        frames.reset(seed=0)
+        expect(same(frames.render()[1], pictures[0]), f"A vector shows something else in mode {mode}.")
+    expect(len(shapes) == 1, f"Pictures have several sizes, which no video can hold: {sorted(shapes)}.")
+    return f"text, pictures of {shapes.pop()}"
 
 
-def _play_to_the_end(env: Any) -> None:
-    over, step = False, 0
+def _play_to_the_end(env: Any) -> list[dict[str, Any]]:
+    """Play at random; returns what ``info`` held after each step."""
+    infos: list[dict[str, Any]] = []
+    over = False
     while not over:
-        action = int(random_actions(env.action_masks()[None], mix(step), 0)[0])
-        _, _, over, _, _ = env.step(action)
-        step += 1
+        action = int(random_actions(env.action_masks()[None], mix(len(infos)), 0)[0])
+        _, _, over, _, info = env.step(action)
+        infos.append(info)
+    return infos
 
 
-def _expect_refusal(call: Callable[[], Any], *words: str) -> None:
+def _expect_refusal(call: Callable[[], Any], *words: str, kind: type[Exception] = ValueError) -> None:
     try:
         call()
-    except ValueError as error:
+    except kind as error:
         missing = [word for word in words if word not in str(error)]
         expect(not missing, f"The error {str(error)!r} should name {missing}.")
         return
-    expect(False, f"Nothing was raised where a ValueError that names {words} was expected.")
+    expect(False, f"Nothing was raised where a {kind.__name__} that names {words} was expected.")
 
 
 def wrong_arguments(env_id: str, size: Size) -> str:
-    """A wrong name or value raises ValueError at once, naming what is allowed and the nearest."""
+    """A wrong value raises ValueError, an unknown keyword TypeError, at once; both name the nearest."""
     space = make_domain(env_id).space
     axis, family = space.names[0], space.families[0]
     env = make(env_id)
@@ -157,7 +164,14 @@ def wrong_arguments(env_id: str, size: Size) -> str:
     hint = "Did you mean"
     _expect_refusal(lambda: make(env_id, practice="adaptiv"), "'adaptive'", hint)
     _expect_refusal(lambda: make(env_id, split="practise"), "'practice'", hint)
-    _expect_refusal(lambda: make(env_id, dificulty={}), "'difficulty'", hint)
+    for maker in (make, lambda env_id, **arguments: make_vector(env_id, 2, **arguments)):
+        _expect_refusal(
+            lambda maker=maker: maker(env_id, dificulty={}),  # type: ignore[misc]
+            "got an unexpected keyword argument 'dificulty'",
+            hint,
+            "'difficulty'",
+            kind=TypeError,
+        )
     _expect_refusal(lambda: env.reset(options={"dificulty": {}}), "'difficulty'", hint)
     for use in (lambda **pinned: make(env_id, **pinned), lambda **pinned: env.reset(options=pinned)):
         _expect_refusal(lambda use=use: use(difficulty={axis + "x": 0.5}), repr(axis), hint)  # type: ignore[misc]
@@ -193,19 +207,42 @@ def pinned_values(env_id: str, size: Size) -> str:
 
 
 def step_after_the_end(env_id: str, size: Size) -> str:
-    """A step before the first reset or after the end raises RuntimeError that says to reset."""
-    env = make(env_id)
-    for moment in ("before the first reset", "after the end"):
-        try:
-            env.step(0)
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-            expect(isinstance(error, RuntimeError) and "reset" in said, f"A step {moment} raised {said!r}.")
-        else:
-            expect(False, f"A step {moment} has to raise RuntimeError.")
-        env.reset(seed=0)
-        _play_to_the_end(env)
+    """Whatever is used before the first reset, and a step after the end: the error says to reset."""
+    env, vector = make(env_id, render_mode="ansi"), make_vector(env_id, 2, render_mode="ansi")
+    for use in (
+        *(env.render, env.action_masks, env.task_metrics, lambda: env.step(0)),
+        *(vector.render, vector.action_masks, vector.tasks, lambda: vector.step([0, 0])),
+    ):
+        _expect_refusal(use, "reset()", kind=RuntimeError)
+    env.reset(seed=0)
+    _play_to_the_end(env)
+    _expect_refusal(lambda: env.step(0), "reset()", kind=RuntimeError)
     return "before the first reset, after the end"
+
+
+def info_is_plain(env_id: str, size: Size) -> str:
+    """``info`` can be written as JSON but for the mask; that of a vector holds arrays of plain types."""
+    env = make(env_id)
+    told: set[str] = set()
+    for seed in range(3):
+        infos = [env.reset(seed=seed)[1], *_play_to_the_end(env)]
+        for info in infos:
+            plain = {name: value for name, value in info.items() if name != "action_mask"}
+            json.dumps(plain, allow_nan=False)
+            told |= plain.keys()
+        expect(isinstance(infos[0]["task_key"], int), "info['task_key'] is no Python integer.")
+        expect("score" in infos[-1] and "solved" in infos[-1], "The last info lacks 'score' or 'solved'.")
+    json.dumps(env.task_metrics(), allow_nan=False)
+    vector = make_vector(env_id, 4)
+    _, infos_of_vector = vector.reset(seed=0)
+    for _ in range(size.steps // 4):
+        arrays = {**infos_of_vector, **infos_of_vector.get("final_info", {})}
+        for name in arrays.keys() - {"final_info", "final_obs"}:
+            kind = getattr(getattr(arrays[name], "dtype", None), "kind", "O")
+            expect(kind in "biuf", f"infos[{name!r}] of a vector is no array of numbers: {arrays[name]!r}.")
+        actions = random_actions(vector.action_masks(), mix(len(told), np.arange(4)), 0)
+        infos_of_vector = vector.step(actions)[4]
+    return ", ".join(sorted(told))
 
 
 def text_interface(env_id: str, size: Size) -> str:

@@ -25,6 +25,7 @@ from etude_gym.conformance.common import (
 )
 from etude_gym.conformance.side_by_side import Shown, Singles, Vector, actions_for
 from etude_gym.environment.registration import make_domain
+from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS, make_sampler
@@ -186,9 +187,24 @@ def copies(env_id: str, size: Size) -> str:
             expect(not difference, f"{step + 1} steps after {name} the {difference} differ (seed {SEED}).")
     single = make(env_id)
     single.reset(seed=SEED)
-    pickle.loads(pickle.dumps(single)).step(0)
-    deepcopy(single).step(0)
+    twins = deepcopy(single), pickle.loads(pickle.dumps(single))
+    expected = _single_trace(single, steps)
+    for name, twin in zip(("deepcopy", "pickle"), twins, strict=True):
+        expect(
+            same(_single_trace(twin, steps), expected),
+            f"After {name} a single environment goes on otherwise.",
+        )
     return f"{steps} steps"
+
+
+def _single_trace(env: EtudeEnv, steps: int) -> tuple[Any, ...]:
+    """Step an environment with random actions; everything it shows."""
+    moments: list[Any] = []
+    for step in range(steps):
+        over = bool(moments) and len(moments[-1]) == 5 and moments[-1][2]
+        action = int(random_actions(env.action_masks()[None], mix(step), 0)[0])
+        moments.append(env.reset() if over else env.step(action))
+    return tuple(moments)
 
 
 def global_random_state(env_id: str, size: Size) -> str:

@@ -23,11 +23,15 @@ def register_domain(env_id: str, entry_point: str, **options: Any) -> None:
         entry_point: "module:Class" of the domain.
         options: arguments of the domain, such as an observation variant.
     """
+    arguments = {"domain": entry_point, **options}
+    known = registry.get(env_id)
+    if known is not None and (known.entry_point, known.kwargs) == (_SINGLE, arguments):
+        return  # as when a module is loaded again
     gymnasium.register(
         id=env_id,
         entry_point=_SINGLE,
         vector_entry_point=_VECTOR,
-        kwargs={"domain": entry_point, **options},
+        kwargs=arguments,
         # The environment itself refuses a step before reset, and ``etude check`` checks the rest once:
         # two wrappers less on every step.
         order_enforce=False,

@@ -8,25 +8,16 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
+from etude_gym.environment.rendering import METADATA, check_render_mode, render
 from etude_gym.environment.stream import TaskStream
-from etude_gym.errors import check_name
+from etude_gym.errors import ResetNeeded
 from etude_gym.practice.sampler import REASONS, TaskSampler
-from etude_gym.tasks.domain import Domain, Submission, load_domain
+from etude_gym.randomness import check_seed
+from etude_gym.tasks.domain import NO_ACTION, Domain, Submission, load_domain
+from etude_gym.tasks.keys import TaskKey
 from etude_gym.tasks.observations import Masks, add_row, observation_allocator
-
-
-def render_metadata(domain: Domain, render_mode: str | None) -> dict[str, Any]:
-    """Gymnasium's metadata for the render modes of a domain.
-
-    Raises:
-        ValueError: if ``render_mode`` is not one of them.
-    """
-    if render_mode is not None and not domain.render_modes:
-        raise ValueError(f"{domain.name} cannot be rendered: leave out render_mode={render_mode!r}.")
-    if render_mode is not None:
-        check_name("render mode", render_mode, domain.render_modes)
-    return {"render_modes": list(domain.render_modes), "render_fps": 4}
 
 
 class EtudeEnv(gymnasium.Env[Any, Any]):
@@ -35,7 +26,12 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     ``reset`` draws the task: ``seed`` seeds the stream of tasks, ``options={"difficulty": {...},
     "family": ...}`` pins it, and whatever is not pinned comes from the task sampler. ``info`` carries the
     action mask at every step; difficulty, family, task key, why it was drawn and the task's metrics at
-    ``reset``; score, its components and ``solved`` at the end. The return of an episode is its score.
+    ``reset``; score, its components and ``solved`` at the end. Beside the mask it holds plain Python, ready
+    for JSON; what has no value yet, such as a confidence that was not stated, is None. The return of an
+    episode is its score.
+
+    Every episode in which an action was taken is reported to the task sampler, once: with its score at the
+    end, or with the score it has when it is reset before. One that is reset at once was never tried.
 
     Args:
         domain: entry point "module:Class" of the domain, or the domain.
@@ -44,14 +40,15 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         difficulty: axes to pin, by name, values in [0, 1].
         family: family to pin.
         salt: secret of the anchor split.
-        render_mode: "ansi" or "rgb_array".
+        render_mode: "ansi" or "rgb_array", which every domain has.
         domain_options: arguments of the domain, such as an observation variant.
 
     Raises:
+        TypeError: for an argument that does not exist.
         ValueError: for a name, axis or value that does not exist; says which are allowed.
     """
 
-    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
+    metadata = METADATA
 
     def __init__(
         self,
@@ -65,17 +62,20 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         render_mode: str | None = None,
         **domain_options: Any,
     ) -> None:
-        self.domain = load_domain(domain, **domain_options)
-        self.metadata = render_metadata(self.domain, render_mode)
+        self.domain = load_domain(domain, EtudeEnv, **domain_options)
         self.observation_space = self.domain.observation_space
         self.action_space = self.domain.action_space
-        self.render_mode = render_mode
+        self.render_mode = check_render_mode(render_mode)
         self.stream = TaskStream(self.domain, 1, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(1)
         self._allocate = observation_allocator(self.observation_space)
         self._row = np.zeros(1, dtype=np.int64)
-        self._mask: Masks = np.zeros(int(self.domain.action_space.n), dtype=np.int8)
+        self._num_actions = int(self.domain.action_space.n)
+        self._mask: Masks = np.zeros(self._num_actions, dtype=np.int8)
+        self._started = False
         self._over = True
+        self._tried = False
+        self._warned = False
 
     @property
     def sampler(self) -> TaskSampler:
@@ -86,42 +86,78 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Draw a task and start its episode. See the class for ``options`` and ``info``."""
+        pinned = self.stream.parse_options(options)
+        if seed is not None:
+            seed = check_seed(seed)
+        if self._tried and not self._over:
+            self._finish()
         if seed is not None:
             super().reset(seed=seed)
             self.stream.seed(self._row, [seed])
-        tasks = self.stream.draw(self._row, *self.stream.parse_options(options))
+        tasks = self.stream.draw(self._row, *pinned)
         self.domain.generate(self.worlds, self._row, tasks)
-        observation = self._allocate()
-        self._mask = np.empty_like(self._mask)
-        self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
-        self._over = False
-        info = {
-            "action_mask": self._mask,
-            "difficulty": self.domain.space.named(tasks.difficulty[0]),
-            "family": self.domain.space.families[int(tasks.family[0])],
-            "task_key": tasks.keys[0],
-            "reason": REASONS[int(self.stream.reason[0])],
-        }
+        self._started, self._over, self._tried = True, False, False
+        observation, info = self._look()
+        info["difficulty"] = self.domain.space.named(tasks.difficulty[0])
+        info["family"] = self.domain.space.families[int(tasks.family[0])]
+        info["task_key"] = TaskKey(tasks.keys[0])
+        info["reason"] = REASONS[int(self.stream.reason[0])]
         return observation, info
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take one action. An illegal one costs the step, changes nothing and is counted.
+    def _look(self) -> tuple[Any, dict[str, Any]]:
+        """What is seen and what is legal now."""
+        observation = self._allocate()
+        self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
+        return observation, {"action_mask": self._mask.copy()}
 
+    def _check_started(self, what: str) -> None:
+        if not self._started:
+            raise ResetNeeded(f"No episode has begun: call reset() before {what}.")
+
+    def _check_running(self, what: str) -> None:
+        self._check_started(what)
+        if self._over:
+            raise ResetNeeded(f"The episode is over: call reset() before {what}.")
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one action.
+
+        An illegal one costs the step, changes nothing and is counted; ``info`` says "illegal_action" then.
         In domains that grade whole answers a ``Submission`` is an action too; ``info`` holds "status" and
         "problem" then.
+
+        Raises:
+            TypeError: for an action that is no integer.
+            ResetNeeded: if no episode is running.
         """
         if self._over:
-            raise RuntimeError("The episode is over: call reset() before step().")
-        if isinstance(action, Submission):
-            return self._submit(action)
-        action = index(action)
+            self._check_running("step()")
+        try:
+            action = index(action)
+        except TypeError:
+            if isinstance(action, Submission):
+                return self._submit(action)
+            raise TypeError(
+                f"An action is an integer, an element of {self.action_space}, got {action!r}."
+            ) from None
+        inside = 0 <= action < self._num_actions
+        legal = inside and self._mask[action]
         observation = self._allocate()
-        self._mask = mask = np.empty(self._mask.shape, np.int8)
-        reward, over = self.domain.step_one(self.worlds, action, observation, mask)
-        info: dict[str, Any] = {"action_mask": mask}
+        reward, over = self.domain.step_one(self.worlds, action if inside else -1, observation, self._mask)
+        self._tried = True
+        info: dict[str, Any] = {"action_mask": self._mask.copy()}
+        if not legal:
+            info["illegal_action"] = True
+            if not inside:
+                self._warn_of_outside(action)
         if over:
             info |= self._finish()
         return observation, reward, over, False, info
+
+    def _warn_of_outside(self, action: int) -> None:
+        if action != NO_ACTION and not self._warned:
+            self._warned = True
+            gymnasium.logger.warn("%s", outside_warning(action, self.action_space))
 
     def _submit(self, submission: Submission) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Have a whole answer graded.
@@ -130,10 +166,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         """
         before = self.domain.outcome(self.worlds, self._row)["score"].item()
         verdict = self.domain.submit(self.worlds, 0, submission.content)
-        observation = self._allocate()
-        self._mask = np.empty_like(self._mask)
-        self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
-        info: dict[str, Any] = {"action_mask": self._mask}
+        observation, info = self._look()
         reward = 0.0
         if verdict.graded:
             info |= self._finish()
@@ -142,22 +175,34 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         return observation, reward, verdict.graded, False, info
 
     def _finish(self) -> dict[str, Any]:
-        """Grade the episode that has just ended, and tell the sampler."""
+        """Grade the episode as it stands, and tell the sampler."""
         self._over = True
         outcome = self.domain.outcome(self.worlds, self._row)
         self.stream.report(self._row, outcome["score"])
-        return {name: value.item() for name, value in outcome.items()}
+        return {name: _plain(value) for name, value in outcome.items()}
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""
+        self._check_started("action_masks()")
         return self._mask.copy()
 
     def task_metrics(self) -> dict[str, Any]:
         """Realized properties of the present task."""
-        return {name: value.item() for name, value in self.domain.metrics(self.worlds, self._row).items()}
+        self._check_started("task_metrics()")
+        return {name: _plain(value) for name, value in self.domain.metrics(self.worlds, self._row).items()}
 
     def render(self) -> Any:
         """The present state as text or as an image, according to ``render_mode``."""
-        if self.render_mode is None:
-            raise ValueError("No render mode was chosen: gym.make(..., render_mode='ansi' or 'rgb_array').")
-        return self.domain.render(self.worlds, 0, self.render_mode)
+        self._check_started("render()")
+        return render(self.domain, self.worlds, 0, self.render_mode)
+
+
+def outside_warning(action: int, space: Any) -> str:
+    """What is said, once, of actions outside the action space."""
+    return f"Action {action} is outside the action space {space}: it costs the step and does nothing."
+
+
+def _plain(value: NDArray[Any]) -> Any:
+    """The only element of an array as plain Python; None for a number that is none."""
+    plain = value.item()
+    return None if plain != plain else plain

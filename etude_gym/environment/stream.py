@@ -34,8 +34,8 @@ class TaskStream:
         salt: secret of the anchor split.
 
     Attributes:
-        listener: called with the difficulty, the index of the reason and the score of every finished
-            episode, in arrays; for those who keep a log of practice.
+        listener: called with the difficulty, the index of the reason and the score of every episode that
+            ended or was given up, in arrays; for those who keep a log of practice.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""The two generic interfaces of a domain: ``EtudeEnv`` (one environment) and ``EtudeVectorEnv`` (a batch).
+"""Many environments of one domain, stepped together.
 
-Both run the same batched rules through the same ``TaskStream``, the single one with a batch of one, so
-environment i of a vector reset with seed s equals a single environment reset with seed s + i.
+``EtudeEnv`` and ``EtudeVectorEnv`` run the same batched rules through the same ``TaskStream``, the single one
+with a batch of one, so environment i of a vector reset with seed s equals a single environment reset with
+seed s + i.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Difficulty
-from etude_gym.environment.single import render_metadata
+from etude_gym.environment.rendering import METADATA, check_render_mode, render
+from etude_gym.environment.single import outside_warning
 from etude_gym.environment.stream import TaskStream
+from etude_gym.errors import ResetNeeded, check_name
 from etude_gym.practice.sampler import TaskSampler
-from etude_gym.tasks.domain import Domain, Rows, load_domain
+from etude_gym.randomness import check_seed
+from etude_gym.tasks.domain import NO_ACTION, Actions, Domain, Rows, load_domain
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations, each, observation_allocator, take
 
@@ -30,13 +34,21 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     What it shows is what ``EtudeEnv`` shows, batched: in ``info``, "difficulty" is an array of shape
     (num_envs, axes), "family" the index of the family, "task_key" uint64. All of Gymnasium's autoreset
     modes are kept; with SAME_STEP, "final_obs" and "final_info" hold how an episode ended, otherwise
-    "score", "solved" and the other results stand in ``info``, marked by "_score" and so on.
+    "score", "solved" and the other results stand in ``info``, marked by "_score" and so on. "illegal_action"
+    marks the environments whose action was illegal, where there are any.
+
+    Every episode in which an action was taken is reported to the task sampler, once, as ``EtudeEnv`` does.
 
     Args:
         domain: entry point "module:Class" of the domain, or the domain.
         num_envs: how many.
         autoreset_mode: "NextStep" (default), "SameStep" or "Disabled".
-        practice, split, difficulty, family, salt, domain_options: see ``EtudeEnv``.
+        max_episode_steps: actions after which an episode is truncated; None leaves it to the domain.
+        practice, split, difficulty, family, salt, render_mode, domain_options: see ``EtudeEnv``.
+
+    Raises:
+        TypeError: for an argument that does not exist.
+        ValueError: for a name, axis or value that does not exist; says which are allowed.
     """
 
     def __init__(
@@ -51,15 +63,19 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         family: str | None = None,
         salt: int = 0,
         render_mode: str | None = None,
+        max_episode_steps: int | None = None,
         **domain_options: Any,
     ) -> None:
-        if not isinstance(num_envs, (int, np.integer)) or num_envs < 1:
-            raise ValueError(f"num_envs must be a positive integer, got {num_envs!r}.")
-        self.domain = load_domain(domain, **domain_options)
-        self.num_envs = int(num_envs)
+        self.domain = load_domain(domain, EtudeVectorEnv, **domain_options)
+        self.num_envs = _check_positive("num_envs", num_envs)
+        if max_episode_steps is not None:
+            max_episode_steps = _check_positive("max_episode_steps", max_episode_steps)
+        self.max_episode_steps = max_episode_steps
+        if not isinstance(autoreset_mode, AutoresetMode):
+            check_name("autoreset mode", autoreset_mode, [mode.value for mode in AutoresetMode])
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = render_metadata(self.domain, render_mode) | {"autoreset_mode": self.autoreset_mode}
-        self.render_mode = render_mode
+        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
+        self.render_mode = check_render_mode(render_mode)
         self.single_observation_space = self.domain.observation_space
         self.single_action_space = self.domain.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -68,9 +84,10 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self.worlds = self.domain.allocate(self.num_envs)
         self._allocate = observation_allocator(self.single_observation_space, self.num_envs)
         self._all = np.arange(self.num_envs)
-        self._everywhere = np.ones(self.num_envs, dtype=np.bool_)
         self._over = np.ones(self.num_envs, dtype=np.bool_)
+        self._elapsed = np.zeros(self.num_envs, dtype=np.int64)
         self._started = False
+        self._warned = False
         self._masks: Masks = np.zeros((self.num_envs, int(self.domain.action_space.n)), dtype=np.int8)
 
     @property
@@ -78,19 +95,24 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         """The attached task sampler."""
         return self.stream.sampler
 
-    def _begin(self, rows: Rows, pinned: tuple[Difficulty, int], observations: Any, masks: Masks) -> None:
+    def _begin(self, rows: Rows, pinned: tuple[Difficulty, int], observations: Any) -> None:
         self.domain.generate(self.worlds, rows, self.stream.draw(rows, *pinned))
-        self.domain.observe(self.worlds, rows, observations, masks)
+        self.domain.observe(self.worlds, rows, observations, self._masks)
         self._over[rows] = False
+        self._elapsed[rows] = 0
 
     def _describe(self, infos: dict[str, Any], rows: Rows) -> None:
         """Add what ``reset`` tells about the tasks that begin in ``rows``."""
-        where = self._everywhere if len(rows) == self.num_envs else self._where(rows)
+        where = self._where(rows)
         for name in ("difficulty", "family", "reason"):
             infos[name] = getattr(self.stream, name).copy()
             infos["_" + name] = where
         infos["task_key"] = self.stream.keys.copy()
         infos["_task_key"] = where
+
+    def _tell_masks(self) -> dict[str, Any]:
+        """``infos`` with the masks; nobody who writes into them changes what is legal."""
+        return {"action_mask": self._masks.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
 
     def _where(self, rows: Rows) -> NDArray[np.bool_]:
         mask = np.zeros(self.num_envs, dtype=np.bool_)
@@ -107,15 +129,18 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             options: "difficulty" and "family" pin the tasks, "reset_mask" is a boolean array (num_envs,).
         """
         rows = self._rows_to_reset(options)
-        self._seed(seed, rows)
         pinned = self.stream.parse_options(options)
+        seeds = self._check_seeds(seed)
+        given_up = rows[(self._elapsed[rows] > 0) & ~self._over[rows]]
+        if len(given_up):
+            self.stream.report(given_up, self.domain.outcome(self.worlds, given_up)["score"])
+        self._seed(seeds, rows)
         observations = self._allocate()
-        self._masks = np.empty_like(self._masks)  # the present one is in the caller's hands
-        self._begin(rows, pinned, observations, self._masks)
+        self._begin(rows, pinned, observations)
         if len(rows) < self.num_envs:
             self.domain.observe(self.worlds, self._all, observations, self._masks)
         self._started = True
-        infos: dict[str, Any] = {"action_mask": self._masks, "_action_mask": self._everywhere}
+        infos = self._tell_masks()
         self._describe(infos, rows)
         return observations, infos
 
@@ -131,64 +156,90 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             raise ValueError("The first reset has to reset every environment: leave out 'reset_mask'.")
         return np.flatnonzero(mask)
 
-    def _seed(self, seed: int | Sequence[int | None] | None, rows: Rows) -> None:
+    def _check_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        """One seed for each environment; None where the stream goes on."""
         if seed is None:
-            return
-        seeds = (
-            [seed + i for i in range(self.num_envs)] if isinstance(seed, (int, np.integer)) else list(seed)
-        )
-        if len(seeds) != self.num_envs:
+            return [None] * self.num_envs
+        if not isinstance(seed, (list, tuple, np.ndarray)) or np.ndim(seed) == 0:
+            first = check_seed(seed)
+            check_seed(first + self.num_envs - 1)
+            return [first + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
             raise ValueError(
-                f"A list of seeds needs one for each of {self.num_envs} environments, got {len(seeds)}."
+                f"A list of seeds needs one for each of {self.num_envs} environments, got {len(seed)}."
             )
-        chosen = [row for row in rows.tolist() if seeds[row] is not None]
+        return [None if one is None else check_seed(one) for one in seed]
+
+    def _seed(self, seeds: list[int | None], rows: Rows) -> None:
+        """Start the streams of those rows anew that have a seed."""
+        chosen = {row: one for row in rows.tolist() if (one := seeds[row]) is not None}
         if chosen:
-            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(
-                int(seeds[chosen[0]] or 0)
-            )
-            self.stream.seed(np.array(chosen), [int(seeds[row] or 0) for row in chosen])
+            first = next(iter(chosen.values()))
+            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(first)
+            self.stream.seed(np.array(list(chosen)), list(chosen.values()))
 
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Step every environment; those that are over are reset as the autoreset mode says."""
         actions = self._check_actions(actions)
+        waiting = np.flatnonzero(self._over)
+        active = ~self._over
+        actions, illegal = self._find_illegal(actions, active)
         observations = self._allocate()
-        masks = np.empty_like(self._masks)
         rewards = np.empty(self.num_envs, dtype=np.float64)
         ends = np.empty(self.num_envs, dtype=np.bool_)
-        waiting = np.flatnonzero(self._over)
-        active = ~self._over if len(waiting) else self._everywhere
-        self.domain.step(self.worlds, actions, active, observations, masks, rewards, ends)
-        self._masks = masks
-        infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
-        ended = np.flatnonzero(ends)
+        self.domain.step(self.worlds, actions, active, observations, self._masks, rewards, ends)
+        self._elapsed += active
+        truncations = np.zeros(self.num_envs, dtype=np.bool_)
+        if self.max_episode_steps is not None:
+            truncations = active & ~ends & (self._elapsed >= self.max_episode_steps)
+        ended = np.flatnonzero(ends | truncations)
+        infos: dict[str, Any] = {}
         if len(ended):
             self._finish(ended, observations, infos)
         begin = ended if self.autoreset_mode == AutoresetMode.SAME_STEP else waiting
         if len(begin):
-            self._begin(
-                begin, (self.stream.pinned_difficulty, self.stream.pinned_family), observations, masks
-            )
+            self._begin(begin, (self.stream.pinned_difficulty, self.stream.pinned_family), observations)
             self._describe(infos, begin)
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
             self._over[ended] = True
-        return observations, rewards, ends, np.zeros(self.num_envs, dtype=np.bool_), infos
+        if illegal.any():
+            infos["illegal_action"], infos["_illegal_action"] = illegal, illegal.copy()
+        return observations, rewards, ends, truncations, self._tell_masks() | infos
 
-    def _check_actions(self, actions: Any) -> NDArray[np.int64]:
+    def _check_actions(self, actions: Any) -> Actions:
         array = np.asarray(actions)
         if array.shape != (self.num_envs,) or array.dtype.kind not in "iu":
             raise ValueError(
                 f"actions must be {self.num_envs} integers, got shape {array.shape} of {array.dtype}."
             )
-        if not self._started:
-            raise RuntimeError("Call reset() before step().")
+        self._check_started("step()")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
-            raise RuntimeError(
+            raise ResetNeeded(
                 f"Environments {np.flatnonzero(self._over)[:8].tolist()} are over and autoreset is disabled: "
                 "call reset(options={'reset_mask': terminations | truncations}) before step()."
             )
         return array.astype(np.int64, copy=False)
+
+    def _check_started(self, what: str) -> None:
+        if not self._started:
+            raise ResetNeeded(f"Call reset() before {what}.")
+
+    def _find_illegal(self, actions: Actions, active: NDArray[np.bool_]) -> tuple[Actions, NDArray[np.bool_]]:
+        """The actions, -1 for those outside the action space, and which running environments waste theirs."""
+        num_actions = self._masks.shape[1]
+        outside = actions.view(np.uint64) >= num_actions
+        if outside.any():
+            self._warn_of_outside(actions[outside & active])
+            actions = np.where(outside, -1, actions)
+        return actions, active & (outside | (self._masks[self._all, actions] == 0))
+
+    def _warn_of_outside(self, actions: Actions) -> None:
+        actions = actions[actions != NO_ACTION]
+        if len(actions) and not self._warned:
+            self._warned = True
+            gymnasium.logger.warn("%s", outside_warning(int(actions[0]), self.single_action_space))
 
     def _finish(self, ended: Rows, observations: Observations, infos: dict[str, Any]) -> None:
         """Grade episodes that have just ended, tell the sampler, and put the results into ``infos``."""
@@ -211,26 +262,26 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (num_envs, actions)."""
+        self._check_started("action_masks()")
         return self._masks.copy()
 
     def tasks(self) -> TaskBatch:
         """The present task of every environment."""
+        self._check_started("tasks()")
         stream = self.stream
         return TaskBatch(stream.keys.copy(), stream.difficulty.copy(), stream.family.copy())
 
     def render(self) -> tuple[Any, ...]:
         """The present state of every environment, according to ``render_mode``."""
-        if self.render_mode is None:
-            raise ValueError(
-                "No render mode was chosen: gym.make_vec(..., render_mode='ansi' or 'rgb_array')."
-            )
-        return tuple(self.domain.render(self.worlds, row, self.render_mode) for row in range(self.num_envs))
+        self._check_started("render()")
+        return tuple(render(self.domain, self.worlds, row, self.render_mode) for row in range(self.num_envs))
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state, to go on exactly here: worlds, tasks, sampler; plain parts, see ``Domain``."""
         return {
             "worlds": self.domain.save_worlds(self.worlds),
             "over": self._over.copy(),
+            "elapsed": self._elapsed.copy(),
             "masks": self._masks.copy(),
             "started": self._started,
             "stream": self.stream.state_dict(),
@@ -242,6 +293,13 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             raise ValueError(f"The state is of {len(state['over'])} environments, not of {self.num_envs}.")
         self.domain.load_worlds(self.worlds, state["worlds"])
         self._over[...] = state["over"]
-        self._masks = state["masks"].copy()
+        self._elapsed[...] = state["elapsed"]
+        self._masks[...] = state["masks"]
         self._started = state["started"]
         self.stream.load_state_dict(state["stream"])
+
+
+def _check_positive(name: str, value: Any) -> int:
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    return int(value)

@@ -6,13 +6,18 @@ import time
 from typing import Any
 
 import gymnasium
+from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from etude_gym.measure.compute import ComputeMeter
+from etude_gym.errors import check_name
+from etude_gym.measure.compute import LINES, ComputeMeter
 
 
-class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any]):
+class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Counts the steps and seconds of one environment.
+
+    ``env.spec`` records the line, not the ledger, which belongs to one run: what is rebuilt from the spec
+    writes into a new one.
 
     Args:
         env: the environment.
@@ -26,9 +31,10 @@ class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(
         self, env: gymnasium.Env[Any, Any], meter: ComputeMeter | None = None, line: str = "rollout"
     ) -> None:
+        RecordConstructorArgs.__init__(self, line=line)
         super().__init__(env)
         self.meter = meter if meter is not None else ComputeMeter()
-        self.line = line
+        self.line = check_name("line of the compute ledger", line, LINES)
 
     def step(self, action: Any) -> Any:
         with _Clock(self.meter, self.line, 1):
@@ -39,15 +45,16 @@ class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any]):
             return self.env.reset(**arguments)
 
 
-class VectorComputeAccounting(VectorWrapper):
+class VectorComputeAccounting(VectorWrapper, RecordConstructorArgs):
     """Counts the steps and seconds of a vector environment; see ``ComputeAccounting``."""
 
     def __init__(
         self, env: VectorEnv[Any, Any, Any], meter: ComputeMeter | None = None, line: str = "rollout"
     ) -> None:
+        RecordConstructorArgs.__init__(self, line=line)
         super().__init__(env)
         self.meter = meter if meter is not None else ComputeMeter()
-        self.line = line
+        self.line = check_name("line of the compute ledger", line, LINES)
 
     def step(self, actions: Any) -> Any:
         with _Clock(self.meter, self.line, self.env.num_envs):

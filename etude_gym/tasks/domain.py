@@ -7,7 +7,6 @@ interfaces in ``etude_gym.environment`` turn any domain into a single and a vect
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.entry_points import load_entry_point
-from etude_gym.errors import check_name
+from etude_gym.errors import keywords, unexpected_keyword
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations, add_row
 from etude_gym.tasks.status import Status
@@ -31,9 +30,6 @@ Rows = NDArray[np.int64]
 Actions = NDArray[np.int64]
 
 Solver = Callable[[Worlds], Actions]
-
-ENVIRONMENT_ARGUMENTS = ("practice", "split", "difficulty", "family", "salt", "render_mode")
-"""What ``gym.make`` takes beside a domain's own options; named here for errors about misspelled ones."""
 
 NO_ACTION = -(2**31)
 """Stands for no action at all, as when a reply means nothing: illegal in every state of every domain."""
@@ -94,7 +90,8 @@ class Domain(ABC):
     Attributes:
         name: stable name with version; part of every task key.
         space: the axes and families.
-        render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing.
+        render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing; environments make the rest
+            from that, or from the observation.
         observation_space: a Box or a Dict of Boxes, for one environment.
         action_space: Discrete; the mask says which actions are legal.
     """
@@ -196,27 +193,30 @@ class Domain(ABC):
         return False
 
 
-def load_domain(entry_point: str | Domain | type[Domain], **options: Any) -> Domain:
+def load_domain(
+    entry_point: str | Domain | type[Domain], receiver: Callable[..., Any] | None = None, /, **options: Any
+) -> Domain:
     """A domain from an entry point such as ``"etude_gym.envs.plan.domain:PlanDomain"``.
 
     Args:
         entry_point: "module:Class", a class, or a domain, which is returned as it is.
+        receiver: who was given the options among arguments of its own; the error about an option that does
+            not exist speaks of it.
         options: arguments of the class (the observation variant, for example).
 
     Raises:
-        ValueError: if there is no such class or it does not take these options.
+        TypeError: for an option that the class does not take.
+        ValueError: if there is no such class.
     """
-    if isinstance(entry_point, Domain):
-        if options:
-            raise ValueError(f"Options {sorted(options)} have no effect on a domain that is already made.")
-        return entry_point
     made = load_entry_point(entry_point) if isinstance(entry_point, str) else entry_point
-    parameters = inspect.signature(made).parameters.values()
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        known = (*(parameter.name for parameter in parameters), *ENVIRONMENT_ARGUMENTS)
-        for option in options:
-            check_name(f"argument of {made.__name__}", option, known)
-    domain = made(**options)
+    taken = keywords(made) if callable(made) else ()
+    others = keywords(receiver) if receiver else ()
+    for option in options:
+        if option not in taken and "**" not in taken:
+            allowed = [name for name in (*taken, *others) if name not in ("**", "domain")]
+            called = receiver or (made if callable(made) else load_domain)
+            raise unexpected_keyword(called, option, allowed)
+    domain = made(**options) if callable(made) else made
     if not isinstance(domain, Domain):
         raise ValueError(f"{entry_point!r} is no Domain but {type(domain).__name__}.")
     return domain

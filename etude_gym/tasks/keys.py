@@ -45,6 +45,14 @@ def task_keys(domain: str, split: str, seed: ArrayLike, episode: ArrayLike, salt
     return absorb(absorb(split_key(domain, split, salt), as_words(seed)), as_words(episode))
 
 
+class TaskKey(int):
+    """A task key in the ``info`` of a single environment: a Python integer, as JSON needs.
+
+    Of a class of its own because Gymnasium's vector environments put a bare ``int`` into an int64 array,
+    which half of the 64-bit keys overflow.
+    """
+
+
 @dataclass(frozen=True)
 class TaskBatch:
     """What a generator needs to make ``n`` tasks.
