@@ -47,7 +47,13 @@ class _Guard(TorchDispatchMode):
 
 
 def count_flops(call: Callable[[], Any]) -> tuple[Any, int]:
-    """Carry out a call; return its result and its FLOPs.
+    """Carry out a call and count its FLOPs.
+
+    Args:
+        call: the call, without arguments.
+
+    Returns:
+        Its result and its FLOPs (a multiply-add counts as two).
 
     Raises:
         UncountedOperator: if the call uses an operator that cannot be counted.
@@ -91,7 +97,18 @@ class PolicyFlops:
         policy.optimizer.register_step_pre_hook(self._before_optimizer_step)
 
     def call(self, name: Any, function: Callable[[], Any]) -> tuple[Any, int]:
-        """Carry out a call known by ``name``; its FLOPs are measured the first time only."""
+        """Carry out a call; its FLOPs are measured the first time that its name comes up.
+
+        Args:
+            name: hashable; calls of the same name must cost the same, so it holds the input shapes.
+            function: the call, without arguments.
+
+        Returns:
+            Its result and its FLOPs.
+
+        Raises:
+            UncountedOperator: as ``count_flops`` does.
+        """
         if name in self._known:
             return function(), self._known[name]
         result, self._known[name] = count_flops(function)

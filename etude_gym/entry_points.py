@@ -7,7 +7,10 @@ from typing import Any
 
 
 def load_entry_point(entry_point: str) -> Any:
-    """The object that "module:name" stands for.
+    """The object that an entry point stands for, importing its module.
+
+    Args:
+        entry_point: "module:name", such as "etude_gym.envs.plan.domain:make_domain".
 
     Raises:
         ValueError: if it is not of that form, or the module has no such name.

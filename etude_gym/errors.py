@@ -11,7 +11,12 @@ import gymnasium
 
 
 class MissingExtra(ImportError):
-    """A feature needs an optional dependency that is not installed."""
+    """A feature needs an optional dependency that is not installed.
+
+    Args:
+        feature: what was asked for, as the subject of the message ("MaskablePPO").
+        extra: the extra of etude-gym that installs it ("sb3").
+    """
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
@@ -51,7 +56,14 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> str:
 
 
 def keywords(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names that a function or class takes as keyword arguments; "**" is one of them if it takes any."""
+    """Names that a function or class takes as keyword arguments.
+
+    Args:
+        function: the function or class.
+
+    Returns:
+        The names in order of definition; "**" stands for any name.
+    """
     parameters = inspect.signature(function).parameters.values()
     return tuple(
         "**" if parameter.kind is parameter.VAR_KEYWORD else parameter.name
@@ -66,7 +78,7 @@ def unexpected_keyword(function: Callable[..., Any], name: str, allowed: Iterabl
     Libraries look for this TypeError to find out which arguments an environment takes.
 
     Args:
-        function: who was called.
+        function: the function or class that was called.
         name: the argument that it lacks.
         allowed: the arguments that it takes.
     """

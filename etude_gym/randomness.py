@@ -25,7 +25,15 @@ MASK64 = 0xFFFFFFFFFFFFFFFF
 
 
 def as_words(values: ArrayLike) -> Keys:
-    """Integers of any sign as 64-bit words, at least one-dimensional (numpy scalars warn on overflow)."""
+    """Integers of any sign as 64-bit words, modulo 2**64.
+
+    Args:
+        values: integers of any size, or an array of them. Floats are truncated.
+
+    Returns:
+        uint64 array of the shape of ``values``; floats and Python objects come out one-dimensional, and so
+        does a single number (NumPy scalars warn on overflow).
+    """
     array = np.asarray(values)
     if array.dtype == object or array.dtype.kind == "f":
         array = np.array([int(v) & MASK64 for v in np.atleast_1d(array).ravel()], dtype=np.uint64)
@@ -33,7 +41,14 @@ def as_words(values: ArrayLike) -> Keys:
 
 
 def finalize(words: Keys) -> Keys:
-    """SplitMix64's finalizer, a bijection of 64-bit words."""
+    """SplitMix64's finalizer, a bijection of 64-bit words.
+
+    Args:
+        words: uint64 array of any shape.
+
+    Returns:
+        uint64 array of the same shape.
+    """
     words = (words ^ (words >> np.uint64(30))) * np.uint64(FIRST)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(SECOND)
     return words ^ (words >> np.uint64(31))
@@ -57,7 +72,15 @@ def mix(*words: ArrayLike) -> Keys:
 
 
 def absorb(state: Keys, words: Keys) -> Keys:
-    """One step of ``mix``: ``mix(a, b)`` equals ``absorb(mix(a), as_words(b))``."""
+    """One step of ``mix``: ``mix(a, b)`` equals ``absorb(mix(a), as_words(b))``.
+
+    Args:
+        state: uint64 array, the hash so far.
+        words: uint64 array that broadcasts against ``state``.
+
+    Returns:
+        uint64 array of the broadcast shape.
+    """
     return finalize((state ^ words) + np.uint64(GOLDEN))
 
 
@@ -77,7 +100,14 @@ def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:
 
 
 def name_key(name: str) -> int:
-    """A stable 64-bit key for a name (Python's own hash changes from process to process)."""
+    """A stable 64-bit key for a name (Python's own hash changes from process to process).
+
+    Args:
+        name: any text, case-sensitive.
+
+    Returns:
+        An integer from 0 to 2**64 - 1: the first 8 bytes of SHA-256, little-endian.
+    """
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
 
 
@@ -88,6 +118,9 @@ def fresh_seed() -> int:
 
 def check_seed(seed: Any) -> int:
     """Return a seed as a Python integer.
+
+    Args:
+        seed: an integer of Python's or NumPy's; a boolean is none.
 
     Raises:
         ValueError: unless it is an integer from 0 to 2**64 - 1; beyond, seeds would repeat.

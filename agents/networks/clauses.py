@@ -1,7 +1,7 @@
-"""Reference networks: actor-critics whose shape follows the observation, for Stable-Baselines3.
+"""Reference networks: actor-critics whose shape follows the observation.
 
-``ClausePolicy`` treats all clauses alike and all literals alike: it scores each of them by one shared
-network (a pointer policy), so that it does not matter in which order they stand.
+``ClauseNetwork`` treats all clauses alike and all literals alike: it scores each of them by one shared
+network (a pointer network), so that their order does not matter.
 """
 
 from __future__ import annotations
@@ -13,15 +13,29 @@ from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
 
 
 def items_of(observation: Tensor, items: ItemSet) -> Tensor:
-    """The items of a set: (batch, items, features)."""
+    """The items of a set.
+
+    Args:
+        observation: flat observations, float32 (batch, size).
+        items: where the set stands in an observation.
+
+    Returns:
+        float32 tensor of shape (batch, items, features).
+    """
     block = observation[:, items.start : items.stop]
     return block.reshape(-1, items.features, items.items).transpose(1, 2)
 
 
 def incidence(numbers: Tensor, atoms: int) -> Tensor:
-    """Which literals each clause holds: (batch, clauses, 2 * atoms), from the numbers in an observation.
+    """Which literals each clause holds.
 
-    Literals are the atoms, then their negations.
+    Args:
+        numbers: literals of the clauses as the observation gives them, (batch, clauses, literals): the number
+            of an atom, from 1, over ``atoms``; negative for its negation, 0 for no literal.
+        atoms: number of atoms.
+
+    Returns:
+        float32 tensor of 0 and 1, shape (batch, clauses, 2 * atoms): the atoms, then their negations.
     """
     signed = (numbers * atoms).round().long()
     # Place 0 is for "no literal"; an atom has its own number, its negation one that is larger by ``atoms``.
@@ -31,18 +45,18 @@ def incidence(numbers: Tensor, atoms: int) -> Tensor:
 
 
 class ClauseNetwork(nn.Module):
-    """Scores clauses and literals by shared networks, in the light of the whole state.
+    """Scores clauses and literals by shared networks, given the whole state.
 
-    Literals are told about the clauses that hold them and about those that hold their negation, then
-    clauses about their literals. Means and maxima over clauses and literals are what the answers and the
-    value are made of.
+    Two rounds of message passing: literals receive the clauses that hold them and those that hold their
+    negation, then clauses receive their literals. Means and maxima over clauses and literals feed the logits
+    of the answers and the value.
 
     The confidence is not learned: it follows the probability that the network itself gives the answer
     among all answers.
 
     Args:
         layout: where things stand in the observation.
-        width: numbers that stand for a clause; half as many for a literal, a quarter for a message.
+        width: features of a clause; a literal has half as many, a message a quarter.
     """
 
     levels: Tensor
@@ -77,16 +91,37 @@ class ClauseNetwork(nn.Module):
             nn.init.constant_(head.bias, bias)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
+        """Logits of all actions, and the features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            Two float32 tensors, (batch, actions) and (batch, width).
+        """
         clauses, literals, summary = self._read(observation)
         return self._logits(observation, clauses, literals, summary), self._value(observation, summary)
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        """Logits of all actions (batch, actions)."""
+        """Logits of all actions.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            float32 tensor of shape (batch, actions).
+        """
         return self._logits(observation, *self._read(observation))
 
     def forward_critic(self, observation: Tensor) -> Tensor:
-        """Features of the value (batch, width)."""
+        """Features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            float32 tensor of shape (batch, width).
+        """
         return self._value(observation, self._read(observation)[2])
 
     def _read(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,9 +1,9 @@
 """The reference network of programs: it attends to the sentences of a specification and points at tokens.
 
-Whole numbers are looked up in tables, and everything that is known of the open hole is added up before the
-first layer: that costs next to no FLOPs. A place in the program is told about the sentence that its statement
+Integers are looked up in embedding tables, and all that is known of the open hole is summed before the
+first layer, which costs next to no FLOPs. A place in the program receives the sentence that its statement
 stands for, in the same way as the open hole: what is learned from repairing a program helps to write one. A
-place in a package is told about the definition that it belongs to, and the one that it calls.
+place in a package receives the definition that it belongs to, and the one that it calls.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ LOOK_BACK = 3
 
 
 class Tables(nn.Module):
-    """Tables of vectors, one for each of several whole numbers; their vectors are added up.
+    """Embedding tables for several integers, whose vectors are summed.
 
     Args:
-        sizes: number of values of each number; larger and smaller values count as the last and the first.
+        sizes: number of values of each integer; larger and smaller values count as the last and the first.
         width: length of the vectors.
     """
 
@@ -36,7 +36,14 @@ class Tables(nn.Module):
         self.register_buffer("largest", torch.tensor(sizes) - 1)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Sums of vectors (..., width) for whole numbers (..., numbers)."""
+        """The sum of the vectors that the integers stand for.
+
+        Args:
+            values: int64 (..., integers), one for each table in the last dimension.
+
+        Returns:
+            float32 tensor of shape (..., width).
+        """
         rows = torch.minimum(values.clamp(min=0), self.largest) + self.offsets
         found = self.bag(rows.reshape(-1, rows.shape[-1]))
         return found.reshape(*rows.shape[:-1], -1)
@@ -47,7 +54,7 @@ class DerivationNetwork(nn.Module):
 
     Args:
         layout: where things stand in the observation.
-        width: of the hidden layers; vectors of sentences and places are a quarter as long.
+        width: features of the hidden layers; vectors of sentences and places are a quarter as long.
     """
 
     symbol_places: Tensor
@@ -95,16 +102,37 @@ class DerivationNetwork(nn.Module):
             self.nearness[self.layout.num_sentences] = 4.0
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
+        """Logits of all actions, and the features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            Two float32 tensors, (batch, actions) and (batch, width).
+        """
         places, state = self._read(observation)
         return self._logits(observation, places, state), state
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        """Logits of all actions (batch, actions)."""
+        """Logits of all actions.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            float32 tensor of shape (batch, actions).
+        """
         return self._logits(observation, *self._read(observation))
 
     def forward_critic(self, observation: Tensor) -> Tensor:
-        """Features of the value (batch, width)."""
+        """Features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, size).
+
+        Returns:
+            float32 tensor of shape (batch, width).
+        """
         return self._read(observation)[1]
 
     def _read(self, observation: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Practice as self-play, over any domain: a proposer against solvers, and races, with PettingZoo."""
+"""Practice as self-play in any domain, with PettingZoo: a proposer against solvers, and races."""
 
 from __future__ import annotations
 
@@ -55,13 +55,29 @@ def race_parallel_env(env_id: str, **options: Any) -> RaceEnv:
 
 
 def env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
-    """``parallel_env`` with agents that act in turn, PettingZoo's AEC API."""
+    """A duel over a registered domain, PettingZoo's AEC API: agents act one after the other.
+
+    Args:
+        env_id: a registered id ("EtudePlan-v0").
+        options: see ``etude_gym.envs.duel.duel.DuelEnv``.
+
+    Raises:
+        MissingExtra: if PettingZoo is not installed.
+    """
     parallel = parallel_env(env_id, **options)
     return _load_conversion()(parallel)
 
 
 def race_env(env_id: str, **options: Any) -> AECEnv[str, Any, Any]:
-    """``race_parallel_env`` with agents that act in turn, PettingZoo's AEC API."""
+    """A race over a registered domain, PettingZoo's AEC API: agents act one after the other.
+
+    Args:
+        env_id: a registered id ("EtudePlan-v0").
+        options: see ``etude_gym.envs.duel.race.RaceEnv``.
+
+    Raises:
+        MissingExtra: if PettingZoo is not installed.
+    """
     parallel = race_parallel_env(env_id, **options)
     return _load_conversion()(parallel)
 

@@ -28,9 +28,10 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
 
     An episode is a number of rounds. A round begins with a proposal: the proposer chooses a family and
     a level of every axis. Then the solvers attempt the task, the same for all of them, until each has
-    ended its own episode. All agents are alive all the time; who has nothing to do does nothing.
+    ended its own episode. All agents stay alive throughout; an agent that waits takes the action that does
+    nothing.
 
-    A solver's reward is the increase of its score. The proposer is paid at the end of a round:
+    A solver's reward is the increase of its score. The proposer is rewarded at the end of a round:
     ``4 p (1 - p) (1 - share)``, where p is the success estimate of the task after this round and
     share the part of the recent proposals that lay in that cell, and nothing for a task that the
     domain's oracle does not solve. The episode terminates for all after the last round.
@@ -44,8 +45,8 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
         domain_options: arguments of the domain, such as an observation variant.
 
     Attributes:
-        record: what is known of the solvers. Like a task sampler it outlives ``reset``; trainers may keep
-            and restore its ``state_dict``.
+        record: how solvers have scored, by family and difficulty. Like a task sampler it outlives ``reset``;
+            trainers may keep and restore its ``state_dict``.
         acting: agents whose action matters at the next step.
 
     Raises:
@@ -100,21 +101,40 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
         )
 
     def observation_space(self, agent: str) -> gymnasium.Space[Any]:
-        """Dict of "observation" and "action_mask"; the same object at every call."""
+        """Dict of "observation" and "action_mask"; the same object at every call.
+
+        Args:
+            agent: "proposer_0", "solver_0", "solver_1", ...
+
+        Returns:
+            For the proposer a Box of float32 and one mask for each number that it chooses; for a solver the
+            domain's observation and one mask.
+        """
         return self._seen if agent == PROPOSER else self._seats.observation_space
 
     def action_space(self, agent: str) -> gymnasium.Space[Any]:
-        """MultiDiscrete for the proposer, Discrete for a solver; the same object at every call."""
+        """The actions of an agent; the same object at every call.
+
+        Args:
+            agent: "proposer_0", "solver_0", "solver_1", ...
+
+        Returns:
+            For the proposer MultiDiscrete: the family, then a level of every axis. For a solver Discrete: the
+            domain's actions, and to do nothing.
+        """
         return self._choices if agent == PROPOSER else self._seats.action_space
 
     def reset(
         self, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Begin an episode: the proposer is to choose.
+        """Begin an episode, in which the proposer acts first.
 
         Args:
             seed: starts the stream of tasks anew; without one it goes on.
             options: not used.
+
+        Returns:
+            Observations and infos, by agent.
         """
         if seed is not None:
             self._seed, self._num_tasks = int(seed), 0

@@ -21,10 +21,10 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
 
     A racer's reward is the increase of its score, less the mean increase of the others' scores. Rewards
     sum to zero at every step, and the undiscounted return is the difference of the scores at the end. The
-    episode terminates for all when each has ended its own; who is done earlier does nothing.
+    episode terminates for all when each has ended its own; a racer that is done earlier does nothing.
 
-    A racer sees what a single agent sees of the domain, so policies carry over. The task sampler is told
-    the score of ``racer_0``: the learner sits there, and opponents from a league in the other seats.
+    A racer sees what a single agent sees of the domain, so policies carry over. The task sampler is given
+    the score of ``racer_0``: the learner has that seat, and opponents from a league the others.
 
     The card, ``envs/duel/README.md``, documents spaces and formulas in full.
 
@@ -38,7 +38,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
 
     Attributes:
         acting: agents whose action matters at the next step.
-        stream: where tasks come from.
+        stream: the tasks that are drawn.
 
     Raises:
         ValueError: for an unknown id, name or option, or less than two racers.
@@ -83,11 +83,19 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
         return self.stream.sampler
 
     def observation_space(self, agent: str) -> gymnasium.Space[Any]:
-        """Dict of "observation" and "action_mask"; the same object at every call."""
+        """Dict of the domain's "observation" and "action_mask"; the same object at every call.
+
+        Args:
+            agent: "racer_0", "racer_1", ...; all have the same space.
+        """
         return self._seats.observation_space
 
     def action_space(self, agent: str) -> gymnasium.Space[Any]:
-        """Discrete: the domain's actions, and to do nothing; the same object at every call."""
+        """Discrete: the domain's actions, and to do nothing; the same object at every call.
+
+        Args:
+            agent: "racer_0", "racer_1", ...; all have the same space.
+        """
         return self._seats.action_space
 
     def reset(
@@ -98,6 +106,9 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
         Args:
             seed: starts the stream of tasks anew; without one it goes on.
             options: not used.
+
+        Returns:
+            Observations and infos, by agent.
         """
         stream = self.stream
         if seed is not None:

@@ -14,10 +14,10 @@ from etude_gym.randomness import Keys
 
 
 class ProposerPolicy(Protocol):
-    """Chooses tasks from what is known of the solver.
+    """Chooses tasks from how the solver has scored so far.
 
     Attributes:
-        flops_per_draw: what choosing one task costs.
+        flops_per_draw: FLOPs of choosing one task.
     """
 
     flops_per_draw: float
@@ -42,10 +42,10 @@ class ProposerSampler(TaskSampler):
         policy: the proposer.
 
     Attributes:
-        record: what is known of the solver, kept up to date by ``update``.
+        record: how the solver has scored, kept up to date by ``update``.
 
     Raises:
-        ValueError: if the policy does not say what it costs.
+        ValueError: if the policy has no attribute ``flops_per_draw``.
     """
 
     name: ClassVar[str] = "proposer"

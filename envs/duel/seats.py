@@ -111,7 +111,14 @@ class Seats:
         self._masks[self.playing, self.nothing] = 0
 
     def observe(self, seat: int) -> dict[str, Any]:
-        """What a player sees now."""
+        """What a player observes now.
+
+        Args:
+            seat: 0 to num_seats - 1.
+
+        Returns:
+            "observation", of the domain's space, and "action_mask", int8 (actions + 1,).
+        """
         return {"observation": take(self._observations, seat), "action_mask": self._masks[seat]}
 
     def outcomes(self) -> dict[str, NDArray[Any]]:
@@ -120,22 +127,42 @@ class Seats:
 
 
 def outcome_of(outcomes: Mapping[str, NDArray[Any]], seat: int) -> dict[str, Any]:
-    """What ``info`` tells one player at the end; illegal actions are counted by the seats themselves."""
+    """What ``info`` holds for one player at the end, except illegal actions, which the seats count.
+
+    Args:
+        outcomes: columns of the domain's outcome, arrays (num_seats,).
+        seat: 0 to num_seats - 1.
+
+    Returns:
+        Plain Python numbers and booleans by name.
+    """
     return {name: values[seat].item() for name, values in outcomes.items() if name != "illegal_actions"}
 
 
 def read_actions(agents: Sequence[str], actions: Mapping[str, Any]) -> Actions:
-    """One integer for each agent.
+    """The actions of all agents as an array.
+
+    Args:
+        agents: m names, in the order wanted.
+        actions: an integer by name of agent; there may be more agents.
+
+    Returns:
+        int64 array of shape (m,).
 
     Raises:
         ValueError: if an agent's action is missing.
+        TypeError: if an action is no integer.
     """
     check_agents(agents, actions)
     return np.array([index(actions[agent]) for agent in agents], dtype=np.int64)
 
 
 def check_agents(agents: Sequence[str], actions: Mapping[str, Any]) -> None:
-    """Every agent has to act.
+    """Raise unless every agent acts.
+
+    Args:
+        agents: names of the agents that are alive.
+        actions: anything by name of agent.
 
     Raises:
         ValueError: naming the agents that do not.

@@ -16,10 +16,13 @@ NUM_BANDS = 4
 
 @functools.cache
 def band_edges(num_axes: int) -> NDArray[np.float64]:
-    """Edges of the difficulty bands: quartiles of the mean of ``num_axes`` uniform axes.
+    """Edges of the difficulty bands: quartiles of the mean of uniform axes.
 
     The mean of independent uniforms has the Bates distribution (Bates 1955); its distribution
     function is inverted by bisection. A calibration will replace the mean by calibrated difficulty.
+
+    Args:
+        num_axes: axes of the space, at least 1.
 
     Returns:
         float64 array of shape (5,), from 0 to 1.
@@ -41,7 +44,14 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
 
 
 def band_of(difficulty: Difficulty) -> NDArray[np.int64]:
-    """Bands (0 easiest to 3 hardest), shape (...), of difficulty vectors, shape (..., axes)."""
+    """Bands of difficulty vectors, by the mean of their axes.
+
+    Args:
+        difficulty: float64 in [0, 1], shape (..., axes).
+
+    Returns:
+        int64 array of shape (...), 0 (easiest) to 3 (hardest).
+    """
     inner = band_edges(difficulty.shape[-1])[1:-1]
     bands: NDArray[np.int64] = np.searchsorted(inner, difficulty.mean(axis=-1), side="right").astype(np.int64)
     return bands
@@ -55,7 +65,14 @@ _FIRST_COUNTER = 1 << 40
 
 
 def cells_of(space: DifficultySpace) -> Cells:
-    """The cells of the anchor design: every family in every band."""
+    """The cells of the anchor design: every family in every band.
+
+    Args:
+        space: axes and families of the domain.
+
+    Returns:
+        (family, band) by family in the order of the space, then by band from the easiest.
+    """
     return tuple((family, band) for family in space.families for band in range(NUM_BANDS))
 
 
@@ -64,8 +81,8 @@ def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficu
 
     Args:
         space: axes of the domain.
-        keys: uint64 (n,).
-        band: 0 (easiest) to 3.
+        keys: task keys, uint64 of shape (n,); a difficulty is a function of its key alone.
+        band: 0 (easiest) to 3 (hardest).
 
     Returns:
         float64 array of shape (n, axes).

@@ -80,13 +80,20 @@ class DifficultySpace:
     def parse_family(self, family: str) -> int:
         """Index of a family.
 
+        Args:
+            family: one of ``families``.
+
         Raises:
             ValueError: for a name that is no family, naming those that exist.
         """
         return self.families.index(check_name("family", family, self.families))
 
     def named(self, difficulty: Difficulty) -> dict[str, float]:
-        """A difficulty vector of shape (axes,) as a dictionary by name."""
+        """A difficulty vector as a dictionary by name of axis: the inverse of ``parse``.
+
+        Args:
+            difficulty: float64 of shape (axes,).
+        """
         return dict(zip(self.names, difficulty.tolist(), strict=True))
 
     def uniform(self, keys: Keys, counter: int = 0) -> Difficulty:
@@ -102,5 +109,13 @@ class DifficultySpace:
         return uniform(keys[:, None], np.arange(counter, counter + len(self.axes)))
 
     def uniform_families(self, keys: Keys, counter: int) -> NDArray[np.int64]:
-        """Families drawn uniformly, one index for each key."""
+        """Families drawn uniformly, one for each key.
+
+        Args:
+            keys: uint64 array of shape (n,).
+            counter: which of the key's numbers to use; a draw takes one.
+
+        Returns:
+            int64 array of shape (n,), indices into ``families``.
+        """
         return (uniform(keys, counter) * len(self.families)).astype(np.int64)

@@ -64,8 +64,12 @@ class Learner(Agent, Protocol):
     def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
         """Practice until training compute has reached ``until`` FLOPs.
 
-        Called again and again with the same environment, in SAME_STEP autoreset mode, and a growing
-        ``until``: call ``env.reset()`` the first time, later go on where the last call stopped.
+        Called again and again with the same environment and a growing ``until``: call ``env.reset()`` the
+        first time, later go on where the last call stopped.
+
+        Args:
+            env: vector environment in SAME_STEP autoreset mode.
+            until: training compute in FLOPs since the learner was made, not since the last call.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -78,22 +82,48 @@ class Learner(Agent, Protocol):
         """
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: of a learner of the same class, made with the same domain and options.
+        """
 
 
 def policy_state(learner: Learner) -> dict[str, Any]:
-    """What a learner needs to act as it does now: its ``policy_state``, or else its whole state."""
+    """What a learner needs to act as it does now: its ``policy_state``, or else its whole state.
+
+    Args:
+        learner: a learner with or without a method ``policy_state``.
+
+    Returns:
+        Plain parts, as ``Learner.state_dict`` describes them.
+    """
     state: dict[str, Any] = getattr(learner, "policy_state", learner.state_dict)()
     return state
 
 
 def load_policy_state(learner: Learner, state: dict[str, Any]) -> None:
-    """Let a learner act as the one whose ``policy_state`` this is."""
+    """Let a learner act as the one whose ``policy_state`` this is.
+
+    Args:
+        learner: a learner of the same class, made with the same domain and options.
+        state: what ``policy_state`` returned.
+    """
     getattr(learner, "load_policy_state", learner.load_state_dict)(state)
 
 
 def choose(agent: Agent, worlds: Worlds, observations: Observations, masks: Masks) -> Actions:
-    """Let an agent act, showing it the worlds if it is allowed to see them."""
+    """Let an agent act, showing it the worlds if it has a method ``attend``.
+
+    Args:
+        agent: the agent that acts.
+        worlds: structured array (n,), the states behind the observations.
+        observations: array (n, ...), or a dictionary of such arrays.
+        masks: int8 (n, actions), 1 where legal.
+
+    Returns:
+        int64 array of shape (n,).
+    """
     attend = getattr(agent, "attend", None)
     if attend is not None:
         attend(worlds)

@@ -1,4 +1,4 @@
-"""Evaluation: roll agents out on given tasks, and the anchor tasks that alone score a learner."""
+"""Evaluation: the anchor tasks that alone score a learner, and its scores on them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,14 @@ def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, sal
     """Tasks stratified over all cells, in the order of ``cells_of``.
 
     Args:
-        domain: the domain.
+        domain: the domain that the tasks belong to.
         split: "anchor" or "probe".
         stream: which set of tasks (the index of a checkpoint).
         per_cell: tasks in each cell.
         salt: secret of the anchor split.
+
+    Returns:
+        cells * per_cell tasks, cell after cell.
     """
     cells = cells_of(domain.space)
     keys = task_keys(domain.name, split, stream, np.arange(len(cells) * per_cell), salt)
@@ -59,8 +62,8 @@ def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, 
     """Score an agent on the anchor tasks of a checkpoint, and measure the confidence it stated.
 
     Args:
-        domain: the domain.
-        agent: who is scored.
+        domain: the domain that the tasks belong to.
+        agent: the agent to score.
         checkpoint: index of the checkpoint; every checkpoint has fresh tasks, the same for all arms.
         per_cell: tasks in each cell.
         salt: secret of the run.
@@ -85,7 +88,15 @@ def _reliability(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Reliab
 
 
 def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:
-    """Mean score of the random agent in each cell, on probe tasks: float64 array of shape (cells,)."""
+    """Mean score of the random agent in each cell, on probe tasks.
+
+    Args:
+        domain: the domain that the tasks belong to.
+        per_cell: tasks in each cell.
+
+    Returns:
+        float64 array of shape (cells,), in the order of ``cells_of``.
+    """
     tasks = stratified_tasks(domain, "probe", int(mix(0xC4A9CE)[0] >> np.uint64(1)), per_cell)
     scores = rollout(domain, tasks, RandomAgent(domain))["score"]
     return np.asarray(scores.reshape(-1, per_cell).mean(axis=1), dtype=np.float64)

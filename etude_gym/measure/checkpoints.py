@@ -1,4 +1,4 @@
-"""When a run is scored, and its curve so far."""
+"""The checkpoint grid, at which a run is scored, and the learning curve of a run in progress."""
 
 from __future__ import annotations
 
@@ -68,18 +68,31 @@ class PracticeEfficiencyTracker:
         return self._grid[place] if place < len(self._grid) else None
 
     def due(self, compute: float) -> bool:
-        """Whether the next checkpoint has been reached."""
+        """Whether the next checkpoint has been reached.
+
+        Args:
+            compute: cumulative training compute, in the unit of the horizon.
+        """
         return self.next_checkpoint is not None and compute >= self.next_checkpoint
 
     def index(self, compute: float) -> int:
         """Place in the grid of the latest checkpoint that ``compute`` has reached.
 
         An update that leaps over several checkpoints is evaluated once, at the latest of them.
+
+        Args:
+            compute: cumulative training compute, in the unit of the horizon.
+
+        Returns:
+            0 (before any training) to 8 (the horizon).
         """
         return int(np.searchsorted(self._grid, compute, side="right")) - 1
 
     def record(self, point: CurvePoint) -> None:
         """Add a checkpoint.
+
+        Args:
+            point: the scores of the checkpoint; its compute must exceed that of the last one.
 
         Raises:
             ValueError: if it does not fit the curve so far; the curve is left as it was.

@@ -45,24 +45,48 @@ class ComputeMeter:
             self._amounts[line][unit] += amount
 
     def set_totals(self, unit: str, totals: Mapping[str, float]) -> None:
-        """Take over running totals that a learner keeps itself, by line; raises as ``add`` does."""
+        """Replace the amounts of some lines by running totals that a learner keeps itself.
+
+        Args:
+            unit: one of ``UNITS``.
+            totals: amount since the start of the run by line, not negative; other lines stay as they are.
+
+        Raises:
+            ValueError: as ``add`` does.
+        """
         for line, total in totals.items():
             _check(line, unit, total)
         for line, total in totals.items():
             self._amounts[line][unit] = float(total)
 
     def amount(self, line: str, unit: str) -> float:
-        """What one line holds of one unit."""
+        """What one line holds of one unit.
+
+        Args:
+            line: one of ``LINES``.
+            unit: one of ``UNITS``.
+
+        Raises:
+            ValueError: for a line or unit that does not exist.
+        """
         return self._amounts[check_name("line of the compute ledger", line, LINES)][
             check_name("unit of compute", unit, UNITS)
         ]
 
     def training(self, unit: str = "flops") -> float:
-        """Compute that trained the learner: rollouts, updates, value passes and the curriculum."""
+        """Compute that trained the learner: rollouts, updates, value passes and the curriculum.
+
+        Args:
+            unit: one of ``UNITS``.
+        """
         return sum(self.amount(line, unit) for line in TRAINING_LINES)
 
     def spent(self, unit: str = "flops") -> float:
-        """Training compute, and what was done again."""
+        """Training compute, and what was done again after interruptions.
+
+        Args:
+            unit: one of ``UNITS``.
+        """
         return self.training(unit) + self.amount("repeated", unit)
 
     def state_dict(self) -> dict[str, dict[str, float]]:
@@ -70,13 +94,22 @@ class ComputeMeter:
         return {line: dict(amounts) for line, amounts in self._amounts.items()}
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: amounts by line and unit.
+        """
         for line, amounts in state.items():
             for unit, amount in amounts.items():
                 self.set_totals(unit, {line: float(amount)})
 
     def add_repeated(self, before: Mapping[str, Mapping[str, float]]) -> None:
-        """Book as repeated whatever a ledger ``before`` an interruption holds in training beyond this one."""
+        """Book as repeated the training that was lost in an interruption and will be done again.
+
+        Args:
+            before: the ledger at the interruption, as ``state_dict`` returns it; what it holds in training
+                beyond this ledger, which stands at the last checkpoint, was lost.
+        """
         for unit in UNITS:
             lost = sum(before[line][unit] for line in TRAINING_LINES) - self.training(unit)
             done_again_before = before["repeated"][unit] - self.amount("repeated", unit)

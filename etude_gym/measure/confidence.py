@@ -70,7 +70,11 @@ class Reliability:
 
     @classmethod
     def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
-        """What all answers give together, every answer counting the same."""
+        """The reliability of several sets of answers taken together, every answer counting the same.
+
+        Args:
+            parts: at least one.
+        """
         columns = zip(*(part.bins for part in parts), strict=True)
         return cls(
             brier=_mean((part.brier, part.answered) for part in parts),
@@ -120,6 +124,9 @@ class Reliability:
     def from_record(cls, record: Mapping[str, Any]) -> Reliability:
         """The inverse of ``record``.
 
+        Args:
+            record: "brier", "bins" and "unanswered"; the rest follows from them and is not read.
+
         Raises:
             KeyError, TypeError, ValueError: if it is no such record.
         """
@@ -161,14 +168,14 @@ def answered(confidence: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.floa
 
 
 def brier_score(confidence: ArrayLike, correct: ArrayLike) -> float | None:
-    """Mean squared difference between stated confidence and what came out, ``mean((c - y)^2)``.
+    """Mean squared difference between stated confidence and the outcome, ``mean((c - y)^2)``.
 
-    0 is the best, 1 the worst; stating 0.5 throughout has 0.25. This is half of the sum over both classes
-    (right, wrong) with which Brier (1950) began.
+    0 is the best, 1 the worst; stating 0.5 throughout has 0.25. This is half of the score that Brier (1950)
+    defined, a sum over both classes (right, wrong).
 
     Args:
-        confidence: as for ``answered``.
-        correct: as for ``answered``.
+        confidence: as for ``answered``, shape (n,).
+        correct: as for ``answered``, shape (n,).
 
     Returns:
         The score; None without answers.
@@ -178,7 +185,11 @@ def brier_score(confidence: ArrayLike, correct: ArrayLike) -> float | None:
 
 
 def base_rate_brier(base_rate: float) -> float:
-    """Brier score of stating the base rate o of right answers, whatever the task: ``o (1 - o)``."""
+    """Brier score of stating the base rate o of right answers, whatever the task: ``o (1 - o)``.
+
+    Args:
+        base_rate: share of right answers, in [0, 1].
+    """
     return base_rate * (1 - base_rate)
 
 
@@ -202,11 +213,11 @@ def brier_skill_score(brier: float | None, base_rate: float | None) -> float | N
 
 
 def reliability_diagram(confidence: ArrayLike, correct: ArrayLike) -> tuple[Bin, ...]:
-    """The reliability diagram (Murphy and Winkler 1977): the answers by what confidence was stated.
+    """The reliability diagram (Murphy and Winkler 1977): how often answers were right by confidence stated.
 
     Args:
-        confidence: as for ``answered``.
-        correct: as for ``answered``.
+        confidence: as for ``answered``, shape (n,).
+        correct: as for ``answered``, shape (n,).
 
     Returns:
         ``NUM_BINS`` bins of equal width; a confidence on an edge belongs to the bin above.

@@ -193,6 +193,10 @@ def area(
 def check_complete(compute: NDArray[np.float64], horizon: float) -> None:
     """Raise unless a curve starts at compute 0, increases and ends within 2% of the horizon or beyond.
 
+    Args:
+        compute: cumulative training compute of the checkpoints, shape (points,).
+        horizon: compute at which the comparison ends, in the unit of ``compute``.
+
     Raises:
         ValueError: saying that the run is incomplete, or what is wrong with the numbers.
     """

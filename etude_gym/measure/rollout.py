@@ -1,4 +1,4 @@
-"""Agents play given tasks, side by side: the one loop over episodes that anchors and checks share."""
+"""Rollouts: agents play given tasks side by side. Anchors and conformance checks share this loop."""
 
 from __future__ import annotations
 
@@ -53,7 +53,15 @@ class Played:
 
 
 def begin(domain: Domain, tasks: TaskBatch) -> Moment:
-    """The beginning of an episode for each of n tasks."""
+    """The beginning of an episode for each of n tasks.
+
+    Args:
+        domain: the domain of the tasks.
+        tasks: n tasks.
+
+    Returns:
+        A moment with n running episodes, in the order of the tasks.
+    """
     rows = np.arange(len(tasks))
     worlds = domain.allocate(len(tasks))
     domain.generate(worlds, rows, tasks)

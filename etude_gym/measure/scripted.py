@@ -18,6 +18,7 @@ class RandomAgent:
     Args:
         domain: the domain to play.
         seed: seeds its choices.
+        horizon: ignored; every agent is made with it.
     """
 
     def __init__(self, domain: Domain, *, seed: int = 0, horizon: float = 0.0) -> None:
@@ -25,7 +26,15 @@ class RandomAgent:
         self._turn = 0
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
-        """One legal action for each row."""
+        """One legal action for each row.
+
+        Args:
+            observations: ignored.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
         keys = mix(self._seed, self._turn, np.arange(len(masks)))
         self._turn += 1
         legal = np.cumsum(masks, axis=1)
@@ -39,7 +48,9 @@ class ScriptedAgent:
 
     Args:
         domain: the domain to play.
-        solver: name of the solver.
+        solver: name of the solver, one of ``domain.solvers()``.
+        seed: ignored; every agent is made with it.
+        horizon: ignored; every agent is made with it.
     """
 
     def __init__(self, domain: Domain, *, solver: str, seed: int = 0, horizon: float = 0.0) -> None:
@@ -48,11 +59,23 @@ class ScriptedAgent:
         self._worlds: Any = None
 
     def attend(self, worlds: Worlds) -> None:
-        """Look at the worlds that the next ``act`` is about."""
+        """Look at the worlds that the next ``act`` is about.
+
+        Args:
+            worlds: structured array (n,).
+        """
         self._worlds = worlds
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
-        """The solver's action for each world."""
+        """The solver's action for each world last shown by ``attend``.
+
+        Args:
+            observations: ignored.
+            masks: ignored.
+
+        Returns:
+            int64 array of shape (n,).
+        """
         return self._solver(self._worlds)
 
 

@@ -22,7 +22,7 @@ from etude_gym.runs.tensorboard_log import TensorBoardLog
 
 @dataclass(frozen=True)
 class ArmResult:
-    """What came out for one arm.
+    """The results of one arm.
 
     Attributes:
         arm: its name.
@@ -66,8 +66,8 @@ class Comparison:
     """All arms of an experiment against the reference.
 
     Attributes:
-        env_id: what was practiced.
-        agent: who practiced.
+        env_id: id of the environment.
+        agent: name of the agent that practiced.
         horizon: compute at which arms are compared, in FLOPs.
         reference: name of the reference arm.
         runs: the runs by arm, paired by seed.
@@ -204,7 +204,11 @@ def _pooled(reliabilities: Sequence[Reliability | None]) -> Reliability | None:
 
 
 def write_hyperparameters(comparison: Comparison) -> None:
-    """Tell TensorBoard what each run was and how efficient it was, so that runs sort by PE."""
+    """Write each run's arm, seed and results to TensorBoard's HPARAMS tab, so that runs sort by PE.
+
+    Args:
+        comparison: the finished runs; an event file is added to the folder of each.
+    """
     base = comparison.runs[comparison.reference]
     for runs in comparison.runs.values():
         for run, reference in zip(runs, base, strict=True):

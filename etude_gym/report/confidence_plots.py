@@ -13,11 +13,11 @@ from etude_gym.report.plots import GRAY, _figure, _save, _title, arm_colors
 
 
 def draw_confidence(comparison: Comparison, path: Path) -> None:
-    """Draw the reliability diagram at the last checkpoint, what confidence was stated, and Brier scores.
+    """Draw the reliability diagram at the last checkpoint, the distribution of confidence, and Brier scores.
 
     Args:
         comparison: what to draw; at least one arm stated confidence.
-        path: where to; the suffix (".png", ".svg") decides the format.
+        path: of the picture; its suffix (".png", ".svg") decides the format.
 
     Raises:
         MissingExtra: if matplotlib is not installed.

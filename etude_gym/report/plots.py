@@ -35,7 +35,7 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
 
     Args:
         comparison: what to draw.
-        path: where to; the suffix (".png", ".svg") decides the format.
+        path: of the picture; its suffix (".png", ".svg") decides the format.
 
     Raises:
         MissingExtra: if matplotlib is not installed.
@@ -66,7 +66,14 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def arm_colors(arms: Sequence[str]) -> dict[str, str]:
-    """A color for each arm: a sampler's own, or one that is left over."""
+    """A color for each arm: a sampler's own, or one that no sampler among the arms uses.
+
+    Args:
+        arms: names of arms.
+
+    Returns:
+        Colors ("#0072B2") by arm.
+    """
     own = dict(zip(SAMPLERS, COLORS, strict=False))
     left = [color for color in COLORS if color not in {own[arm] for arm in arms if arm in own}]
     others = [arm for arm in arms if arm not in own]
@@ -131,8 +138,8 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     Args:
         wanted: in ascending order.
         gap: least distance; made smaller if there is not enough room.
-        low: of the range.
-        high: of the range.
+        low: lower end of the range.
+        high: upper end of the range.
     """
     offsets = min(gap, (high - low) / max(1, len(wanted) - 1)) * np.arange(len(wanted))
     fitted = optimize.isotonic_regression(np.asarray(wanted) - offsets).x

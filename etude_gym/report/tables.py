@@ -23,7 +23,11 @@ RELIABILITY_NOTES = (
 
 
 def efficiency_table(comparison: Comparison) -> Table:
-    """Practice Efficiency of every arm with its interval; the difference of areas where it is undefined."""
+    """Practice Efficiency of every arm with its interval; the difference of areas where it is undefined.
+
+    Args:
+        comparison: the arms; the first one decides whether PE is defined, since all share the reference.
+    """
     defined = comparison.arms[0].efficiency.value is not None
     columns = ("PE", "95% interval", "± items", "PE (log)") if defined else ("difference", "95% interval")
     table = _table(*columns, "area", "final score")
@@ -58,12 +62,24 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number with that many digits after the point; in powers of ten where it is out of bounds."""
+    """A number with a fixed number of digits; in powers of ten from 100 on.
+
+    Args:
+        value: finite.
+        digits: digits after the point, below 100.
+    """
     return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0e}"
 
 
 def efficiency_notes(comparison: Comparison) -> str:
-    """What the table of Practice Efficiency has to be read with."""
+    """How to read the table of Practice Efficiency: horizon, ceiling, seeds, and what limits the comparison.
+
+    Args:
+        comparison: the arms of the table.
+
+    Returns:
+        One note a line.
+    """
     pe = comparison.arms[0].efficiency
     ceiling = UNKNOWN if pe.ceiling is None else f"{pe.ceiling:.2f}"
     notes = [
@@ -87,7 +103,11 @@ def efficiency_notes(comparison: Comparison) -> str:
 
 
 def band_table(comparison: Comparison) -> Table:
-    """Practice Efficiency and final score by band of difficulty."""
+    """Practice Efficiency and final score by band of difficulty.
+
+    Args:
+        comparison: the arms; a cell reads "PE / mean chance-corrected score at the horizon".
+    """
     bands = list(comparison.arms[0].bands)
     table = _table(*(f"band {band}" for band in bands))
     for result in comparison.arms:
@@ -114,7 +134,11 @@ def family_table(comparison: Comparison) -> Table:
 
 
 def gain_table(comparison: Comparison) -> Table:
-    """Gain of every cell over the untrained learner, with its interval over seeds."""
+    """Gain of every cell over the untrained learner, with its interval over seeds.
+
+    Args:
+        comparison: the arms; each has a row for every family.
+    """
     bands = list(comparison.arms[0].bands)
     table = _table("family", *(f"band {band}" for band in bands))
     for result in comparison.arms:
@@ -130,7 +154,11 @@ def _gain(gain: Gain) -> str:
 
 
 def milestone_table(comparison: Comparison) -> Table:
-    """Compute to 25, 50 and 75% of the reference's final gain."""
+    """Compute to 25, 50 and 75% of the reference's final gain.
+
+    Args:
+        comparison: the arms; compute is the median over seeds, in units of the horizon.
+    """
     table = _table(*(f"{milestone.fraction:.0%}" for milestone in comparison.arms[0].milestones))
     for result in comparison.arms:
         reference = result.arm == comparison.reference
@@ -174,7 +202,14 @@ def _or_unknown(value: float | None, form: str) -> str:
 
 
 def closing_notes(comparison: Comparison) -> str:
-    """What was spent beside the curves, and what is missing."""
+    """Compute that was spent outside the curves, and runs that were left out.
+
+    Args:
+        comparison: the arms.
+
+    Returns:
+        One note a line; empty if there is nothing to say.
+    """
     notes = []
     repeated = {result.arm: result.repeated_flops for result in comparison.arms if result.repeated_flops}
     if repeated:
