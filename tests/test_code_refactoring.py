@@ -68,13 +68,15 @@ def improvement(start: list[int], now: list[int], clean: list[int]) -> float:
 # --- A second opinion on what functions return -------------------------------------------------------
 
 
+@cache
+def source(token: int) -> Any:
+    """A production as a Python expression of ``n`` and of what stands in its holes, ``a``, ``b`` and ``c``."""
+    return compile(PRODUCTIONS[token].template.format("a", "b", "c"), "template", "eval")
+
+
 def evaluate(package: Any, slot: int, n: int) -> int:
     """What a definition returns, by Python's own arithmetic."""
     tokens = iter(package["body"][slot][: package["length"][slot]].tolist())
-
-    @cache
-    def source(token: int) -> Any:
-        return compile(PRODUCTIONS[token].template.format("a", "b", "c"), "template", "eval")
 
     def value() -> Any:
         token = next(tokens)

@@ -71,7 +71,8 @@ class TaskBatch:
         return len(self.keys)
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> TaskBatch:
-        return TaskBatch(self.keys[rows], self.difficulty[rows], self.family[rows])
+        # Contiguous, whatever the step of a slice: for another layout kernels would be compiled once more.
+        return TaskBatch(*(np.ascontiguousarray(c[rows]) for c in (self.keys, self.difficulty, self.family)))
 
 
 def join_tasks(batches: Sequence[TaskBatch]) -> TaskBatch:
