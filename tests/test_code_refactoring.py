@@ -70,7 +70,7 @@ def improvement(start: list[int], now: list[int], clean: list[int]) -> float:
 
 @cache
 def source(token: int) -> Any:
-    """A production as a Python expression of ``n`` and of what stands in its holes, ``a``, ``b`` and ``c``."""
+    """A production as a Python expression of ``n`` and of what stands in its holes: ``a``, ``b``, ``c``."""
     return compile(PRODUCTIONS[token].template.format("a", "b", "c"), "template", "eval")
 
 

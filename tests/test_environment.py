@@ -22,7 +22,7 @@ from etude_gym.environment.stream import DRAWS_AHEAD
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.runs.records import pack, unpack
 from etude_gym.tasks.domain import load_domain
-from etude_gym.tasks.keys import task_keys
+from etude_gym.tasks.keys import TaskBatch, task_keys
 
 EASY = {"presses": 0.0, "buttons": 0.0}
 FRESH = [4.0, 7.0]
@@ -491,3 +491,12 @@ def test_a_domain_saves_its_worlds_in_a_way_of_its_own():
     env.load_state_dict(state)
     for mine, theirs in zip(press(env, observations)[:4], expected[:4], strict=True):
         assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("rows", [slice(None, None, -1), slice(0, 9, 2), np.array([3, 3, 0])], ids=str)
+def test_a_part_of_a_batch_of_tasks_is_laid_out_as_the_whole_so_that_no_kernel_is_compiled_for_it(rows):
+    whole = TaskBatch(np.arange(10, dtype=np.uint64), np.arange(20.0).reshape(10, 2), np.arange(10))
+    for name, column in vars(whole).items():
+        part = getattr(whole[rows], name)
+        assert part.flags.c_contiguous
+        assert_array_equal(part, column[rows])
