@@ -1,4 +1,4 @@
-"""The words of EtudeLogic-v0: what each atom of a task is called in English, by family.
+"""The vocabulary of EtudeLogic-v0: what each atom of a task is called in English, by family.
 
 Every atom gets a statement and its negation, drawn from the task's key. Words that exclude or imply each
 other by their meaning (opposites, synonyms, a kind and what it is a kind of) are kept out.
@@ -27,7 +27,7 @@ NUM_NUMBERS = PREMISES + MAX_PREMISES * PLACES_OF_A_PREMISE
 
 
 class Draws:
-    """Random choices that are a function of a task's key and of a place.
+    """Random choices, each a function of a task's key and of its place among the numbers of a wording.
 
     Args:
         key: the task's key.
@@ -38,11 +38,22 @@ class Draws:
         self._numbers = uniform(np.array([key], dtype=np.uint64), counters).tolist()
 
     def choose(self, place: int, options: Sequence[Item]) -> Item:
-        """One of the options."""
+        """One of several options, with equal probability.
+
+        Args:
+            place: which of the task's numbers to use, 0 to ``NUM_NUMBERS`` - 1.
+            options: at least one.
+        """
         return options[int(self._numbers[place] * len(options))]
 
     def sample(self, place: int, items: Sequence[Item], count: int) -> list[Item]:
-        """Some of the items in random order; takes one number for each item."""
+        """Some of several items in random order, without replacement.
+
+        Args:
+            place: first of the numbers to use; one is used for each item.
+            items: the items to draw from.
+            count: how many to draw; all of them if there are no more.
+        """
         order = sorted(range(len(items)), key=self._numbers[place : place + len(items)].__getitem__)
         return [items[i] for i in order[:count]]
 
@@ -69,8 +80,8 @@ class Phrases:
     Attributes:
         statements: of each literal: 16 atoms, then their negations; all distinct, no comma or period in them.
         terms: the category of each atom, in syllogisms.
-        name: whom the statements are about, in syllogisms.
-        persons: whether that is one person among others or one thing among others.
+        name: the individual that the statements are about, in syllogisms.
+        persons: whether that individual is a person, not a thing.
     """
 
     statements: tuple[str, ...]
@@ -134,7 +145,11 @@ def _nonsense(draws: Draws) -> list[str]:
 
 
 def categories(draws: Draws) -> Phrases:
-    """One individual, and 16 categories it may belong to: nouns, and some adjectives among them."""
+    """One individual, and 16 categories it may belong to: nouns, and up to 5 adjectives.
+
+    Args:
+        draws: of the task.
+    """
     persons = draws.choose(_STYLE, (False, True))
     name = draws.choose(_STYLE + 1, NAMES)
     nouns = draws.sample(_FIRST, TRADES, MAX_ATOMS) if persons else _nonsense(draws)
@@ -159,7 +174,11 @@ def _cells(draws: Draws, rows: Sequence[str], columns: Sequence[Item]) -> list[t
 
 
 def properties(draws: Draws) -> Phrases:
-    """Several people, and properties they may have."""
+    """Several people, and properties they may have.
+
+    Args:
+        draws: of the task.
+    """
     people, traits = draws.choose(_STYLE, GRIDS)
     names = draws.sample(_THIRD, NAMES, people)
     cells = _cells(draws, names, draws.sample(_THIRD + 100, TRAITS, traits))
@@ -194,7 +213,11 @@ _EVENTS = tuple(
 
 
 def situations(draws: Draws) -> Phrases:
-    """Everyday situations that may be so or not."""
+    """Everyday situations that may hold or not.
+
+    Args:
+        draws: of the task.
+    """
     events = draws.sample(_FIRST, _EVENTS, MAX_ATOMS)
     positive = [f"the {thing} is {state}" for thing, state in events]
     negative = [f"the {thing} is not {state}" for thing, state in events]
@@ -218,7 +241,11 @@ ASSIGNMENTS = (
 
 
 def assignments(draws: Draws) -> Phrases:
-    """Several people, and one or two kinds of things that each of them may have or do."""
+    """Several people, and one or two kinds of things that each of them may have or do.
+
+    Args:
+        draws: of the task.
+    """
     kinds = draws.sample(_STYLE, ASSIGNMENTS, draws.choose(_STYLE + 20, (1, 2)))
     names = draws.sample(_THIRD, NAMES, draws.choose(_STYLE + 21, (4, 5, 6)))
     deeds = []

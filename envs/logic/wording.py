@@ -39,14 +39,24 @@ class Wording:
     note: str = ""
 
     def sentence(self, literal: int) -> str:
-        """A statement on its own: an English one becomes a sentence with a period."""
+        """A statement on its own: an English one becomes a sentence with a period.
+
+        Args:
+            literal: 0 to 31.
+        """
         statement = self.statements[literal]
         return statement if self.statements is FORMAL_STATEMENTS else f"{_capitalized(statement)}."
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a premise consists of, as literals 0 to 31: members of a group are alternatives."""
+    """Conditions and alternatives of a premise; members of a group are alternatives.
+
+    Attributes:
+        kind: ``RULE``, ``DISJUNCTION`` or ``GROUP`` of the kernel.
+        conditions: literals, 0 to 31, that all have to hold for the premise to matter.
+        alternatives: literals, 0 to 31, of which one then holds; exactly one in a group.
+    """
 
     kind: int
     conditions: tuple[int, ...]
@@ -54,18 +64,34 @@ class Parts:
 
 
 def literals_of(word: Any) -> list[int]:
-    """The literals of a set, 0 to 31: 16 atoms, then their negations."""
+    """The literals of a set, in ascending order.
+
+    Args:
+        word: the set as 32 bits: bit a for atom a, bit 16 + a for its negation.
+
+    Returns:
+        Numbers from 0 to 31.
+    """
     bits = int(word)
     return [literal for literal in range(2 * MAX_ATOMS) if bits >> literal & 1]
 
 
 def opposite(literal: int) -> int:
-    """The negation of a literal."""
+    """The negation of a literal.
+
+    Args:
+        literal: 0 to 31: 16 atoms, then their negations.
+    """
     return (literal + MAX_ATOMS) % (2 * MAX_ATOMS)
 
 
 def parts_of(world: Any, i: int) -> Parts:
-    """Conditions and alternatives of a premise, in the order of their atoms."""
+    """Conditions and alternatives of a premise, in the order of their atoms.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+        i: number of the premise, from 0.
+    """
     conditions = literals_of(world["conditions"][i])
     negated = {opposite(literal) for literal in conditions}
     alternatives = [literal for literal in literals_of(world["literals"][i]) if literal not in negated]
@@ -92,12 +118,24 @@ def put_into_words(world: Any, wording: str) -> Wording:
 
 
 def statements_of(world: Any, wording: str) -> tuple[str, ...]:
-    """The statement of each literal: 16 atoms, then their negations."""
+    """The statement of each literal: 16 atoms, then their negations.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+        wording: "english" or "formal".
+    """
     return FORMAL_STATEMENTS if wording == "formal" else draw_phrases(world)[1].statements
 
 
 def draw_phrases(world: Any) -> tuple[Draws, Phrases]:
-    """What the atoms of a task are called in English."""
+    """What the atoms of a task are called in English.
+
+    Args:
+        world: record of ``kernel.WORLD``; only key and family matter.
+
+    Returns:
+        The draws, for the sentences of the premises, and the phrases.
+    """
     draws = Draws(int(world["key"]))
     return draws, PHRASES_OF_FAMILY[FAMILIES[world["family"]]](draws)
 
@@ -110,7 +148,11 @@ p1, p2 and so on are statements. "~" is "not", "&" is "and", "|" is "or" (one of
 
 
 def formula(premise: Parts) -> str:
-    """A premise in formal notation: "p3 & ~p5 -> p7", "p4 | p9", "exactly-one(p1, ~p4, p6)"."""
+    """A premise in formal notation: "p3 & ~p5 -> p7", "p4 | p9", "exactly-one(p1, ~p4, p6)".
+
+    Args:
+        premise: its conditions and alternatives.
+    """
     alternatives = [FORMAL_STATEMENTS[literal] for literal in premise.alternatives]
     if premise.kind == GROUP:
         return f"exactly-one({', '.join(alternatives)})"
@@ -163,7 +205,14 @@ _SEVERAL_MEMBERS = (
 
 
 def sentence(phrases: Phrases, premise: Parts, draws: Draws, i: int) -> str:
-    """A premise as an English sentence, in one of the forms that its kind has."""
+    """A premise as an English sentence, in one of the forms that its kind has.
+
+    Args:
+        phrases: what the atoms are called.
+        premise: its conditions and alternatives.
+        draws: of the task.
+        i: number of the premise, from 0; it decides which of the task's numbers are used.
+    """
     place = PREMISES + i * PLACES_OF_A_PREMISE
     conditions = draws.sample(place, premise.conditions, 4)
     alternatives = draws.sample(place + 4, premise.alternatives, 4)
@@ -224,7 +273,7 @@ def _note(phrases: Phrases) -> str:
 
 
 class Speech:
-    """Categorical sentences about the terms of a task, or about people.
+    """Categorical sentences about the terms of a task ("Every wug is a blip.").
 
     Args:
         phrases: with terms.
@@ -237,11 +286,23 @@ class Speech:
         self.nothing = "No one" if phrases.persons else "Nothing"
 
     def term(self, literal: int) -> Term:
-        """The term of a literal, whatever its sign."""
+        """The term of a literal, whatever its sign.
+
+        Args:
+            literal: 0 to 31.
+        """
         return self.terms[literal % MAX_ATOMS]
 
     def rules(self, conditions: list[int], target: int) -> list[str]:
-        """All forms of: what all conditions hold of, the target holds of."""
+        """All forms of a rule: the target holds of whatever all conditions hold of.
+
+        Args:
+            conditions: one or two literals.
+            target: a literal.
+
+        Returns:
+            Sentences, of which one is to be chosen.
+        """
         term = self.term(target)
         if _holds(target):
             forms = [f"{subject} is {term.one}." for subject in self.every(conditions)]
@@ -252,7 +313,15 @@ class Speech:
         return forms + (self.only(conditions[0], target) if len(conditions) == 1 else [])
 
     def disjunctions(self, conditions: list[int], alternatives: list[int]) -> list[str]:
-        """All forms of: of what all conditions hold, at least one of the alternatives holds."""
+        """All forms of a disjunction: at least one alternative holds of whatever all conditions hold of.
+
+        Args:
+            conditions: one or two literals.
+            alternatives: two literals or more.
+
+        Returns:
+            Sentences, of which one is to be chosen.
+        """
         positive = [self.term(literal).one for literal in alternatives if _holds(literal)]
         negative = [self.term(literal).one for literal in alternatives if not _holds(literal)]
         listed = "; ".join([*positive, *(f"not {term}" for term in negative)])
@@ -265,22 +334,46 @@ class Speech:
         return [f"{subject} {end}" for end in ends for subject in self.every(conditions)]
 
     def every(self, conditions: list[int]) -> list[str]:
-        """Subjects that stand for whatever the conditions hold of."""
+        """Subjects of a sentence that affirms ("Every wug", "Everything that is furry").
+
+        Args:
+            conditions: one or two literals that hold of what the sentence is about.
+        """
         return self._subjects("Every", self.everything, conditions)
 
     def no(self, conditions: list[int]) -> list[str]:
-        """The same in a sentence that denies something of it."""
+        """Subjects of a sentence that denies ("No wug", "Nothing that is furry").
+
+        Args:
+            conditions: one or two literals that hold of what the sentence is about.
+        """
         return self._subjects("No", self.nothing, conditions)
 
     def only(self, condition: int, target: int) -> list[str]:
-        """ "Only" forms of a rule with one condition: where both hold, or neither."""
+        """The "only" form of a rule with one condition ("Only blips are wugs."), where there is one.
+
+        Args:
+            condition: a literal.
+            target: a literal of the same sign; there is no such form otherwise.
+
+        Returns:
+            One sentence, or none.
+        """
         outer, inner = (target, condition) if _holds(target) else (condition, target)
         if _holds(condition) != _holds(target) or not self.term(outer).noun:
             return []
         return [f"Only {self.term(outer).many} are {self.term(inner).many}."]
 
     def plural(self, determiner: str, conditions: list[int]) -> list[str]:
-        """ "All wugs", "No wugs that are also blips"; none where no condition is a noun."""
+        """The subject of a sentence in the plural ("All wugs", "No wugs that are also blips").
+
+        Args:
+            determiner: "All" or "No".
+            conditions: one or two literals; there is no such subject unless one is an affirmed noun.
+
+        Returns:
+            One subject, or none.
+        """
         first, *rest = self._sorted(conditions)
         if not (_holds(first) and self.term(first).noun):
             return []

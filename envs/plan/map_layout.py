@@ -1,4 +1,4 @@
-"""Where the places of a map stand in a picture: a small deterministic graph layout in numpy."""
+"""Positions of the places of a map in a picture: a small deterministic graph layout in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export of a task to PDDL, so that planners nobody here wrote can check it.
+"""Export of a task to PDDL, so that independent planners can check it.
 
 Classical planners such as Fast Downward know no numbers but the cost of actions, so counts, load and
 energy are level objects n0, n1, ... with static predicates for their differences. The cost of a plan is
@@ -57,7 +57,14 @@ def export(world: Any) -> Any:
 
 
 def write_pddl(world: Any) -> tuple[str, str]:
-    """A task as the texts of a PDDL domain and a PDDL problem; see ``export``."""
+    """A task as the texts of a PDDL domain and a PDDL problem.
+
+    Args:
+        world: as for ``export``.
+
+    Raises:
+        ValueError, MissingExtra: as ``export`` does.
+    """
     problem = export(world)
     from unified_planning.io import PDDLWriter
 
@@ -70,6 +77,9 @@ def actions_from_plan(plan: Any) -> list[int]:
 
     Args:
         plan: ``unified_planning.plans.SequentialPlan``.
+
+    Returns:
+        Actions of the domain, one for each step of the plan that takes time.
     """
     actions = []
     for step in plan.actions:
@@ -89,7 +99,14 @@ def actions_from_plan(plan: Any) -> list[int]:
 
 
 def gross_requirements(world: Any) -> dict[int, int]:
-    """Units of each item that all goals need, by item, as goal or as ingredient; only items with any."""
+    """Units of each item that all goals need, as goals or as ingredients, whatever is carried already.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+
+    Returns:
+        Units, at least 1, by number of item.
+    """
     units = {item: int(world["goal"][item]) for item in range(len(ITEM_NAMES))}
     for item in range(len(ITEM_NAMES) - 1, NUM_RAW - 1, -1):
         for ingredient, amount in ingredients_of(world, item - NUM_RAW):

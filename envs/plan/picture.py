@@ -64,7 +64,13 @@ def draw(world: Any) -> NDArray[np.uint8]:
 
 
 class Sheet:
-    """Shapes and text on a sheet in pixels from the upper left corner; later ones cover earlier ones."""
+    """Shapes and text on a sheet; later ones cover earlier ones.
+
+    Coordinates and sizes are pixels from the upper left corner, colors are Matplotlib's ("#2f74b5").
+
+    Args:
+        axes: Matplotlib axes that fill the figure, with the y axis pointing down.
+    """
 
     def __init__(self, axes: Any) -> None:
         self.axes = axes
@@ -80,7 +86,17 @@ class Sheet:
         edge: str = "none",
         line: float = 1,
     ) -> None:
-        """A rectangle with round corners."""
+        """A rectangle with round corners.
+
+        Args:
+            x: left edge.
+            y: upper edge.
+            width: in pixels.
+            height: in pixels.
+            color: of the area.
+            edge: color of the outline.
+            line: width of the outline in points.
+        """
         from matplotlib.patches import FancyBboxPatch
 
         style = f"round,pad=0,rounding_size={min(6.0, width / 2, height / 2)}"
@@ -91,19 +107,39 @@ class Sheet:
         )
 
     def shape(self, points: Any, color: str) -> None:
-        """A filled polygon."""
+        """A filled polygon.
+
+        Args:
+            points: its corners, shape (corners, 2).
+            color: of the area.
+        """
         from matplotlib.patches import Polygon
 
         self.axes.add_patch(Polygon(points, closed=True, facecolor=color, edgecolor="none"))
 
     def disk(self, x: float, y: float, radius: float, color: str, edge: str = "none") -> None:
-        """A filled circle."""
+        """A filled circle.
+
+        Args:
+            x: of its center.
+            y: of its center.
+            radius: in pixels.
+            color: of the area.
+            edge: color of the outline.
+        """
         from matplotlib.patches import Circle
 
         self.axes.add_patch(Circle((x, y), radius, facecolor=color, edgecolor=edge))
 
     def line(self, start: Any, end: Any, color: str, width: float) -> None:
-        """A straight line."""
+        """A straight line, under everything else.
+
+        Args:
+            start: (x, y) of one end.
+            end: (x, y) of the other end.
+            color: of the line.
+            width: in points.
+        """
         self.axes.plot([start[0], end[0]], [start[1], end[1]], color=color, linewidth=width, zorder=1)
 
     def text(
@@ -117,7 +153,17 @@ class Sheet:
         bold: bool = False,
         at: str = "left",
     ) -> None:
-        """Words on one line, ``y`` at their middle, ``x`` where ``at`` says."""
+        """One line of text.
+
+        Args:
+            x: where ``at`` says.
+            y: middle of the line.
+            words: the text.
+            size: of the font in points.
+            color: of the text.
+            bold: whether the font is bold.
+            at: which part of the text stands at ``x``: "left", "center" or "right".
+        """
         self.axes.text(
             x,
             y,
@@ -132,7 +178,14 @@ class Sheet:
         )
 
     def item(self, x: float, y: float, item: int, radius: float = 8) -> None:
-        """The marker of an item: a disk for raw, a square for crafted, with its initial."""
+        """The marker of an item: a disk for a raw one, a square for a crafted one, with its initial.
+
+        Args:
+            x: of its center.
+            y: of its center.
+            item: number of the item.
+            radius: half its width in pixels.
+        """
         if item < NUM_RAW:
             self.disk(x, y, radius, ITEM_COLORS[item])
         else:
@@ -140,7 +193,13 @@ class Sheet:
         self.text(x, y, ITEM_NAMES[item][0].upper(), size=radius, color=PAPER, bold=True, at="center")
 
     def fuel(self, x: float, y: float, radius: float = 8) -> None:
-        """The marker of fuel: a bolt on a disk."""
+        """The marker of fuel: a bolt on a disk.
+
+        Args:
+            x: of its center.
+            y: of its center.
+            radius: in pixels.
+        """
         self.disk(x, y, radius, FUEL)
         bolt = np.array(
             [(0.15, -0.75), (-0.5, 0.12), (-0.05, 0.12), (-0.15, 0.75), (0.5, -0.12), (0.05, -0.12)]
@@ -148,7 +207,15 @@ class Sheet:
         self.shape(bolt * radius + (x, y), PAPER)
 
     def bar(self, y: float, name: str, value: int, whole: int, color: str) -> None:
-        """A named bar across the panel with its figures."""
+        """A named bar across the panel with its figures.
+
+        Args:
+            y: middle of the bar.
+            name: on its left.
+            value: its length, in units of ``whole``.
+            whole: value of a full bar.
+            color: of the filled part.
+        """
         left, right = PANEL_LEFT + 56, PANEL_RIGHT - 72
         self.text(PANEL_LEFT, y, name)
         self.box(left, y - 6, right - left, 12, PAPER, edge=ROAD)
@@ -161,7 +228,12 @@ class Sheet:
 
 
 def draw_map(sheet: Sheet, world: Any) -> None:
-    """Roads with their lengths, then the places over them."""
+    """Roads with their lengths, then the places over them.
+
+    Args:
+        sheet: the sheet to draw on.
+        world: record of ``kernel.WORLD``.
+    """
     positions = map_positions(world)
     places = int(world["num_places"])
     roads = [(a, b) for a in range(places) for b in range(a + 1, places) if world["road"][a, b] > 0]
@@ -176,27 +248,54 @@ def draw_map(sheet: Sheet, world: Any) -> None:
 
 
 def map_positions(world: Any) -> NDArray[np.float64]:
-    """The middle of each place's card on the sheet; float64 array of shape (places, 2)."""
+    """Centers of the places' cards on the sheet.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+
+    Returns:
+        float64 array of shape (places, 2), pixels.
+    """
     corner: NDArray[np.float64] = np.array([12.0, 22.0])
     return np.add(corner, place_positions(world, MAP_WIDTH - 20, MAP_HEIGHT - 30))
 
 
 def card_rows(world: Any, place: int) -> list[list[int]]:
-    """The items shown on the card of a place, row by row: sources first."""
+    """The items shown on the card of a place, row by row: sources first.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+        place: number of the place.
+
+    Returns:
+        Up to two rows of numbers of items.
+    """
     raws, crafted = items_at(world, place)
     rows = [raws, crafted] if len(raws) + len(crafted) > MARKERS_IN_A_ROW else [raws + crafted]
     return [row for row in rows if row]
 
 
 def card_size(world: Any, place: int) -> tuple[float, float]:
-    """Width and height of the card of a place."""
+    """Width and height of the card of a place, in pixels.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+        place: number of the place.
+    """
     rows = card_rows(world, place)
     heading = CHARACTER * len(PLACE_NAMES[place]) + (FUEL_WIDTH if world["fuel"][place] else 0)
     return max(64.0, heading + 16, *(20.0 * len(row) + 12 for row in rows)), 26.0 + 21 * len(rows)
 
 
 def draw_place(sheet: Sheet, world: Any, place: int, position: NDArray[np.float64]) -> None:
-    """A card with the name of a place, its fuel, its sources and its stations."""
+    """A card with the name of a place, its fuel, its sources and its stations.
+
+    Args:
+        sheet: the sheet to draw on.
+        world: record of ``kernel.WORLD``.
+        place: number of the place.
+        position: center of the card, shape (2,).
+    """
     width, height = card_size(world, place)
     x, y = position[0] - width / 2, position[1] - height / 2
     if place == world["place"]:
@@ -217,7 +316,7 @@ def draw_place(sheet: Sheet, world: Any, place: int, position: NDArray[np.float6
 
 
 def draw_panel(sheet: Sheet, world: Any) -> None:
-    """Limits and work delivered, the table of items, and what the marks on the map mean."""
+    """The panel: limits and work delivered, the table of items, and the legend of the map."""
     sheet.box(648, 12, WIDTH - 660, HEIGHT - 24, PAPER, edge=ROAD)
     at_fuel = bool(world["fuel"][world["place"]])
     low = not at_fuel and int(world["energy"]) <= int(world["fuel_distance"][world["place"]])
@@ -235,7 +334,14 @@ def draw_panel(sheet: Sheet, world: Any) -> None:
 
 
 def draw_item(sheet: Sheet, world: Any, item: int, y: float) -> None:
-    """One line of the table: the item, what it is made from, units carried and delivered."""
+    """One row of the table: the item, its ingredients, units carried and delivered.
+
+    Args:
+        sheet: the sheet to draw on.
+        world: record of ``kernel.WORLD``.
+        item: number of the item.
+        y: middle of the row, in pixels.
+    """
     sheet.item(PANEL_LEFT + 8, y, item)
     sheet.text(PANEL_LEFT + 24, y, ITEM_NAMES[item])
     x = PANEL_LEFT + 92.0
@@ -253,7 +359,7 @@ def draw_item(sheet: Sheet, world: Any, item: int, y: float) -> None:
 
 
 def draw_legend(sheet: Sheet, world: Any) -> None:
-    """What the marks on the map mean, and what can be crafted in any place."""
+    """The legend of the map's markers, and what can be crafted in any place."""
     y, x = 456, PANEL_LEFT
     sheet.text(x, y, "On the map", color=FAINT, bold=True)
     sheet.disk(x + 8, y + 26, 8, FAINT)
