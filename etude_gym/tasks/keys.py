@@ -72,7 +72,11 @@ class TaskBatch:
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> TaskBatch:
         # Contiguous, whatever the step of a slice: for another layout kernels would be compiled once more.
-        return TaskBatch(*(np.ascontiguousarray(c[rows]) for c in (self.keys, self.difficulty, self.family)))
+        return TaskBatch(
+            np.ascontiguousarray(self.keys[rows]),
+            np.ascontiguousarray(self.difficulty[rows]),
+            np.ascontiguousarray(self.family[rows]),
+        )
 
 
 def join_tasks(batches: Sequence[TaskBatch]) -> TaskBatch:
