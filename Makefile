@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 QUICK = runs/quick
+PRINT_IDS = from etude_gym.environment.registration import registered_ids; print(*registered_ids())
 
 .PHONY: install practice test lint types kernels pytest slow slowest coverage benchmark clean
 
@@ -39,7 +40,7 @@ types: install
 
 # Kernels are compiled once, before the tests and not in each of their processes.
 kernels: install
-	for id in EtudePlan-v0 EtudeLogic-v0 EtudeCode-v0; do \
+	for id in $$($(BIN)/python -c "$(PRINT_IDS)"); do \
 	$(BIN)/etude check $$id --tasks 10 --names oracle_solves & done; wait
 
 # Tests of one file share a process: some share a Ray cluster.

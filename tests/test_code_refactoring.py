@@ -20,6 +20,7 @@ from etude_gym.envs.code.exercise import Architecture
 from etude_gym.envs.code.language.grammar import MAX_DEFINITIONS, NUM_HOLES, NUMBER_OF, PRODUCTIONS
 from etude_gym.envs.code.language.tokens import CALL, MAX_TOKENS
 from etude_gym.envs.code.packages import refactoring
+from etude_gym.envs.code.packages.damages import DRAFT
 from etude_gym.envs.code.packages.generation import generate_package
 from etude_gym.envs.code.packages.printing import (
     call_function,
@@ -30,6 +31,7 @@ from etude_gym.envs.code.packages.printing import (
 )
 from etude_gym.randomness import mix
 
+DRAFTS = np.zeros(1, DRAFT)
 PARAMETERS = (-127, -30, -2, -1, 0, 1, 2, 3, 5, 8, 13, 29, 100, 127)
 
 
@@ -50,7 +52,7 @@ def make(seed: int, arguments: tuple[int, int, float, float] | None = None) -> t
     modules, damages, branches, transfer = arguments or draw_arguments(seed)
     key = mix(17, seed)[0]
     length = generate_package(
-        package, clean, plan, key, 100, modules, damages, float(branches), float(transfer), metrics
+        package, clean, plan, key, 100, modules, damages, float(branches), float(transfer), metrics, DRAFTS
     )
     return package, clean, plan[:length].tolist(), metrics
 

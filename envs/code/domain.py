@@ -14,10 +14,9 @@ from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.code import generator, kernel, limits, oracle
 from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
 from etude_gym.envs.code.facts import PROGRAM, exercise_of, first_path
-from etude_gym.envs.code.language import grammar, interpreter, tokens
+from etude_gym.envs.code.language import grammar, tokens
 from etude_gym.envs.code.language.running import machines
-from etude_gym.envs.code.packages import damages, refactoring
-from etude_gym.envs.code.packages import generation as packages
+from etude_gym.envs.code.packages import damages
 from etude_gym.envs.code.programs import catalog, drafts
 from etude_gym.envs.code.submissions.runner import Runner, make_runner
 from etude_gym.tasks.domain import Reply, Rows, Verdict, Worlds
@@ -111,14 +110,23 @@ _BLANK = np.zeros((), dtype=kernel.WORLD)
 
 
 @functools.cache
-def _drafts() -> NDArray[Any]:
-    """The memory of the generator, one for each process."""
-    return np.zeros(1, dtype=drafts.DRAFT)
+def _memory(draft: np.dtype[Any]) -> NDArray[Any]:
+    """The memory of a generator, one for each process."""
+    return np.zeros(1, dtype=draft)
 
 
 def _generate(worlds: Worlds, rows: Rows, keys: Any, difficulty: Any, families: Any) -> None:
+    """Programs and packages have generators of their own, each compiled when it is first needed."""
     worlds[rows] = _BLANK  # nothing of earlier tasks is left
-    generator.generate_batch(worlds, rows, keys, difficulty, families, _drafts(), machines())
+    packages = families == limits.REFACTOR
+    if packages.any():
+        tasks = (rows[packages], keys[packages], difficulty[packages])
+        generator.generate_packages(worlds, *tasks, _memory(damages.DRAFT))
+    programs = ~packages
+    if programs.any():
+        tasks = (rows[programs], keys[programs], difficulty[programs])
+        memory = (_memory(drafts.DRAFT), machines())
+        generator.generate_programs(worlds, *tasks, families[programs], *memory)
 
 
 def _step(*arrays: Any) -> None:
@@ -131,18 +139,6 @@ KERNELS = Kernels(
     observe=kernel.observe_batch,
     step=_step,
     solvers={"oracle": oracle.solve_batch},
-    entry_points=(
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.observe_batch,
-        oracle.solve_batch,
-        interpreter.resume,
-        drafts.assemble,
-        refactoring.measure,
-        packages.generate_package,
-        damages.copy_package,
-    ),
-    compile_time="two minutes",
 )
 
 

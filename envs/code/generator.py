@@ -68,7 +68,7 @@ from etude_gym.envs.code.programs.drafts import (
 )
 from etude_gym.tasks.kernels import (
     below,
-    big_kernel,
+    entry_point,
     finalize_word,
     part,
     part_of_caller,
@@ -379,7 +379,7 @@ def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: 
 
 
 @part
-def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
+def generate_refactoring(world: Any, key: Any, difficulty: Any, drafts: Any) -> None:
     """Make a task of refactoring."""
     metrics = np.zeros(4, dtype=np.int64)
     modules = 2 + stochastic_round(key, 1, 6.0 * difficulty[0])
@@ -395,6 +395,7 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
         difficulty[2],
         difficulty[3],
         metrics,
+        drafts,
     )
     functions = 0
     for slot in range(len(world.clean.length)):
@@ -413,15 +414,21 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any) -> None:
     measure_package(world)
 
 
-@big_kernel
-def generate_batch(
+@entry_point
+def generate_programs(
     worlds: Any, rows: Any, keys: Any, difficulties: Any, families: Any, drafts: Any, machines: Any
 ) -> None:
-    """Start new tasks in some worlds, which are zero."""
+    """Start tasks of writing or repairing in some worlds, which are zero."""
     for i in range(len(rows)):
         world = worlds[rows[i]]
         begin(world, keys[i], families[i])
-        if families[i] == REFACTOR:
-            generate_refactoring(world, keys[i], difficulties[i])
-        else:
-            generate_program(world, keys[i], difficulties[i], families[i], drafts[0], machines[0])
+        generate_program(world, keys[i], difficulties[i], families[i], drafts[0], machines[0])
+
+
+@entry_point
+def generate_packages(worlds: Any, rows: Any, keys: Any, difficulties: Any, drafts: Any) -> None:
+    """Start tasks of refactoring in some worlds, which are zero."""
+    for i in range(len(rows)):
+        world = worlds[rows[i]]
+        begin(world, keys[i], REFACTOR)
+        generate_refactoring(world, keys[i], difficulties[i], drafts)

@@ -65,7 +65,7 @@ from etude_gym.envs.code.packages.refactoring import (
     offset_at,
     slot_at,
 )
-from etude_gym.tasks.kernels import big_kernel, kernel, part_of_caller
+from etude_gym.tasks.kernels import entry_point, kernel, part_of_caller
 
 WORLD = np.dtype(
     [
@@ -195,7 +195,7 @@ def execute_on_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
     execute(tokens, count, machine)
 
 
-@big_kernel
+@entry_point
 def run_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
     """Run a complete program on all tests: note which pass, and what the public ones return."""
     execute_on_tests(world, tokens, count, machine)
@@ -664,14 +664,14 @@ def observe(world: Any, seen: Any, mask: Any) -> None:
 # --- Batches -----------------------------------------------------------------------------------------
 
 
-@big_kernel
+@entry_point
 def observe_batch(worlds: Any, rows: Any, observations: Any, masks: Any) -> None:
     """Observe some worlds."""
     for row in rows:
         observe(worlds[row], observations[row], masks[row])
 
 
-@big_kernel
+@entry_point
 def step_batch(
     worlds: Any,
     actions: Any,

@@ -6,7 +6,7 @@ from typing import Any
 
 from etude_gym.envs.code.actions import NUM_ACTIONS, SUBMIT
 from etude_gym.envs.code.kernel import is_legal
-from etude_gym.tasks.kernels import big_kernel, part
+from etude_gym.tasks.kernels import entry_point, part
 
 
 @part
@@ -22,7 +22,7 @@ def planned_action(world: Any) -> Any:
     return 0
 
 
-@big_kernel
+@entry_point
 def solve_batch(worlds: Any, actions: Any) -> None:
     """The next action of each plan."""
     for row in range(len(worlds)):

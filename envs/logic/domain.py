@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from etude_gym.difficulty.space import Axis, DifficultySpace
-from etude_gym.envs.logic import generator, kernel, oracle, solver
+from etude_gym.envs.logic import generator, kernel, oracle
 from etude_gym.errors import check_name
 from etude_gym.tasks.domain import Reply, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
@@ -102,14 +102,6 @@ KERNELS = Kernels(
     step=kernel.step_batch,
     step_one=kernel.step_one,
     solvers={name: functools.partial(oracle.solve_batch, solver=i) for i, name in enumerate(oracle.SOLVERS)},
-    entry_points=(
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.step_one,
-        kernel.observe_batch,
-        oracle.solve_batch,
-        solver.decide,
-    ),
 )
 
 

@@ -36,7 +36,7 @@ from etude_gym.envs.logic.kernel import (
 )
 from etude_gym.envs.logic.oracle import COMMON, LOOSE, OPPOSING, SUPPORTING, run_oracle
 from etude_gym.envs.logic.solver import STACK, decide
-from etude_gym.tasks.kernels import below, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, entry_point, kernel, stochastic_round, uniform
 
 CHAIN, CONSTRAINTS, CONTEXT, DISTRACTORS = range(4)
 FAMILIES = ("syllogism", "chain", "cases", "puzzle")
@@ -426,7 +426,7 @@ def generate_world(
     measure_reference(world, scratch)
 
 
-@kernel
+@entry_point
 def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any, families: Any) -> None:
     """Make tasks in the given rows; the other arguments have one entry for each of them."""
     sketch = np.empty(SKETCH, np.uint32)

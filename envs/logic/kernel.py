@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.tasks.kernels import kernel
+from etude_gym.tasks.kernels import entry_point, kernel
 
 MAX_ATOMS = 16
 MAX_PREMISES = 24
@@ -532,7 +532,7 @@ def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> None:
 # --- Batches: the only functions called from Python --------------------------------------------------
 
 
-@kernel
+@entry_point
 def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
     """Write observations and masks of the given rows."""
     scratch = np.empty(SCRATCH, np.uint32)
@@ -541,7 +541,7 @@ def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
         observe_world(worlds[row], scratch, features[row], masks[row])
 
 
-@kernel
+@entry_point
 def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
     """Step a batch of one; return the reward and whether the episode is over."""
     scratch = np.empty(SCRATCH, np.uint32)
@@ -551,7 +551,7 @@ def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
     return reward, world.over == 1
 
 
-@kernel
+@entry_point
 def step_batch(
     worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any
 ) -> None:

@@ -28,7 +28,7 @@ from etude_gym.envs.logic.kernel import (
     take_action,
 )
 from etude_gym.envs.logic.solver import choice_left
-from etude_gym.tasks.kernels import kernel
+from etude_gym.tasks.kernels import entry_point, kernel
 
 # Roles of premises: outside all complete arguments, in their common part, or in one of their branches.
 LOOSE, COMMON, SUPPORTING, OPPOSING = range(4)
@@ -173,7 +173,7 @@ def search_action(world: Any, careful: Any) -> Any:
 SOLVERS = ("oracle", "greedy", "careful")
 
 
-@kernel
+@entry_point
 def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
     """Write the action of a solver (an index into ``SOLVERS``) for every world."""
     for row in range(len(worlds)):

@@ -17,7 +17,7 @@ from etude_gym.envs.logic.kernel import (
     negated,
     several,
 )
-from etude_gym.tasks.kernels import kernel
+from etude_gym.tasks.kernels import entry_point, kernel
 
 VIOLATED = 0xFFFFFFFF
 
@@ -78,7 +78,7 @@ def find_model(world: Any, known: Any, stack: Any) -> Any:
         known |= chosen
 
 
-@kernel
+@entry_point
 def decide(world: Any, stack: Any) -> None:
     """Find the status of the query, and the models that show it where there are any."""
     for false in range(2):

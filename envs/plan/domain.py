@@ -72,13 +72,6 @@ KERNELS = Kernels(
         "oracle": functools.partial(oracle.oracle_batch, greedy=False),
         "greedy": functools.partial(oracle.oracle_batch, greedy=True),
     },
-    entry_points=(
-        generator.generate_batch,
-        kernel.step_batch,
-        kernel.step_one,
-        kernel.observe_batch,
-        oracle.run_oracle,
-    ),
 )
 
 

@@ -28,7 +28,7 @@ from etude_gym.envs.plan.kernel import (
     SCRATCH,
 )
 from etude_gym.envs.plan.oracle import run_oracle
-from etude_gym.tasks.kernels import below, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, entry_point, kernel, stochastic_round, uniform
 
 HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
 
@@ -269,7 +269,7 @@ def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
     set_time_limit(world, difficulty[RESOURCES], scratch)
 
 
-@kernel
+@entry_point
 def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any) -> None:
     """Make tasks in the given rows; ``keys`` and ``difficulty`` have one entry for each of them."""
     scratch = np.empty(SCRATCH + NUM_RAW * NUM_SOURCES, np.int32)

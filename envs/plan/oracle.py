@@ -36,7 +36,7 @@ from etude_gym.envs.plan.kernel import (
     net_requirements,
     take_legal_action,
 )
-from etude_gym.tasks.kernels import kernel
+from etude_gym.tasks.kernels import entry_point, kernel
 
 
 @kernel
@@ -200,7 +200,7 @@ def greedy_action(world: Any, scratch: Any) -> Any:
     return TRAVEL + target
 
 
-@kernel
+@entry_point
 def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
     """Write the action of the oracle (or of the greedy agent) for every world."""
     scratch = np.empty(SCRATCH, np.int32)

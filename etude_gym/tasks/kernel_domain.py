@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, Worlds
-from etude_gym.tasks.kernels import prepare_kernels
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations
 
@@ -28,8 +27,6 @@ class Kernels:
         solvers: ``(worlds, actions)`` writes what a scripted agent does, by its name; "oracle" among them.
         step_one: ``(worlds, action, observation, mask)``, returns the reward and the end: ``step`` for a
             single environment, without the cost of many arrays. None: ``step`` serves.
-        entry_points: kernels that are called from Python.
-        compile_time: about how long compiling them takes, for the message that says so.
     """
 
     world: np.dtype[Any]
@@ -38,8 +35,6 @@ class Kernels:
     step: Callable[..., None]
     solvers: Mapping[str, Callable[..., None]]
     step_one: Callable[..., Any] | None = None
-    entry_points: tuple[Any, ...] = field(default=())
-    compile_time: str = "10 seconds"
 
 
 class KernelDomain(Domain):
@@ -59,7 +54,6 @@ class KernelDomain(Domain):
     tables: tuple[str, ...] = ()
 
     def allocate(self, num_envs: int) -> Worlds:
-        _prepare(type(self))
         return np.zeros(num_envs, dtype=self.kernels.world)
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
@@ -103,12 +97,6 @@ class KernelDomain(Domain):
     def _features(self, observations: Observations) -> Any:
         """The array of an observation that the kernels write."""
         return observations["features"] if self.tables else observations
-
-
-@cache
-def _prepare(domain: type[KernelDomain]) -> None:
-    """Before kernels are first called in this process."""
-    prepare_kernels(domain.name, domain.kernels.entry_points, domain.kernels.compile_time)
 
 
 def _act(solve: Callable[..., None], worlds: Worlds) -> Actions:

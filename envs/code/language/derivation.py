@@ -56,7 +56,7 @@ from etude_gym.envs.code.language.tokens import (
     TEST,
     VARIABLE,
 )
-from etude_gym.tasks.kernels import big_kernel, kernel
+from etude_gym.tasks.kernels import entry_point, kernel
 
 MAX_OPEN = 48
 """Holes open at a time at most; deeper nesting is not legal."""
@@ -268,7 +268,7 @@ def end_statement(d: Any) -> None:
     d.declaring, d.assigned = 0, 0
 
 
-@big_kernel
+@entry_point
 def fill(d: Any, token: Any) -> None:
     """Fill the open hole by a legal production."""
     top = d.num_open - 1

@@ -95,7 +95,7 @@ from etude_gym.envs.code.language.tokens import (
     TRUE,
     VARIABLE,
 )
-from etude_gym.tasks.kernels import GOLDEN_WORD, big_kernel, finalize_word, kernel, part, part_of_caller
+from etude_gym.tasks.kernels import GOLDEN_WORD, entry_point, finalize_word, kernel, part, part_of_caller
 
 MAX_TEXT = 1 << TEXT_SIZE
 SEQUENCES = 40
@@ -637,7 +637,7 @@ def hand_over(machine: Any, run: Any, numbers: Any, length: Any, k: Any) -> None
         machine.variable_lists[NUMBERS, i * machine.num_runs + run] = numbers[i]
 
 
-@big_kernel
+@entry_point
 def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) -> None:
     """Run a program from a statement on, where those before it, which set variables, were run already."""
     runs, guarded = machine.num_runs, machine.guarded

@@ -10,7 +10,7 @@ import numpy as np
 from etude_gym.envs.code.exercise import Value
 from etude_gym.envs.code.language.grammar import BOOL, LIST, LIST_LENGTH, STR
 from etude_gym.envs.code.language.interpreter import MACHINE, RESULT, execute, find_ends, hand_over
-from etude_gym.tasks.kernels import big_kernel
+from etude_gym.tasks.kernels import entry_point
 
 
 @cache
@@ -19,7 +19,7 @@ def machines() -> np.ndarray[tuple[int], np.dtype[Any]]:
     return np.zeros(1, dtype=MACHINE)
 
 
-@big_kernel
+@entry_point
 def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: Any) -> None:
     machine = machines[0]
     machine.num_runs = 1

@@ -35,7 +35,7 @@ from etude_gym.envs.code.packages.refactoring import (
     shift_tail,
     total_tokens,
 )
-from etude_gym.tasks.kernels import big_kernel, part, uniform
+from etude_gym.tasks.kernels import entry_point, part, uniform
 
 MAX_DAMAGES = 5
 NUM_KINDS = 4
@@ -84,7 +84,7 @@ def draw(draft: Any) -> Any:
     return uniform(draft.key, draft.counter)
 
 
-@big_kernel
+@entry_point
 def copy_package(source: Any, target: Any) -> None:
     """Copy a package."""
     target.num_modules = source.num_modules

@@ -14,7 +14,6 @@ import numpy as np
 from etude_gym.envs.code.language.grammar import MAX_DEFINITIONS, NUMBER_OF
 from etude_gym.envs.code.language.tokens import CALL, LITERAL, PARAMETER
 from etude_gym.envs.code.packages.damages import (
-    DRAFT,
     NUM_KINDS,
     copy_package,
     damage_once,
@@ -25,7 +24,7 @@ from etude_gym.envs.code.packages.damages import (
     write_plan,
 )
 from etude_gym.envs.code.packages.refactoring import DUPLICATES, measure
-from etude_gym.tasks.kernels import big_kernel, part, stochastic_round
+from etude_gym.tasks.kernels import entry_point, part, stochastic_round
 
 TRIES = 16
 """Packages drawn at most; the first is nearly always good."""
@@ -251,7 +250,7 @@ def draw_clean(draft: Any, num_modules: Any, branches: Any, transfer_share: Any,
 # --- Whole tasks -------------------------------------------------------------------------------------
 
 
-@big_kernel
+@entry_point
 def generate_package(
     package: Any,
     clean: Any,
@@ -263,6 +262,7 @@ def generate_package(
     branches: Any,
     transfer_share: Any,
     metrics: Any,
+    drafts: Any,
 ) -> Any:
     """Make one task in place: a pure function of its arguments.
 
@@ -277,11 +277,11 @@ def generate_package(
         branches: expected share of functions with a conditional, 0 to 1.
         transfer_share: expected share of functions that state a law of another domain, 0 to 1.
         metrics: int64 (4,), written: modules, damages, conditionals and laws of other domains, as realized.
+        drafts: DRAFT (1,), memory.
 
     Returns:
         The number of actions of the plan.
     """
-    drafts = np.empty(1, DRAFT)
     draft = drafts[0]
     draft.key = key
     draft.counter = counter_start + _DRAWS
@@ -303,6 +303,5 @@ def generate_package(
         if good and draft.restored:
             break
     metrics[0], metrics[1] = num_modules, draft.num_damages
-    # A record does not keep the array alive that it lies in: the array is used once more at the end.
-    metrics[2], metrics[3] = drafts[0].num_branches, drafts[0].num_transfer
+    metrics[2], metrics[3] = draft.num_branches, draft.num_transfer
     return length

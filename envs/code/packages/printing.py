@@ -20,7 +20,7 @@ from etude_gym.envs.code.language.tokens import CALL, MAX_TOKENS
 from etude_gym.envs.code.limits import NUM_HIDDEN, NUM_PUBLIC
 from etude_gym.envs.code.packages.refactoring import flatten
 from etude_gym.randomness import as_words, uniform
-from etude_gym.tasks.kernels import big_kernel
+from etude_gym.tasks.kernels import entry_point
 
 MODULE_NAMES = ("orders", "prices", "taxes", "shipping", "stock", "loans", "wages", "tariffs")
 FUNCTION_NAMES = (
@@ -151,7 +151,7 @@ def _expression(package: Any, slot: int, names: Sequence[str]) -> str:
 # --- Tests -------------------------------------------------------------------------------------------
 
 
-@big_kernel
+@entry_point
 def _call_function(package: Any, slot: Any, number: Any, machines: Any) -> Any:
     """What a function returns for a number."""
     machine = machines[0]

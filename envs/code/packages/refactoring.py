@@ -25,7 +25,7 @@ from etude_gym.envs.code.language.tokens import (
     REMAINDER,
     SCALE,
 )
-from etude_gym.tasks.kernels import big_kernel, kernel, part
+from etude_gym.tasks.kernels import entry_point, kernel, part
 
 MAX_BODY = 40
 """Productions in a body at most."""
@@ -56,7 +56,7 @@ _LAST_CALL = CALL + MAX_DEFINITIONS - 1
 # --- Reading a package -------------------------------------------------------------------------------
 
 
-@big_kernel
+@entry_point
 def flatten(package: Any, tokens: Any) -> Any:
     """Write all definitions in the order of their slots, each with a header; returns how many tokens."""
     count = 0
@@ -70,7 +70,7 @@ def flatten(package: Any, tokens: Any) -> Any:
     return count
 
 
-@big_kernel
+@entry_point
 def slot_at(package: Any, position: Any) -> Any:
     """The slot whose header or body holds a flat position, or -1."""
     start = 0
@@ -83,7 +83,7 @@ def slot_at(package: Any, position: Any) -> Any:
     return -1
 
 
-@big_kernel
+@entry_point
 def header_of(package: Any, slot: Any) -> Any:
     """The flat position of a definition's header."""
     position = 0
@@ -168,7 +168,7 @@ def note_form(forms: Any, count: Any, form: Any) -> Any:
     return known
 
 
-@big_kernel
+@entry_point
 def measure(package: Any, out: Any) -> None:
     """Write import cycles, duplicates, weight of the longest function and edges between modules.
 
@@ -301,7 +301,7 @@ def can_merge(package: Any, going: Any, staying: Any) -> Any:
     )
 
 
-@big_kernel
+@entry_point
 def merge(package: Any, going: Any, staying: Any) -> None:
     """Drop a definition; what used it uses the other one."""
     package.length[going] = 0
@@ -323,7 +323,7 @@ def occurrences_of_parameter(package: Any, slot: Any) -> Any:
     return found
 
 
-@big_kernel
+@entry_point
 def can_inline(package: Any, slot: Any) -> Any:
     """Whether a body can be put wherever the definition is used: it has to fit, and no code is multiplied."""
     if not is_used(package, slot) or package.public[slot]:
@@ -344,7 +344,7 @@ def can_inline(package: Any, slot: Any) -> Any:
     return total <= MAX_TOKENS
 
 
-@big_kernel
+@entry_point
 def inline(package: Any, slot: Any) -> None:
     """Put a body wherever the definition is used, with what is handed over for n, and drop it."""
     handed_over = np.empty(MAX_BODY, np.int64)
@@ -371,7 +371,7 @@ def inline(package: Any, slot: Any) -> None:
 # --- Extracting --------------------------------------------------------------------------------------
 
 
-@big_kernel
+@entry_point
 def extract_target(package: Any, slot: Any, offset: Any) -> Any:
     """The slot of the function that an expression becomes a call of, or -1 if it cannot.
 
@@ -409,7 +409,7 @@ def can_extract(package: Any, slot: Any, offset: Any) -> Any:
     return extract_target(package, slot, offset) >= 0
 
 
-@big_kernel
+@entry_point
 def extract(package: Any, slot: Any, offset: Any) -> None:
     """Make a private function of an expression, and call it wherever the expression stands.
 

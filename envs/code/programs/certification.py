@@ -32,7 +32,7 @@ from etude_gym.envs.code.programs.drafts import (
     hand_over_inputs,
     run_reference,
 )
-from etude_gym.tasks.kernels import below, big_kernel, part, part_of_caller
+from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller
 
 NORMAL, EDGE, LARGE = range(3)
 NUM_LARGE = 4
@@ -263,7 +263,7 @@ def _small_table() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
 SMALL = _small_table()
 
 
-@big_kernel
+@entry_point
 def find_floor(draft: Any, machine: Any) -> Any:
     """Best pass rate of all constants and all programs of up to four productions.
 
@@ -301,7 +301,7 @@ def run_without(draft: Any, at: Any, machine: Any) -> None:
         run_variant(draft, machine)
 
 
-@big_kernel
+@entry_point
 def idle_sentence(draft: Any, machine: Any) -> Any:
     """A step or helper that a quarter of the outputs do not need, a guard that none needs, or -1.
 

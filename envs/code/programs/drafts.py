@@ -47,7 +47,7 @@ from etude_gym.envs.code.programs.catalog import (
 )
 from etude_gym.tasks.kernels import (
     below,
-    big_kernel,
+    entry_point,
     finalize_word,
     part,
     part_of_caller,
@@ -267,7 +267,7 @@ def write_stub(draft: Any, step: Any, tokens: Any, count: Any, current: Any) -> 
     return count + 2
 
 
-@big_kernel
+@entry_point
 def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     """Write the program of a draft, one sentence left out if it is not -1; returns its length."""
     count, current, declared, helpers = np.int64(0), 0, FIRST_LET, 0
@@ -297,7 +297,7 @@ def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     return count + 2
 
 
-@big_kernel
+@entry_point
 def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
     """How many productions of a program the grammar allows, one after another; ``count`` if all of them."""
     begin_derivation(d, return_category)
