@@ -139,7 +139,7 @@ def files_reached(kernel: Any, seen: set[Any]) -> set[str]:
     return files
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 @pytest.mark.parametrize("env_id", KERNEL_DOMAINS)
 def test_every_file_that_a_kernel_of_a_domain_reaches_is_watched(
     env_id: str, monkeypatch: pytest.MonkeyPatch
