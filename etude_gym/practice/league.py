@@ -26,7 +26,15 @@ DECAY = 0.99
 
 
 def expected_score(rating: float, opponent: float) -> float:
-    """Expected score of a player against an opponent, in (0, 1) (Elo 1978, "The Rating of Chessplayers")."""
+    """Expected score of a player against an opponent (Elo 1978, "The Rating of Chessplayers").
+
+    Args:
+        rating: of the player, in Elo points.
+        opponent: rating of the opponent.
+
+    Returns:
+        A number in (0, 1); 10/11 for a lead of 400 points.
+    """
     return float(1.0 / (1.0 + 10.0 ** ((opponent - rating) / 400.0)))
 
 
@@ -111,6 +119,9 @@ class League:
     def weights(self, slot: int) -> Any:
         """The snapshot in a slot.
 
+        Args:
+            slot: 0 to the number of slots less one.
+
         Raises:
             ValueError: if the slot is empty.
         """
@@ -188,6 +199,9 @@ class League:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned.
+
+        Args:
+            state: of a league with as many slots.
 
         Raises:
             ValueError: if the state is of a league with another number of slots.

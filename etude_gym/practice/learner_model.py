@@ -44,7 +44,11 @@ LARGEST_STEP = 3.0
 
 
 def sigmoid(logits: Floats) -> Floats:
-    """Logistic function, without overflow."""
+    """Logistic function, without overflow.
+
+    Args:
+        logits: float64 of any shape.
+    """
     return 0.5 + 0.5 * np.tanh(0.5 * logits)
 
 
@@ -113,7 +117,15 @@ class LearnerModel:
         return self._mean[len(self.space.families) :].copy()
 
     def logits(self, difficulty: Difficulty, family: Families) -> Floats:
-        """Estimated logit of the expected score, for arrays of any shape (..., axes) and (...)."""
+        """Estimated logit of the expected score.
+
+        Args:
+            difficulty: float64 in [0, 1], shape (..., axes).
+            family: indices of families, shape (...).
+
+        Returns:
+            float64 array of shape (...).
+        """
         families = len(self.space.families)
         estimate: Floats = self._mean[family] - difficulty @ self._mean[families:]
         return estimate
@@ -133,10 +145,17 @@ class LearnerModel:
         return design @ self._mean, variance
 
     def expected_score(self, difficulty: Difficulty, family: Families) -> Floats:
-        """Expected score in [0, 1], averaged over the uncertainty of the logit, shape (n,).
+        """Expected score in [0, 1], averaged over the uncertainty of the logit.
 
         Uses the probit approximation of the logistic-normal integral (MacKay 1992, Neural Computation
         4:720, equation 10).
+
+        Args:
+            difficulty: float64 in [0, 1], shape (n, axes).
+            family: indices of families, shape (n,).
+
+        Returns:
+            float64 array of shape (n,).
         """
         mean, variance = self.predict(difficulty, family)
         return sigmoid(mean / np.sqrt(1.0 + math.pi / 8.0 * variance))
@@ -222,6 +241,9 @@ class LearnerModel:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`.
+
+        Args:
+            state: of a learner model of the same domain.
 
         Raises:
             ValueError: if the state belongs to another number of axes or families.

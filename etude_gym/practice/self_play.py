@@ -1,4 +1,4 @@
-"""Samplers that a learner carries out which plays against itself."""
+"""Samplers for learners that play against themselves, which carry them out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from etude_gym.randomness import Keys
 class SelfPlaySampler(TaskSampler):
     """Tasks set by a proposer that the learner trains beside itself.
 
-    So it works only with learners that do so (``etude practice --agent rllib``): it draws nothing itself. It
-    keeps what is believed of the solver, and what the proposer has cost.
+    It works only with learners that do so (``etude practice --agent rllib``): it draws nothing itself. It
+    keeps the estimates of the solver's success, and the proposer's compute.
 
     Args:
         space: axes and families of the domain.
 
     Attributes:
-        record: the ``SolverRecord`` that the proposer is shown and paid by.
+        record: the ``SolverRecord`` that the proposer observes and is rewarded by.
     """
 
     name = "self_play"
@@ -53,7 +53,11 @@ class SelfPlaySampler(TaskSampler):
         self._recent = [*self._recent, *latest][-self.RECENT :]
 
     def spend(self, flops: float) -> None:
-        """Book what the proposer has computed: choices, values and updates."""
+        """Book what the proposer has computed: choices, values and updates.
+
+        Args:
+            flops: FLOPs since the last call.
+        """
         self._flops += flops
 
     @property
@@ -78,7 +82,7 @@ class SelfPlaySampler(TaskSampler):
 class RaceSampler(AdaptiveSampler):
     """Tasks as ``adaptive`` draws them, on which the learner races against frozen snapshots of itself.
 
-    So it works only with learners that do so (``etude practice --agent rllib``). It holds their league.
+    It works only with learners that do so (``etude practice --agent rllib``). It holds their league.
 
     Args:
         space: axes and families of the domain.

@@ -1,4 +1,4 @@
-"""What is known of the solvers: success by kind of task, and which tasks were proposed of late."""
+"""The record of the solvers in self-play: success by kind of task, and the recent proposals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ _NOTHING = -1
 
 
 def num_features(space: DifficultySpace) -> int:
-    """Length of a proposer's observation."""
+    """Length of a proposer's observation.
+
+    Args:
+        space: axes and families of the domain.
+    """
     return len(GLOBAL_FEATURES) + len(BAND_FEATURES) * len(space.families) * NUM_BANDS
 
 
@@ -168,6 +172,9 @@ class SolverRecord:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a ``state_dict`` of a record of the same difficulty space.
+
+        Args:
+            state: what ``state_dict`` returned.
 
         Raises:
             ValueError: if the state is of another difficulty space.

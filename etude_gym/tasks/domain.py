@@ -1,4 +1,4 @@
-"""The domain contract: what a world has to offer to become Gymnasium environments and a measure.
+"""The domain contract: what a domain has to implement to become Gymnasium environments and a measure.
 
 A domain is written once, batch first. ``Domain`` is the contract itself, for kernels over struct of
 arrays; ``EpisodeDomain`` fulfills it for a domain written as a plain Python object per episode. The
@@ -84,8 +84,9 @@ class Verdict:
 class Domain(ABC):
     """A difficulty space, a task generator, rules, a grader and a reference solver.
 
-    Every method works on a batch. ``rows`` are indices into the worlds; arrays named ``observations``,
-    ``masks``, ``rewards`` and ``ends`` have one row for each world and are written in place.
+    Every method works on a batch of n worlds. ``rows``, int64 (m,), are indices into the worlds. Outputs are
+    written in place and have one row for each world, whatever ``rows`` are: ``observations`` (n, ...) or a
+    dictionary of such arrays, ``masks`` int8 (n, actions), ``rewards`` float64 (n,), ``ends`` bool (n,).
 
     Attributes:
         name: stable name with version; part of every task key.
@@ -104,15 +105,35 @@ class Domain(ABC):
 
     @abstractmethod
     def allocate(self, num_envs: int) -> Worlds:
-        """Worlds for ``num_envs`` episodes, to be filled by ``generate``."""
+        """Worlds that ``generate`` will fill.
+
+        Args:
+            num_envs: number of episodes side by side.
+
+        Returns:
+            Array of shape (num_envs,), structured or of objects.
+        """
 
     @abstractmethod
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> None:
-        """Start new episodes in ``rows``, one for each task: a pure function of the task. Never fails."""
+        """Start new episodes: a pure function of the tasks. Never fails.
+
+        Args:
+            worlds: array (n,), written in ``rows``.
+            rows: int64 (m,), one for each task.
+            tasks: m tasks.
+        """
 
     @abstractmethod
     def observe(self, worlds: Worlds, rows: Rows, observations: Observations, masks: Masks) -> None:
-        """Write what is seen and what is legal (1) in ``rows``."""
+        """Write the observations and the legal actions of some rows.
+
+        Args:
+            worlds: array (n,).
+            rows: int64 (m,), the rows to write.
+            observations: array (n, ...), or a dictionary of such arrays.
+            masks: int8 (n, actions), 1 where legal.
+        """
 
     @abstractmethod
     def step(
@@ -129,14 +150,32 @@ class Domain(ABC):
 
         An illegal action costs the step, changes nothing else and is counted. A running episode always
         has a legal action. The reward is the increase of the score.
+
+        Args:
+            worlds: array (n,), changed in place.
+            actions: int64 (n,); any integer is allowed.
+            active: bool (n,): rows whose episode goes on. The others change nothing, earn 0 and do not end.
+            observations: array (n, ...), or a dictionary of such arrays; written.
+            masks: int8 (n, actions), written: 1 where legal.
+            rewards: float64 (n,), written.
+            ends: bool (n,), written: True where the episode ended in this step.
         """
 
     def step_one(
         self, worlds: Worlds, action: int, observation: Observations, mask: Masks
     ) -> tuple[float, bool]:
-        """``step`` for a batch of one without its batch dimension; returns the reward and the end.
+        """``step`` for a single environment, without the batch dimension.
 
         A kernel domain may override it to spare a single environment the cost of many arrays.
+
+        Args:
+            worlds: array (1,), changed in place.
+            action: any integer.
+            observation: array, or a dictionary of arrays, of the observation space's shape; written.
+            mask: int8 (actions,), written: 1 where legal.
+
+        Returns:
+            The reward, and whether the episode ended.
         """
         reward, end = np.empty(1), np.empty(1, dtype=np.bool_)
         actions, active = np.array([action], dtype=np.int64), np.ones(1, dtype=np.bool_)
@@ -145,16 +184,31 @@ class Domain(ABC):
 
     @abstractmethod
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        """Grade episodes: "score" in [0, 1], "solved", "illegal_actions" and the score's components.
+        """Grade episodes.
 
-        Where the agent says how sure it is of its answer, "confidence" (float64) is the probability it
-        stated, NaN as long as there is no answer, and "correct" (bool) whether the answer is right. The
-        score does not depend on them; see ``etude_gym.measure.confidence``.
+        Args:
+            worlds: array (n,).
+            rows: int64 (m,), the episodes to grade, ended or not.
+
+        Returns:
+            Arrays of shape (m,): "score" in [0, 1], "solved", "illegal_actions" and the score's components.
+
+            Where the agent states how sure it is of its answer, also "confidence" (float64), the probability
+            it stated, NaN as long as there is no answer, and "correct" (bool), whether the answer is right.
+            The score does not depend on them; see ``etude_gym.measure.confidence``.
         """
 
     @abstractmethod
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        """Realized properties of the tasks (lengths, counts), for diagnosis."""
+        """Realized properties of the tasks (lengths, counts), for diagnosis.
+
+        Args:
+            worlds: array (n,).
+            rows: int64 (m,).
+
+        Returns:
+            Arrays of shape (m,) by name.
+        """
 
     @abstractmethod
     def solvers(self) -> Mapping[str, Solver]:
@@ -165,31 +219,75 @@ class Domain(ABC):
         return worlds.copy()
 
     def load_worlds(self, worlds: Worlds, state: Any) -> None:
-        """Bring worlds, as many as were saved, into the state that ``save_worlds`` returned."""
+        """Bring worlds into the state that ``save_worlds`` returned.
+
+        Args:
+            worlds: array (n,), as many as were saved; written.
+            state: what ``save_worlds`` returned.
+        """
         worlds[...] = state
 
     def render(self, worlds: Worlds, row: int, mode: str) -> Any:
-        """One row as text ("ansi") or as an image ("rgb_array", uint8 (height, width, 3))."""
+        """One row as text or as an image.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+            mode: "ansi" or "rgb_array", one of ``render_modes``.
+
+        Returns:
+            A str for "ansi"; a uint8 array (height, width, 3) for "rgb_array".
+        """
         raise NotImplementedError(f"{self.name} has no render mode {mode!r}.")
 
     def prompt(self, worlds: Worlds, row: int) -> str:
-        """One row as a prompt for a reader of text: rules, task and present state."""
+        """One row as a prompt for a language model or a person: rules, task and present state.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+        """
         raise NotImplementedError(f"{self.name} has no text interface.")
 
     def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
-        """The actions a reply to the prompt stands for. Total: never raises, whatever the reply."""
+        """The actions that a reply to the prompt stands for. Total: never raises, whatever the reply.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+            reply: text of any length.
+        """
         raise NotImplementedError(f"{self.name} has no text interface.")
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
-        """Grade what a reply submitted, which ends the episode. Total: never raises on what is submitted."""
+        """Grade a submission, which ends the episode. Total: never raises on any submission.
+
+        Args:
+            worlds: array (n,), changed in place.
+            row: 0 to n - 1.
+            submission: what ``parse`` found in a reply.
+        """
         raise NotImplementedError(f"{self.name} takes actions, no submissions.")
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
-        """An action in words, as ``parse`` understands them."""
+        """An action in words, as ``parse`` understands them.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1; names may depend on the task.
+            action: 0 to the number of actions less one.
+        """
         return str(action)
 
     def interrupts(self, worlds: Worlds, row: int) -> bool:
-        """Whether the last action brought news that a reader of text has to be told at once."""
+        """Whether the last action had a consequence that has to be reported before the next one is chosen.
+
+        The other actions of a reply are then not played, and a new prompt is written.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+        """
         return False
 
 
@@ -200,8 +298,8 @@ def load_domain(
 
     Args:
         entry_point: "module:Class", a class, or a domain, which is returned as it is.
-        receiver: who was given the options among arguments of its own; the error about an option that does
-            not exist speaks of it.
+        receiver: function or class that was given the options among arguments of its own; the error about an
+            option that does not exist names it and its arguments.
         options: arguments of the class (the observation variant, for example).
 
     Raises:

@@ -37,7 +37,11 @@ class Episode(ABC):
 
     @abstractmethod
     def act(self, action: int) -> None:
-        """Take a legal action: update the episode, its ``score`` and ``over``."""
+        """Take a legal action: update the episode, its ``score`` and ``over``.
+
+        Args:
+            action: legal by ``action_mask``.
+        """
 
     @abstractmethod
     def waste(self) -> None:
@@ -69,7 +73,13 @@ class EpisodeDomain(Domain):
 
     @abstractmethod
     def start(self, key: int, difficulty: dict[str, float], family: str) -> Episode:
-        """Make a task and start its episode: a pure function of the arguments."""
+        """Make a task and start its episode: a pure function of the arguments.
+
+        Args:
+            key: the task key, 0 to 2**64 - 1: the source of all randomness of the task.
+            difficulty: value in [0, 1] of every axis, by name.
+            family: name of the family.
+        """
 
     def allocate(self, num_envs: int) -> Worlds:
         return np.empty(num_envs, dtype=object)
@@ -136,6 +146,10 @@ class EpisodeDomain(Domain):
 
     def load_worlds(self, worlds: Worlds, state: Any) -> None:
         """Start the episodes anew and play the same actions.
+
+        Args:
+            worlds: array (n,) of objects, as many as were saved; written.
+            state: what ``save_worlds`` returned.
 
         Raises:
             ValueError: if that does not lead to where they were.

@@ -19,12 +19,15 @@ SPLITS = ("practice", "probe", "anchor")
 
 
 def split_key(domain: str, split: str, salt: int = 0) -> Keys:
-    """Key of all streams of tasks of a domain and split, shape (1,); absorbing a seed gives one stream.
+    """Key of all streams of tasks of a domain and split; absorbing a seed gives one stream.
 
     Args:
         domain: name of the domain, with its version ("plan-v0").
         split: "practice", "probe" or "anchor".
         salt: secret number that keeps a run's anchor tasks unknown until the run has ended.
+
+    Returns:
+        uint64 array of shape (1,).
     """
     return mix(SUITE_VERSION, name_key(domain), SPLITS.index(check_name("split", split, SPLITS)), salt)
 
@@ -80,7 +83,11 @@ class TaskBatch:
 
 
 def join_tasks(batches: Sequence[TaskBatch]) -> TaskBatch:
-    """One batch of several, at least one."""
+    """Several batches of tasks as one.
+
+    Args:
+        batches: at least one, all of one difficulty space.
+    """
     return TaskBatch(
         np.concatenate([batch.keys for batch in batches]),
         np.concatenate([batch.difficulty for batch in batches]),
