@@ -1,8 +1,9 @@
 """The conformance suite: what every registered domain promises, checked from outside.
 
 ``etude check ID`` and the tests run the same table, on domains of this package and of others. A contributor's
-domain joins by registering; a failing check says what was expected, what came and how to see it again. Unless
-it says otherwise, task i is episode i of ``gym.make(ID, practice="uniform")`` reset with seed 0.
+domain joins by registering; a failing check says what was expected, what happened instead and how to
+reproduce it. Unless it says otherwise, task i is episode i of ``gym.make(ID, practice="uniform")`` reset with
+seed 0.
 """
 
 from __future__ import annotations
@@ -69,12 +70,12 @@ CHECKS: dict[str, Check] = {check.__name__: check for check in _CHECKS}
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came out of one check.
+    """The result of one check.
 
     Attributes:
         name: name of the check.
         passed: whether the promise is kept; True for a check that does not apply.
-        detail: what was looked at; why it was skipped; or what was expected and what came.
+        detail: what was checked; why it was skipped; or what was expected and what happened.
         seconds: how long it took.
         skipped: whether the check does not apply to this domain or on this machine.
     """
@@ -87,17 +88,40 @@ class CheckResult:
 
 
 def description(name: str) -> str:
-    """What a check promises, in one line."""
+    """What a check promises, in one line.
+
+    Args:
+        name: one of ``CHECKS``.
+
+    Raises:
+        ValueError: for an unknown check.
+    """
     return (CHECKS[check_name("check", name, CHECKS)].__doc__ or "").strip().partition("\n")[0]
 
 
 def size_for(tasks: int) -> Size:
-    """The sizes that go with a number of tasks: from 16 up to 1,024 environments side by side."""
+    """The sizes that go with a number of tasks.
+
+    Args:
+        tasks: at least 1.
+
+    Returns:
+        ``tasks`` tasks, 1/16 as many environments side by side (16 to 1,024), and 200 steps.
+    """
     return Size(tasks, min(max(tasks // 16, 16), 1024), STEPS)
 
 
 def run_check(env_id: str, name: str, size: Size) -> CheckResult:
-    """Run one check; whatever a domain raises is a failure with the place where it was raised."""
+    """Run one check; whatever a domain raises is a failure with the place where it was raised.
+
+    Args:
+        env_id: a registered id; "module:Id-v0" imports the module first.
+        name: one of ``CHECKS``.
+        size: how thorough to be.
+
+    Raises:
+        ValueError: for an unknown check.
+    """
     check = CHECKS[check_name("check", name, CHECKS)]
     start = time.perf_counter()
     passed, skipped = True, False

@@ -1,4 +1,4 @@
-"""What the checks share: sizes, failures that teach, and batches of episodes to look at."""
+"""What the checks share: sizes, failures that say how to reproduce them, and batches of episodes."""
 
 from __future__ import annotations
 
@@ -51,24 +51,43 @@ class Skipped(Exception):
 
 
 class Failure(AssertionError):
-    """A domain does not keep a promise; says what was expected, what came and how to see it again."""
+    """A domain does not keep a promise; says what was expected, what happened and how to reproduce it."""
 
 
 def expect(condition: Any, message: str) -> None:
-    """Raise a ``Failure`` unless the condition holds."""
+    """Raise a ``Failure`` unless a condition holds.
+
+    Args:
+        condition: anything with a truth value.
+        message: what was expected, what happened instead and how to reproduce it.
+
+    Raises:
+        Failure: with the message.
+    """
     if not condition:
         raise Failure(message)
 
 
 def make(env_id: str, **arguments: Any) -> EtudeEnv:
-    """The single environment of an id, without wrappers."""
+    """The single environment of an id, without wrappers.
+
+    Args:
+        env_id: a registered id; "module:Id-v0" imports the module first.
+        arguments: of ``gymnasium.make``.
+    """
     env = gymnasium.make(env_id, **arguments).unwrapped
     assert isinstance(env, EtudeEnv)
     return env
 
 
 def make_vector(env_id: str, num_envs: int, **arguments: Any) -> EtudeVectorEnv:
-    """The vector environment of an id."""
+    """The vector environment of an id, without wrappers.
+
+    Args:
+        env_id: a registered id; "module:Id-v0" imports the module first.
+        num_envs: environments side by side.
+        arguments: of ``gymnasium.make_vec``.
+    """
     find_spec(env_id)
     env = gymnasium.make_vec(env_id, num_envs, vectorization_mode="vector_entry_point", **arguments)
     vector = env.unwrapped
@@ -80,6 +99,11 @@ def random_tasks(domain: Domain, count: int, seed: int = 0) -> TaskBatch:
     """Tasks drawn uniformly from the whole difficulty space and all families.
 
     They are the episodes of an environment with ``practice="uniform"`` that is reset with this seed.
+
+    Args:
+        domain: the domain that the tasks belong to.
+        count: number of tasks.
+        seed: seed of the environment.
     """
     keys = task_keys(domain.name, "practice", seed, np.arange(count))
     drawn = make_sampler("uniform", domain.space).draw(keys)
@@ -87,14 +111,25 @@ def random_tasks(domain: Domain, count: int, seed: int = 0) -> TaskBatch:
 
 
 def name_task(domain: Domain, tasks: TaskBatch, i: int) -> str:
-    """One task in words, enough to generate it again."""
+    """One task in words, enough to generate it again.
+
+    Args:
+        domain: the domain that the tasks belong to.
+        tasks: n tasks.
+        i: 0 to n - 1.
+    """
     difficulty = {name: round(value, 6) for name, value in domain.space.named(tasks.difficulty[i]).items()}
     family = domain.space.families[int(tasks.family[i])]
     return f"task {i} (key {tasks.keys[i]}, difficulty {difficulty}, family {family!r})"
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two arrays, or dictionaries or tuples of them, are equal; not a number equals itself."""
+    """Whether two values are equal, dtype and shape included; NaN equals NaN.
+
+    Args:
+        first: array or number, or dictionary or tuple of such, nested.
+        second: the other one.
+    """
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
     if isinstance(first, tuple):
@@ -106,7 +141,15 @@ def same(first: Any, second: Any) -> bool:
 
 
 def differing_rows(first: Observations, second: Observations) -> NDArray[np.int64]:
-    """Rows in which two batches of observations differ."""
+    """Rows in which two batches of observations differ.
+
+    Args:
+        first: array (n, ...), or a dictionary of such arrays.
+        second: of the same shapes.
+
+    Returns:
+        int64 array of indices, ascending.
+    """
     if isinstance(first, dict):
         rows = [differing_rows(first[name], second[name]) for name in first]
         return np.unique(np.concatenate(rows))
@@ -115,7 +158,12 @@ def differing_rows(first: Observations, second: Observations) -> NDArray[np.int6
 
 
 def problem_with(space: gymnasium.Space[Any], observations: Observations) -> str:
-    """What makes a batch of observations no elements of a space; empty if they are."""
+    """Why a batch of observations is not in a space; empty if it is.
+
+    Args:
+        space: Box or Dict of Boxes, of one observation.
+        observations: array (n, ...), or a dictionary of such arrays.
+    """
     if isinstance(space, gymnasium.spaces.Dict):
         problems = ((name, problem_with(part, observations[name])) for name, part in space.items())
         return next((f"{name!r}: {problem}" for name, problem in problems if problem), "")
@@ -134,10 +182,10 @@ def random_actions(masks: Masks, keys: Keys, step: int, wild_share: float = 0.0)
     """Random actions, a function of key and step.
 
     Args:
-        masks: int8 (n, actions).
+        masks: int8 (n, actions), 1 where legal.
         keys: uint64 (n,).
         step: which action of the episode this is.
-        wild_share: share of the actions drawn from -1 to n, legal or not; the others are legal.
+        wild_share: share of the actions drawn from -1 to ``actions``, legal or not; the others are legal.
 
     Returns:
         int64 array of shape (n,).
@@ -152,23 +200,54 @@ def random_actions(masks: Masks, keys: Keys, step: int, wild_share: float = 0.0)
 
 
 def choose_randomly(worlds: Worlds, masks: Masks, keys: Keys, step: int) -> Actions:
-    """The random agent: legal actions, drawn uniformly."""
+    """The random agent, a ``Chooser``: legal actions, drawn uniformly.
+
+    Args:
+        worlds: ignored.
+        masks: int8 (n, actions), 1 where legal.
+        keys: uint64 (n,).
+        step: which action of the episode this is.
+
+    Returns:
+        int64 array of shape (n,).
+    """
     return random_actions(masks, keys, step)
 
 
 def choose_wildly(worlds: Worlds, masks: Masks, keys: Keys, step: int) -> Actions:
-    """A random agent that ignores the mask every fifth time."""
+    """A random agent that ignores the mask every fifth time, a ``Chooser``.
+
+    Args:
+        worlds: ignored.
+        masks: int8 (n, actions), 1 where legal.
+        keys: uint64 (n,).
+        step: which action of the episode this is.
+
+    Returns:
+        int64 array of shape (n,).
+    """
     return random_actions(masks, keys, step, wild_share=0.2)
 
 
 def ask(domain: Domain, solver: str = "oracle") -> Chooser:
-    """A scripted solver of a domain as a chooser."""
+    """A scripted solver of a domain as a ``Chooser``.
+
+    Args:
+        domain: the domain to play.
+        solver: one of ``domain.solvers()``.
+    """
     solve = domain.solvers()[solver]
     return lambda worlds, masks, keys, step: solve(worlds)
 
 
 def walk(domain: Domain, tasks: TaskBatch, choose: Chooser, played: Played) -> Iterator[Moment]:
     """Play every task once, side by side; yields before every action and fills in ``played``.
+
+    Args:
+        domain: the domain of the tasks.
+        tasks: n tasks.
+        choose: chooses the actions of the running episodes.
+        played: room for n results.
 
     Raises:
         Failure: if an episode lasts more than ``MAX_STEPS``.
@@ -187,7 +266,16 @@ def walk(domain: Domain, tasks: TaskBatch, choose: Chooser, played: Played) -> I
 
 
 def play(domain: Domain, tasks: TaskBatch, choose: Chooser) -> Played:
-    """Play every task once."""
+    """Play every task once, side by side.
+
+    Args:
+        domain: the domain of the tasks.
+        tasks: n tasks.
+        choose: chooses the actions of the running episodes.
+
+    Raises:
+        Failure: if an episode lasts more than ``MAX_STEPS``.
+    """
     played = Played.none_of(len(tasks))
     for _ in walk(domain, tasks, choose, played):
         pass

@@ -38,7 +38,16 @@ SMALL = 7
 
 
 def trace(env: EtudeVectorEnv, seed: int, steps: int) -> Iterator[Shown]:
-    """Reset a vector environment and step it with random actions."""
+    """Reset a vector environment and step it with random actions.
+
+    Args:
+        env: the environment.
+        seed: of the reset.
+        steps: how many steps.
+
+    Yields:
+        What it returned from the reset and from each step.
+    """
     vector = Vector(env)
     shown = vector.reset(seed)
     yield shown

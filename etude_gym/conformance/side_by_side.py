@@ -1,4 +1,4 @@
-"""A vector environment beside single ones, both shown in one form, to be compared bit for bit."""
+"""A vector environment beside single ones, both in one form, to be compared bit for bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from etude_gym.tasks.observations import Masks, Observations, take
 
 @dataclass
 class Shown:
-    """What a batch of environments shows after a reset or a step.
+    """What a batch of environments returns from a reset or a step.
 
     Attributes:
         observations, masks, rewards, ends, keys: one row for each environment.
@@ -34,7 +34,11 @@ class Shown:
     scores: dict[int, float] = field(default_factory=dict)
 
     def difference(self, other: Shown) -> str:
-        """The first thing in which two batches differ; empty if none."""
+        """The first thing in which two batches differ; empty if none.
+
+        Args:
+            other: of as many environments.
+        """
         for name in ("observations", "masks", "rewards", "ends", "keys"):
             if not same(getattr(self, name), getattr(other, name)):
                 rows = (
@@ -52,7 +56,15 @@ class Shown:
 
 
 class Singles:
-    """Single environments side by side, reset as an autoreset mode says: what a vector has to equal."""
+    """Single environments side by side, reset as an autoreset mode says: the reference for a vector.
+
+    Args:
+        env_id: a registered id.
+        num_envs: how many.
+        same_step: whether an environment is reset in the step that ends its episode (autoreset mode
+            SameStep), not in the next one (NextStep).
+        arguments: of ``gymnasium.make``.
+    """
 
     def __init__(self, env_id: str, num_envs: int, same_step: bool, **arguments: Any) -> None:
         self.envs = [make(env_id, **arguments) for _ in range(num_envs)]
@@ -67,7 +79,11 @@ class Singles:
         return observation, info["action_mask"]
 
     def reset(self, seed: int) -> Shown:
-        """Reset all of them with seeds counted up from ``seed``."""
+        """Reset all of them.
+
+        Args:
+            seed: of the first one; the others follow in steps of 1.
+        """
         observations, masks = zip(
             *(self._reset(row, seed + row) for row in range(len(self.envs))), strict=True
         )
@@ -76,7 +92,11 @@ class Singles:
         )
 
     def step(self, actions: Actions) -> Shown:
-        """Step all of them."""
+        """Step all of them.
+
+        Args:
+            actions: int64 (num_envs,); ignored where an environment is reset instead.
+        """
         observations, masks = [], []
         rewards, ends = np.zeros(len(self.envs)), np.zeros(len(self.envs), dtype=np.bool_)
         finals: dict[int, Observations] = {}
@@ -110,14 +130,22 @@ class Singles:
 
 
 class Vector:
-    """A vector environment, shown in the same way."""
+    """A vector environment in the same form.
+
+    Args:
+        env: the environment.
+    """
 
     def __init__(self, env: EtudeVectorEnv) -> None:
         self.env = env
         self.keys: Keys = np.zeros(env.num_envs, dtype=np.uint64)
 
     def reset(self, seed: int | list[int | None]) -> Shown:
-        """Reset with a seed."""
+        """Reset all environments.
+
+        Args:
+            seed: of the first one, or one for each (None: its stream goes on).
+        """
         observations, infos = self.env.reset(seed=seed)
         self.keys = infos["task_key"].copy()
         num_envs = self.env.num_envs
@@ -130,7 +158,11 @@ class Vector:
         )
 
     def step(self, actions: Actions) -> Shown:
-        """Step."""
+        """Step all environments.
+
+        Args:
+            actions: int64 (num_envs,).
+        """
         observations, rewards, ends, _, infos = self.env.step(actions)
         if "task_key" in infos:
             begun = infos["_task_key"]
@@ -143,6 +175,14 @@ class Vector:
 
 
 def actions_for(shown: Shown, step: int) -> Actions:
-    """Random actions, every tenth of any kind, legal or not."""
+    """Random actions, one in ten of them legal or not.
+
+    Args:
+        shown: what the environments returned last.
+        step: number of the step, which seeds the actions.
+
+    Returns:
+        int64 array of shape (num_envs,).
+    """
     keys = mix(step, np.arange(len(shown.ends)))
     return random_actions(shown.masks, keys, 0, wild_share=0.1)
