@@ -1,4 +1,7 @@
-"""Tasks as plain data: sentences, files, and tests with the values that the reference returns."""
+"""Tasks as plain data: sentences, files, and tests with the values that the reference returns.
+
+A world is one row of the worlds, a record of ``kernel.WORLD``.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,13 @@ PROGRAM = "solve"
 
 
 def exercise_of(world: Any) -> Exercise:
-    """The task of a world; the last ones are kept, as a prompt, its reply and the grade need the same."""
+    """The task of a world as plain data.
+
+    The last ones are cached: a prompt, its reply and the grade need the same one.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+    """
     return _exercise_of(world.tobytes()[:_TASK_BYTES])
 
 
@@ -45,7 +54,11 @@ def _exercise_of(task: bytes) -> Exercise:
 
 
 def first_path(world: Any) -> str:
-    """The path of the first file of a task; cheaper than the whole exercise."""
+    """The path of the first file of a task; cheaper than the whole exercise.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+    """
     if world["family"] == REFACTOR:
         from etude_gym.envs.code.packages.printing import package_files
 
@@ -54,7 +67,11 @@ def first_path(world: Any) -> str:
 
 
 def public_tests(world: Any) -> tuple[Test, ...]:
-    """The tests that are shown with a task of writing or repairing."""
+    """The tests that are shown with a task of writing or repairing.
+
+    Args:
+        world: record of ``kernel.WORLD``, of family "synthesize" or "debug".
+    """
     return tuple(_test(world, i) for i in range(limits.NUM_HIDDEN, limits.NUM_TESTS))
 
 
@@ -108,7 +125,11 @@ def _package_exercise(world: Any) -> Exercise:
 
 
 def sentences_of(world: Any) -> tuple[str, ...]:
-    """The specification in words, one sentence for each helper, guard and step."""
+    """The specification in words, one sentence for each helper, guard and step.
+
+    Args:
+        world: record of ``kernel.WORLD``, of family "synthesize" or "debug".
+    """
     written, helpers = [], 0
     category = int(world["return_category"])
     for i in range(int(world["num_sentences"])):

@@ -255,7 +255,11 @@ def _module_lines(world: Any, module: int) -> Iterator[str]:
 
 
 def measures_in_words(measures: Any) -> str:
-    """Cycles, duplicates, longest function and edges, with their names."""
+    """Cycles, duplicates, longest function and edges, with their names.
+
+    Args:
+        measures: four numbers, in the order of the fields of ``Architecture``.
+    """
     names = (field.name for field in fields(Architecture))
     return ", ".join(f"{name} {int(value)}" for name, value in zip(names, measures, strict=True))
 

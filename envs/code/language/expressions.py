@@ -1,4 +1,4 @@
-"""From source back to tokens, the parts: what a source is, where it leaves the grammar, its expressions."""
+"""The parser, first part: expressions, and errors that name the first place where a source leaves the grammar."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _place(node: ast.stmt | ast.expr) -> tuple[int, int]:
 
 
 class Source:
-    """A source, and where reading it fails.
+    """A source, and the place where reading it failed.
 
     Args:
         source: Python source.
@@ -72,12 +72,22 @@ class Source:
         return trees
 
     def problem(self, node: ast.stmt | ast.expr, reason: str) -> NotInGrammar:
-        """An error that says what is wrong and where."""
+        """An error that says what is wrong and where.
+
+        Args:
+            node: the node that is wrong; the error quotes its first line.
+            reason: what is wrong with it, without a period.
+        """
         text = (ast.get_source_segment(self.source, node) or "").split("\n")[0]
         return NotInGrammar(f"Line {node.lineno}: {text[:_SHOWN]!a}: {reason}.")
 
     def note(self, node: ast.stmt | ast.expr, reason: str) -> None:
-        """Keep what is wrong with a node, unless reading has already got beyond it."""
+        """Remember what is wrong with a node, unless a later one failed already.
+
+        Args:
+            node: the node that is wrong.
+            reason: what is wrong with it, without a period.
+        """
         if self.furthest is None or _place(node) > _place(self.furthest):
             self.furthest, self.reason = node, reason
 
@@ -92,7 +102,7 @@ class Expressions:
 
     Args:
         names: what is in scope.
-        note: takes a node and what is wrong with it.
+        note: called with a node and what is wrong with it, for every node that fails.
     """
 
     def __init__(self, names: Names, note: Callable[[ast.expr, str], None]) -> None:
@@ -103,7 +113,15 @@ class Expressions:
         self.memo: dict[tuple[int, int], tuple[ast.expr, list[int] | None]] = {}
 
     def read(self, node: ast.expr, category: int) -> list[int] | None:
-        """The tokens of a node, None if it cannot be what a hole of a category asks for."""
+        """The tokens of an expression.
+
+        Args:
+            node: syntax tree of the expression.
+            category: what the hole that it fills asks for: INT, BOOL, ...
+
+        Returns:
+            Production numbers in prefix order; None if it is no expression of that category.
+        """
         key = (id(node), category)
         if key not in self.memo:
             tokens = self._named(node, category)

@@ -1,4 +1,4 @@
-"""How a program reads: a derivation as Python source, put together from the templates of its productions.
+"""The printer: a derivation as Python source, put together from the templates of its productions.
 
 Templates are parsed once and filled as syntax trees, so that parentheses stand where Python needs them.
 """
@@ -49,12 +49,21 @@ RETURNED = (INT, BOOL, STR, LIST)
 
 
 def signature(return_category: int) -> str:
-    """The line that every program's main function starts with."""
+    """The first line of every program's main function.
+
+    Args:
+        return_category: what it returns: INT, BOOL, STR or LIST.
+    """
     return f"def solve(numbers: list[int], k: int) -> {CATEGORY_NAMES[return_category]}:"
 
 
 def call_of(definition: int, index: int) -> int:
-    """The token that calls the helper with an index, by the production that defines it."""
+    """The token that calls a helper.
+
+    Args:
+        definition: the production that defines the helper: DEFINE_INT or DEFINE_BOOL.
+        index: 0 for the first helper.
+    """
     returned = PRODUCTIONS[definition].holes[0].category
     return NUMBER_OF[f"{'CALL' if returned == INT else 'TEST'}_{index}"]
 

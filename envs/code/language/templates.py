@@ -50,18 +50,30 @@ PARAMETER = NUMBER_OF["PARAMETER"]
 
 @cache
 def expression_template(token: int) -> ast.expr:
-    """The syntax tree of an expression's template. It is shared: nobody may change it."""
+    """The syntax tree of an expression's template. It is shared: never change it.
+
+    Args:
+        token: number of a production that is no statement.
+    """
     return ast.parse(_with_placeholders(token), mode="eval").body
 
 
 @cache
 def statement_template(token: int) -> list[ast.stmt]:
-    """The syntax trees of a statement's template. They are shared: nobody may change them."""
+    """The syntax trees of a statement's template. They are shared: never change them.
+
+    Args:
+        token: number of a production of category STATEMENTS.
+    """
     return ast.parse(_with_placeholders(token)).body
 
 
 def template_of(token: int) -> Sequence[ast.stmt | ast.expr]:
-    """The syntax trees of any template."""
+    """The syntax trees of a template.
+
+    Args:
+        token: number of any production.
+    """
     if PRODUCTIONS[token].category == STATEMENTS:
         return statement_template(token)
     return [expression_template(token)]
@@ -75,7 +87,12 @@ def _with_placeholders(token: int) -> str:
 
 
 def fill(node: Any, values: Mapping[str, str | ast.expr]) -> Any:
-    """A copy of a template with values in the place of names that stand for them."""
+    """A copy of a template with its placeholders replaced.
+
+    Args:
+        node: a syntax tree, a list of them, or a field of one.
+        values: names or syntax trees by placeholder (``HOLE_NAMES``, ``NEW_NAME``, ``FUNCTION_NAME``).
+    """
     if isinstance(node, ast.Name):
         value = values.get(node.id, node)
         return ast.Name(value, node.ctx) if isinstance(value, str) else value
@@ -125,7 +142,15 @@ def _most_specific_first(tokens: Iterable[int]) -> tuple[int, ...]:
 
 @cache
 def candidates(category: int, kind: str) -> tuple[int, ...]:
-    """Productions that may fill a hole with a node of a class, the most specific ones first."""
+    """Productions that may be what an expression was printed from, the most specific ones first.
+
+    Args:
+        category: of the hole that the expression fills.
+        kind: name of the class of its syntax tree ("BinOp").
+
+    Returns:
+        Numbers of productions.
+    """
     tokens = DIVISOR_TOKENS if category == DIVISOR else range(NUM_PRODUCTIONS)
     wanted = INT if category == DIVISOR else category
     fitting = [t for t in tokens if PRODUCTIONS[t].category == wanted and t not in NAMED]

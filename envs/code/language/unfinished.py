@@ -34,12 +34,20 @@ _INDENT = "    "
 
 
 def helper_of(token: int) -> int:
-    """Which helper a production calls."""
+    """Which helper a production calls, from 0.
+
+    Args:
+        token: number of one of the productions CALL_0 ... or TEST_0 ...
+    """
     return token - CALL if token < TEST else token - TEST
 
 
 def variable_name(number: int) -> str:
-    """The name of a variable; a statement that is begun may stand where no further one can be declared."""
+    """The name of a variable; the last name for all beyond the largest number of variables.
+
+    Args:
+        number: 0 and 1 are the parameters, then variables in the order in which they are declared.
+    """
     return VARIABLE_NAMES[min(number, MAX_VARIABLES - 1)]
 
 
@@ -61,7 +69,11 @@ class Sketch:
         self.constants = constants
 
     def source(self, return_category: int) -> str:
-        """All of it as source."""
+        """All of it as source, ``???`` for the open hole and ``...`` for what is missing.
+
+        Args:
+            return_category: what ``solve`` returns: INT, BOOL, STR or LIST.
+        """
         functions: list[str] = []
         while self._upcoming() in DEFINITIONS:
             name = f"helper_{len(functions) + 1}"
@@ -77,7 +89,7 @@ class Sketch:
         return "\n\n".join([*functions, f"{signature(return_category)}\n{text}"])
 
     def expression(self) -> ast.expr:
-        """The expression that comes next."""
+        """The syntax tree of the next expression."""
         token = self._take()
         if token < 0:
             return _SHOWN[token]

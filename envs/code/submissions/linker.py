@@ -1,4 +1,4 @@
-"""Makes one module of several: the sandbox has no files to import from.
+"""Links several modules into one: the sandbox has no files to import from.
 
 Every name that a module defines at top level becomes ``module__name``, wherever it is used; module-level code
 runs in the order in which Python would run it if the modules were imported in the order of their names.
@@ -37,7 +37,7 @@ def link(files: Files, api: Mapping[str, Sequence[str]]) -> Linked:
     """Make one source of a package.
 
     Args:
-        files: the modules.
+        files: source text of the modules by path.
         api: functions that each module has to define, or to import from another of the files.
 
     Raises:
@@ -60,7 +60,10 @@ def link(files: Files, api: Mapping[str, Sequence[str]]) -> Linked:
 def resolve_files(files: Files) -> dict[str, Module]:
     """The modules of a package, with every name of the package replaced by its linked name.
 
-    Nothing is left in place of what was imported from the package; ``Module.imports`` tells of it.
+    Imports from the package are removed; ``Module.imports`` lists them.
+
+    Args:
+        files: source text of the modules by path.
 
     Raises:
         Refused: as ``link`` does.

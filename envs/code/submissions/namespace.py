@@ -59,12 +59,29 @@ class Module:
 
 
 def linked_name(module: str, name: str) -> str:
-    """What a top-level name of a module is called after linking; no two names are called the same."""
+    """The name that a top-level name of a module gets when modules are linked; different for each pair.
+
+    Args:
+        module: name of the module, without ".py".
+        name: name in it.
+    """
     return f"{module}__{name}"
 
 
 def follow(modules: Mapping[str, Module], module: str, name: str) -> Alias:
-    """Where a top-level name of a module is defined, through the modules that import it."""
+    """Where a top-level name of a module is defined, through the modules that import it.
+
+    Args:
+        modules: all modules of the package by name.
+        module: name of the module that uses it.
+        name: its name there.
+
+    Returns:
+        The defining module and the name in it, or a module and None if the name is that of a module.
+
+    Raises:
+        Malformed: if modules import the name from each other in a circle.
+    """
     for _ in range(len(modules) + 1):
         alias = modules[module].scope.aliases.get(name)
         if alias is None:

@@ -1,9 +1,9 @@
-"""Tells by its words alone that a file keeps to the language profile and can be run as it is written.
+"""A fast path: finds out from tokens alone, without a syntax tree, that a file keeps to the language profile.
 
-Reading a file into a syntax tree takes as long as running it on all tests, and most replies that are one
-function are written in a small part of the language. A file that is plain is surely no worse than what
-``linker.link`` lets pass, and means the same as what it makes of the file, provided that it is Python: that
-is for the sandbox to find out. Of a file that is not plain nothing is said; it has to be read.
+Parsing a file takes as long as running it on all tests, and most replies that are one function use a small
+part of the language. A file that is plain in this sense breaks no rule that ``linker.link`` checks, and means
+the same as the source that it would make of the file, provided that it is valid Python, which the sandbox
+finds out when it runs the file. A file that is not plain may still be fine: it has to be parsed.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ _NO_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]{}\n"
 
 
 def as_written(files: Files, api: Mapping[str, Sequence[str]]) -> Linked | None:
-    """A package that is one plain file, just as it is written; None of any other.
+    """A package that is one plain file, unchanged; None for any other.
 
     Args:
-        files: the modules.
+        files: source text of the modules by path.
         api: functions that each module has to define.
     """
     if len(files) != 1 or len(api) != 1:
@@ -76,9 +76,12 @@ def as_written(files: Files, api: Mapping[str, Sequence[str]]) -> Linked | None:
 
 
 def is_plain(source: str) -> bool:
-    """Whether a file surely keeps to the profile if it is Python, and means what it means when it is linked.
+    """Whether a file surely keeps to the profile, and means the same after linking, if it is valid Python.
 
-    At top level it defines functions; what these are called is used for calling them and for nothing else.
+    At top level it defines functions; their names are used for calling them and for nothing else.
+
+    Args:
+        source: text of the file.
     """
     return _is_plain(source, set(_DEFINED.findall(source)))
 

@@ -1,7 +1,7 @@
-"""The part of Python that submissions may use, and how refusing one is said.
+"""The language profile: the part of Python that submissions may use, and the errors that refuse the rest.
 
-It is what the sandbox runs just as Python 3.11 does. Anything else is refused before it runs, by line, so
-that a right program is never taken for a wrong one.
+It is what the sandbox runs exactly as Python 3.11 does. Anything else is refused before it runs, naming the
+line, so that a right program is never judged to be wrong.
 """
 
 from __future__ import annotations
@@ -100,6 +100,10 @@ _KEYWORDS = {
 
 
 def name_of_construct(node: ast.AST) -> str:
-    """What a construct is called in source, as far as it has a keyword."""
+    """The name of a construct: its keyword if it has one ("class"), else that of its node ("Starred").
+
+    Args:
+        node: node of a syntax tree.
+    """
     kind = type(node).__name__
     return _KEYWORDS.get(kind, kind)

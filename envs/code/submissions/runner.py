@@ -94,7 +94,15 @@ class MontyRunner:
     name: str = "monty"
 
     def run(self, source: str, calls: Sequence[Call]) -> list[Outcome]:
-        """See ``Runner.run``."""
+        """Run a program and then each call; see ``Runner.run``.
+
+        Args:
+            source: one module, as ``plain.as_written`` or ``linker.link`` makes it.
+            calls: functions of the source and their arguments.
+
+        Returns:
+            The outcome of each call.
+        """
         deadline = time.monotonic() + self.seconds + self.retry_seconds
         joint = self._run_together(source, calls, self.seconds)
         if isinstance(joint, list):
@@ -134,6 +142,9 @@ RUNNERS: dict[str, type[MontyRunner]] = {"monty": MontyRunner}
 
 def make_runner(runner: str | Runner) -> Runner:
     """A runner by its name, or the runner itself.
+
+    Args:
+        runner: one of ``RUNNERS``, or a runner.
 
     Raises:
         ValueError: if there is no runner of that name.
@@ -215,7 +226,11 @@ def _outcome(line: str) -> Outcome:
 
 
 def is_unsupported(message: str) -> bool:
-    """Whether an exception of the sandbox is about something that Python has and the sandbox has not."""
+    """Whether an exception of the sandbox is about something that Python has and the sandbox lacks.
+
+    Args:
+        message: the exception as ``repr`` writes it.
+    """
     if any(saying in message for saying in _SAYINGS):
         return True
     if match := _NO_ATTRIBUTE.search(message):

@@ -1,4 +1,4 @@
-"""Reads a module: what each of its scopes binds and imports, and whether it keeps to the language profile."""
+"""Parses modules: what each scope binds and imports, and whether they keep to the language profile."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ MAX_DEPTH = 100
 def read_modules(files: Files) -> dict[str, Module]:
     """Parse all files of a package, in the order of their paths, and find their scopes.
 
+    Args:
+        files: source text of the modules by path.
+
+    Returns:
+        Modules by name, in the order of their paths.
+
     Raises:
         Refused: if a file is no Python, too large, or leaves the language profile.
     """
@@ -55,7 +61,11 @@ def _module_name(path: str) -> str:
 
 
 def is_python(source: str) -> bool:
-    """Whether a text is source that can be read."""
+    """Whether a text can be parsed as Python and is not too long.
+
+    Args:
+        source: any text.
+    """
     if len(source) > MAX_SOURCE_CHARACTERS:
         return False
     try:
