@@ -1,4 +1,4 @@
-"""The parser, first part: expressions, and errors that name the first place where a source leaves the grammar."""
+"""The parser, first part: expressions, and errors that name the place where a source leaves the grammar."""
 
 from __future__ import annotations
 
