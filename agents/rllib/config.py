@@ -24,7 +24,10 @@ __all__ = ["ONE_PROCESS", "Resources", "check_resources", "connect", "module_spe
 
 
 def connect(resources: Resources) -> bool:
-    """Join the cluster of ``resources``, or start one on this machine; a connection that stands is kept.
+    """Join the cluster of ``resources``, or start one on this machine; an existing connection is kept.
+
+    Args:
+        resources: address of the cluster, and what it must have.
 
     Returns:
         Whether this call connected, so that the caller has to call ``ray.shutdown()``.
@@ -48,7 +51,10 @@ def connect(resources: Resources) -> bool:
 
 
 def check_resources(resources: Resources) -> None:
-    """Refuse to ask a cluster for more than it has: Ray itself would wait for it in silence.
+    """Raise if the connected cluster has less than is asked for: Ray itself would wait for it in silence.
+
+    Args:
+        resources: what the cluster must have.
 
     Raises:
         ValueError: saying what was asked for and what is there.
@@ -110,7 +116,7 @@ def ppo_config(
 
     ``algorithm = ppo_config("EtudePlan-v0").build_algo()`` has a ``curriculum``, whose sampler learns from
     all env runners and whose state they share; ``algorithm.train()["practice"]`` holds FLOPs, environment
-    steps and what the sampler believes. RLlib's checkpoints do not hold the curriculum: save
+    steps and the sampler's estimates. RLlib's checkpoints do not hold the curriculum: save
     ``algorithm.curriculum.sampler.state_dict()`` beside them.
 
     Args:
@@ -120,8 +126,8 @@ def ppo_config(
         practice: task sampler or its name.
         seed: seeds weights, actions and practice tasks.
         policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
-        network: widths of the hidden layers, for the policy and for the value function; the one width of
-            the others.
+        network: widths of the hidden layers, for the policy and for the value function; one width for
+            "clauses" and "derivation".
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch, over all learners.
         n_epochs: passes over the collected steps in an update.

@@ -39,7 +39,17 @@ class Ledger:
         self._expenses = _no_expenses()
 
     def add(self, line: str, flops: Mapping[str, int], cpu_seconds: float, env_steps: int = 0) -> None:
-        """Book what a runner ("rollout") or learner ("update") has spent; FLOPs come with their own lines."""
+        """Book what an env runner or a learner has spent.
+
+        Args:
+            line: "rollout" for an env runner, "update" for a learner: takes CPU seconds and steps.
+            flops: FLOPs by line of the ledger, whichever process spent them.
+            cpu_seconds: of its process.
+            env_steps: environment steps.
+
+        Raises:
+            KeyError: for another line.
+        """
         for name, amount in flops.items():
             self.flops[name] += amount
         self.env_steps += env_steps
@@ -47,7 +57,11 @@ class Ledger:
         self._expenses[line]["env_steps"] += env_steps
 
     def add_lost(self, env_steps: int) -> None:
-        """Book environment steps that were lost as repeated, with the FLOPs that such steps took so far."""
+        """Book lost environment steps as repeated, with the FLOPs that such steps have taken on average.
+
+        Args:
+            env_steps: steps that were taken and never reported.
+        """
         self._expenses["repeated"]["env_steps"] += env_steps
         self._expenses["repeated"]["flops"] += self.flops["rollout"] / max(1, self.env_steps) * env_steps
 
@@ -61,7 +75,11 @@ class Ledger:
         return {"flops": dict(self.flops), "env_steps": self.env_steps, "iterations": self.iterations}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: totals; expenses that were not taken yet are kept as they are.
+        """
         self.flops = dict(state["flops"])
         self.env_steps, self.iterations = state["env_steps"], state["iterations"]
 
@@ -92,11 +110,20 @@ class Curriculum:
         self._incarnations: dict[int, str] = {}
 
     def begin(self, algorithm: Any) -> None:
-        """Bring an algorithm's processes in step with what is known here."""
+        """Bring all processes of an algorithm up to the state of this curriculum.
+
+        Args:
+            algorithm: an RLlib algorithm that has been built.
+        """
         self.push(algorithm.env_runner_group)
 
     def push(self, env_runner_group: Any, indices: list[int] | None = None) -> None:
-        """Send the sampler's state to all runners, or to the remote ones of these indices."""
+        """Send the sampler's state to env runners.
+
+        Args:
+            env_runner_group: of the algorithm.
+            indices: of the remote env runners to send to; None for all, the local one included.
+        """
         state, generation = self.sampler.state_dict(), self.ledger.iterations
 
         def listen(env_runner: Any) -> None:
@@ -109,7 +136,11 @@ class Curriculum:
         )
 
     def pull(self, algorithm: Any) -> None:
-        """Collect what all runners and learners have done, book it and learn from it."""
+        """Collect what all env runners and learners have done since the last call, book it and learn from it.
+
+        Args:
+            algorithm: an RLlib algorithm after an iteration.
+        """
         found = algorithm.env_runner_group.foreach_env_runner(_report_of)
         reports = sorted((r for r in found if r is not None), key=lambda report: report.worker)
         self._book_lost({report.worker: report.incarnation for report in reports}, algorithm.config)
@@ -121,13 +152,24 @@ class Curriculum:
         self.ledger.iterations += 1
 
     def learn(self, report: Report) -> None:
-        """Learn from the episodes of a runner."""
+        """Learn from the finished episodes of an env runner.
+
+        Args:
+            report: of one env runner.
+        """
         if self.listener is not None and len(report.reasons):
             self.listener(report.results.difficulty, report.reasons, report.results.scores)
         self.sampler.update(report.results)
 
     def book(self, line: str, flops: Mapping[str, int], cpu_seconds: float, env_steps: int = 0) -> None:
-        """Book what a runner or learner has spent; see ``Ledger.add``."""
+        """Book what an env runner or a learner has spent; see ``Ledger.add``.
+
+        Args:
+            line: "rollout" or "update".
+            flops: FLOPs by line of the ledger.
+            cpu_seconds: of its process.
+            env_steps: environment steps.
+        """
         self.ledger.add(line, flops, cpu_seconds, env_steps)
 
     def _book_lost(self, present: dict[int, str], config: Any) -> None:

@@ -19,11 +19,11 @@ GAMES = {
 
 
 class DuelMultiAgentEnv(MultiAgentEnv):
-    """Multi-agent practice for RLlib: only those whose turn it is are asked for an action.
+    """Multi-agent practice for RLlib: only agents that have something to choose are asked for an action.
 
-    RLlib asks every agent that it was given an observation of, so nobody pays a forward pass for doing
-    nothing; rewards that come in the meantime are added up by RLlib. Hence nobody needs the action of
-    doing nothing: a solver's or racer's actions and masks are those of the domain, and the policy can be
+    RLlib computes actions for every agent that it was given an observation of, so no forward pass is spent
+    on doing nothing; RLlib adds up rewards that come in the meantime. Hence the action of doing nothing is
+    left out: a solver's or racer's actions and masks are those of the domain, and the policy can be
     scored on single-agent tasks as it is. Masks are flat, one entry for each logit.
 
     PettingZoo's own adaptor in RLlib steps agents that are done; here ``__all__`` is true as soon as no
@@ -68,13 +68,29 @@ class DuelMultiAgentEnv(MultiAgentEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begin an episode; observations of those who act first."""
+        """Begin an episode.
+
+        Args:
+            seed: starts the stream of tasks anew; without one it goes on.
+            options: passed on to the game.
+
+        Returns:
+            Observations and infos of the agents that act first.
+        """
         observations, infos = self.game.reset(seed=seed, options=options)
         self.agents = list(self.game.agents)
         return self._shown(observations, infos)
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Let those who are asked act; observations of those who act next, at the end of all."""
+        """Let some agents act; the others do nothing.
+
+        Args:
+            action_dict: actions of the agents that were observed last.
+
+        Returns:
+            Observations, rewards, terminations, truncations and infos by agent; observations of those that
+            act next, of all agents at the end. "__all__" says whether the episode is over.
+        """
         actions = {agent: _only_legal(mask) for agent, mask in self._masks.items()} | dict(action_dict)
         observations, rewards, ends, cuts, infos = self.game.step(actions)
         self.agents = list(self.game.agents)

@@ -1,4 +1,4 @@
-"""What an env runner practices in: native vector environments whose results wait for the driver."""
+"""The environments of an env runner: native vector environments that keep their results for the driver."""
 
 from __future__ import annotations
 
@@ -88,16 +88,26 @@ class Report:
 
 @runtime_checkable
 class Practice(Protocol):
-    """What the driver asks of the environments of one env runner."""
+    """The interface by which the driver reaches the environments of one env runner."""
 
     def listen(self, state: dict[str, Any], generation: int) -> None:
-        """Take over the state of the driver's sampler, and which iteration this is."""
+        """Load the state of the driver's sampler.
+
+        Args:
+            state: its ``state_dict``.
+            generation: the driver's iteration; environments that are seeded in another one have other tasks.
+        """
 
     def sampler_state(self) -> dict[str, Any]:
-        """State of what sets the tasks here, as the driver's sampler knows it."""
+        """State of the sampler here, as the driver's sampler would load it."""
 
     def report(self, worker: int, flops: Mapping[str, int]) -> Report:
-        """What has been done since the last call."""
+        """What has been done since the last call.
+
+        Args:
+            worker: index of the env runner; 0 for the driver's own.
+            flops: FLOPs that its module spent, by line of the ledger.
+        """
 
 
 class PracticeVectorEnv(VectorActionMaskObservation):
@@ -124,7 +134,12 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         self._cpu_seconds = time.process_time()
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; one seed gives environments unrelated streams of tasks, new ones after a restart."""
+        """Reset; one seed gives environments unrelated streams of tasks, new ones after a restart.
+
+        Args:
+            seed: one for all environments; None lets their streams go on.
+            options: see ``EtudeVectorEnv.reset``.
+        """
         self._over[:] = False
         if seed is not None:
             streams = mix(int(seed), self._generation, np.arange(self.num_envs))
@@ -132,14 +147,23 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         return super().reset(seed=seed, options=options)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step; those that are over are reset, which is not counted as a step."""
+        """Step; environments that are over are reset instead, which is not counted as a step.
+
+        Args:
+            actions: int (num_envs,).
+        """
         self._env_steps += self.num_envs - int(self._over.sum())
         result = super().step(actions)
         self._over = result[2] | result[3]
         return result
 
     def listen(self, state: dict[str, Any], generation: int) -> None:
-        """Take over the state of the driver's sampler, and which iteration this is."""
+        """Load the state of the driver's sampler; see ``Practice.listen``.
+
+        Args:
+            state: its ``state_dict``.
+            generation: the driver's iteration.
+        """
         self._sampler.load_state_dict(state)
         self._generation = generation
 
@@ -148,7 +172,12 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         return self._sampler.state_dict()
 
     def report(self, worker: int, flops: Mapping[str, int]) -> Report:
-        """What has been done since the last call."""
+        """What has been done since the last call; see ``Practice.report``.
+
+        Args:
+            worker: index of the env runner; 0 for the driver's own.
+            flops: FLOPs that its module spent, by line of the ledger.
+        """
         reasons, self._reasons = self._reasons, []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
@@ -176,7 +205,11 @@ def _assert_next_step(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> None:
 
 
 def practice_env(env_runner: Any) -> Practice | None:
-    """The environments of an env runner; None if it has none, as the driver's own beside remote ones."""
+    """The environments of an env runner; None if it has none, as the driver's own beside remote ones.
+
+    Args:
+        env_runner: RLlib's, single-agent or multi-agent.
+    """
     env = env_runner.env
     while env is not None and not isinstance(env, Practice):
         env = getattr(env, "practice", None) or getattr(env, "env", None)

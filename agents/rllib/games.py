@@ -25,10 +25,10 @@ SOLVER = DEFAULT_MODULE_ID
 
 
 class GamePractice:
-    """The games of one env runner: what they share, and what waits for the driver.
+    """The games of one env runner: what they share, and the results that the driver will collect.
 
     Args:
-        sampler: as the driver's; a copy that is told nothing but the driver's state.
+        sampler: as the driver's; a copy that learns nothing but loads the driver's state.
 
     Attributes:
         sampler: the same, which collects results for the driver.
@@ -49,7 +49,12 @@ class GamePractice:
         self._env_steps += 1
 
     def listen(self, state: dict[str, Any], generation: int) -> None:
-        """Take over the state of the driver's sampler, and which iteration this is."""
+        """Load the state of the driver's sampler; see ``Practice.listen``.
+
+        Args:
+            state: its ``state_dict``.
+            generation: the driver's iteration.
+        """
         self.sampler.load_state_dict(state)
         self.generation = generation
 
@@ -58,7 +63,12 @@ class GamePractice:
         return self.sampler.state_dict()
 
     def report(self, worker: int, flops: Mapping[str, int]) -> Report:
-        """What has been done since the last call."""
+        """What has been done since the last call; see ``Practice.report``.
+
+        Args:
+            worker: index of the env runner; 0 for the driver's own.
+            flops: FLOPs that its module spent, by line of the ledger.
+        """
         reasons, self.reasons = self.reasons, []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
@@ -93,13 +103,22 @@ class PracticeGame(DuelMultiAgentEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begin an episode; adjacent seeds and other iterations have unrelated streams of tasks."""
+        """Begin an episode; adjacent seeds and other iterations have unrelated streams of tasks.
+
+        Args:
+            seed: starts the stream of tasks anew; without one it goes on.
+            options: passed on to the game.
+        """
         if seed is not None:
             seed = int(mix(seed, self.practice.generation)[0]) >> 1
         return super().reset(seed=seed, options=options)
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Step, and count it if the solver acts."""
+        """Step; a step in which the counted agent acts is an environment step.
+
+        Args:
+            action_dict: actions of the agents that were observed last.
+        """
         if self.counted in action_dict:
             self.practice.count_step()
         return super().step(action_dict)
@@ -116,11 +135,11 @@ def multi_agent_config(
     """``ppo_config`` with other modules beside the one that is trained there.
 
     Args:
-        domain: the domain.
-        game: what is played.
+        domain: the domain to practice.
+        game: class of the multi-agent environments.
         sampler: the driver's.
         others: specifications of the other modules, by name.
-        callback: sets up curriculum and env runners.
+        callback: class of the callback that sets up curriculum and env runners.
         **options: see ``ppo_config``; they are the solver's.
     """
     config = ppo_config(domain, practice="uniform", **options)

@@ -46,7 +46,19 @@ class CallFlops:
         self._known: dict[Hashable, int] = {}
 
     def run(self, line: str, shape: Hashable, call: Callable[[], Any]) -> Any:
-        """Carry out a call and book its FLOPs; raises ``UncountedOperator`` as ``count_flops`` does."""
+        """Carry out a call and book its FLOPs.
+
+        Args:
+            line: line of the ledger.
+            shape: hashable; calls of one line with equal shapes cost the same, and are measured once.
+            call: the call, without arguments.
+
+        Returns:
+            The result of the call.
+
+        Raises:
+            UncountedOperator: as ``count_flops`` does.
+        """
         if (line, shape) in self._known:
             result = call()
         else:
@@ -61,7 +73,11 @@ class CallFlops:
 
 
 def take_flops(module: Any) -> dict[str, int]:
-    """FLOPs of a module, or of all modules in a ``MultiRLModule``, since the last call, by line."""
+    """FLOPs since the last call, by line of the ledger.
+
+    Args:
+        module: an ``ActionMaskModule``, or a ``MultiRLModule`` of such.
+    """
     lines: dict[str, int] = {}
     for part in module.values() if isinstance(module, MultiRLModule) else (module,):
         for line, flops in part.unwrapped().flops.take().items():
@@ -94,20 +110,41 @@ class Towers(nn.Module):
         self.action_head = nn.Linear(self.latent_dim_vf, actions)
 
     def begin(self) -> None:
-        """Begin with a policy that prefers nothing."""
+        """Make the initial policy nearly uniform."""
         _initialize(self.action_head, 0.01)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of all actions (batch, actions) and the features of the value (batch, width)."""
+        """Logits of all actions, and the features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, features).
+
+        Returns:
+            Two float32 tensors, (batch, actions) and (batch, width).
+        """
         return self.forward_actor(observation), self.forward_critic(observation)
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        """Logits of all actions (batch, actions)."""
+        """Logits of all actions.
+
+        Args:
+            observation: float32 (batch, features).
+
+        Returns:
+            float32 tensor of shape (batch, actions).
+        """
         logits: Tensor = self.action_head(self.policy(observation))
         return logits
 
     def forward_critic(self, observation: Tensor) -> Tensor:
-        """Features of the value (batch, width)."""
+        """Features from which the value is computed.
+
+        Args:
+            observation: float32 (batch, features).
+
+        Returns:
+            float32 tensor of shape (batch, width).
+        """
         features: Tensor = self.critic(observation)
         return features
 
@@ -121,7 +158,14 @@ def _perceptron(features: int, network: tuple[int, ...]) -> nn.Sequential:
 
 
 def flat_observation(observation: Any) -> Tensor:
-    """Float numbers (batch, features) of a batch of observations, array or dictionary."""
+    """A batch of observations as one matrix.
+
+    Args:
+        observation: tensor (batch, ...), or a dictionary of such tensors, joined in the order of their names.
+
+    Returns:
+        float32 tensor of shape (batch, features).
+    """
     if isinstance(observation, Mapping):
         parts = [flat_observation(observation[name]) for name in sorted(observation)]
         return torch.cat(parts, dim=1)
@@ -130,6 +174,11 @@ def flat_observation(observation: Any) -> Tensor:
 
 def check_policy(policy: str, network: tuple[int, ...], layout: Any) -> None:
     """Check that a domain with this layout can be learned with a policy.
+
+    Args:
+        policy: "mlp", "clauses" or "derivation".
+        network: widths of the hidden layers; one for all policies but "mlp".
+        layout: of the domain's observation; None if it has none.
 
     Raises:
         ValueError: if the policy does not exist or does not fit.
@@ -186,7 +235,14 @@ class ActionMaskModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
         _initialize(self.value_head, 1.0)
 
     def logits(self, observations: Mapping[str, Any]) -> Tensor:
-        """Logits (batch, actions) of observations with masks, the smallest number for illegal actions."""
+        """Logits in which illegal actions have the smallest number there is.
+
+        Args:
+            observations: "observation", (batch, ...), and "action_mask", (batch, actions), 1 where legal.
+
+        Returns:
+            float32 tensor of shape (batch, actions).
+        """
         scores = self.network.forward_actor(flat_observation(observations["observation"]))
         return _masked(scores, observations["action_mask"])
 
@@ -207,7 +263,15 @@ class ActionMaskModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
         }
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
-        """Values (batch,): from what ``_forward_train`` read, or by a pass of their own."""
+        """Values of a batch of states.
+
+        Args:
+            batch: as RLlib passes it, with observations under ``Columns.OBS``.
+            embeddings: features that ``_forward_train`` computed, (batch, width); None computes them here.
+
+        Returns:
+            float32 tensor of shape (batch,).
+        """
         if embeddings is not None:
             return self.value_head(embeddings)[:, 0]
         observation = batch[Columns.OBS]["observation"]

@@ -47,7 +47,11 @@ class ProposerModule(ActionMaskModule):
 
 
 def proposer_spec(domain: Domain) -> RLModuleSpec:
-    """The specification of a domain's proposer."""
+    """The specification of a domain's proposer.
+
+    Args:
+        domain: gives the spaces.
+    """
     game = DuelMultiAgentEnv({"env_id": domain, "game": "duel"})
     agent = game.possible_agents[0]
     return RLModuleSpec(

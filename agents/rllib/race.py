@@ -1,4 +1,4 @@
-"""Races against a league: the learner is paid for the difference to frozen snapshots of itself.
+"""Races against a league: the learner is rewarded for the difference to frozen snapshots of itself.
 
 Snapshots live in slots, modules that are allocated once and never trained. The driver keeps the league, with
 the sampler; runners choose opponents from a copy of it, by the episode's id.
@@ -35,7 +35,11 @@ ITERATIONS_BETWEEN_SNAPSHOTS = 5
 
 
 def slot_name(slot: int) -> str:
-    """Name of the module in a slot."""
+    """Name of the module in a slot.
+
+    Args:
+        slot: of the league, from 0.
+    """
     return f"slot_{slot}"
 
 
@@ -71,11 +75,22 @@ class RacePractice(GamePractice):
         self.games: list[tuple[int, float]] = []
 
     def hear(self, difficulty: Difficulty, reason: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
-        """Keep why a task was drawn; the listener of a race's task stream."""
+        """The listener of a race's task stream: keeps why a task was drawn.
+
+        Args:
+            difficulty: ignored.
+            reason: int64 (1,), index into ``REASONS``.
+            scores: ignored; ``report`` takes them from the sampler.
+        """
         self.reasons.append(int(reason[0]))
 
     def report(self, worker: int, flops: Mapping[str, int]) -> Report:
-        """What has been done since the last call."""
+        """What has been done since the last call, games included; see ``Practice.report``.
+
+        Args:
+            worker: index of the env runner; 0 for the driver's own.
+            flops: FLOPs that its module spent, by line of the ledger.
+        """
         games, self.games = tuple(self.games), []
         return RaceReport(**vars(super().report(worker, flops)), games=games)
 
@@ -97,13 +112,21 @@ class PracticeRace(PracticeGame):
         self.result = 0.5
 
     def join(self, practice: RacePractice) -> None:
-        """Draw from the sampler of an env runner."""
+        """Draw tasks from the sampler of an env runner, and report to it.
+
+        Args:
+            practice: of the env runner.
+        """
         self.practice = practice
         self.game.stream.sampler = practice.sampler
         self.game.stream.listener = practice.hear
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Step, and keep who won."""
+        """Step; at the end of a race, note its result.
+
+        Args:
+            action_dict: actions of the agents that were observed last.
+        """
         result = super().step(action_dict)
         if result[2]["__all__"]:
             mine, theirs = (result[-1][agent]["score"] for agent in (LEARNER, OPPONENT))
@@ -112,7 +135,7 @@ class PracticeRace(PracticeGame):
 
 
 class Opponents:
-    """Says which module plays an agent; every env runner has its own, with its copy of the league."""
+    """Maps agents to modules; every env runner has its own, with its copy of the league."""
 
     league: Any = None
 
@@ -127,32 +150,53 @@ class RaceCurriculum(Curriculum):
     sampler: RaceSampler
 
     def begin(self, algorithm: Any) -> None:
-        """Bring sampler and snapshots to all processes; the first snapshot is the learner as it begins."""
+        """Bring sampler and snapshots to all processes; the first snapshot is the learner as it begins.
+
+        Args:
+            algorithm: an RLlib algorithm that has been built.
+        """
         if not len(self.sampler.league):
             self.add_snapshot(algorithm)
         self.push_slots(algorithm, tuple(int(entry["slot"]) for entry in self.sampler.league.table()))
         super().begin(algorithm)
 
     def learn(self, report: Report) -> None:
-        """Learn from the episodes and games of a runner."""
+        """Learn from the episodes and games of an env runner.
+
+        Args:
+            report: of one env runner.
+        """
         super().learn(report)
         for slot, score in report.games if isinstance(report, RaceReport) else ():
             self.sampler.league.record(slot, score)
 
     def pull(self, algorithm: Any) -> None:
-        """Collect and learn; add a snapshot when it is time."""
+        """Collect and learn; add a snapshot every ``ITERATIONS_BETWEEN_SNAPSHOTS`` iterations.
+
+        Args:
+            algorithm: an RLlib algorithm after an iteration.
+        """
         super().pull(algorithm)
         if self.ledger.iterations % ITERATIONS_BETWEEN_SNAPSHOTS == 0:
             self.add_snapshot(algorithm)
 
     def add_snapshot(self, algorithm: Any) -> None:
-        """Put the learner, as it is now, into a slot of the league, and into that of all processes."""
+        """Add the learner, as it is now, to the league, and load it into the slot's module in all processes.
+
+        Args:
+            algorithm: an RLlib algorithm that has been built.
+        """
         weights = algorithm.learner_group.get_weights()[SOLVER]
         slot = self.sampler.league.add({name: np.array(part) for name, part in weights.items()})
         self.push_slots(algorithm, (slot,))
 
     def push_slots(self, algorithm: Any, slots: tuple[int, ...]) -> None:
-        """Give learners and env runners the snapshots of these slots; RLlib sends what is trained only."""
+        """Send snapshots to learners and env runners; RLlib itself sends only modules that are trained.
+
+        Args:
+            algorithm: an RLlib algorithm that has been built.
+            slots: of the snapshots.
+        """
         weights = {slot_name(slot): deepcopy(self.sampler.league.weights(slot)) for slot in slots}
         reference = ray.put(weights)
         algorithm.learner_group.foreach_learner(

@@ -38,7 +38,13 @@ class DuelPractice(GamePractice):
         self.record = sampler.record
 
     def finish(self, difficulty: Difficulty, family: int, score: float) -> None:
-        """Keep the result of a round; the record has learned from it in the duel."""
+        """Keep the result of a round for the driver; the record here has learned from it already.
+
+        Args:
+            difficulty: float64 in [0, 1], shape (axes,).
+            family: index of the family.
+            score: of the solver, in [0, 1].
+        """
         self.sampler.update(Results(difficulty[None], np.array([family]), np.array([score])))
         self.reasons.append(PROPOSED)
 
@@ -58,12 +64,20 @@ class PracticeDuel(PracticeGame):
         self._task: tuple[Difficulty, int] | None = None
 
     def join(self, practice: DuelPractice) -> None:
-        """Share the record of an env runner."""
+        """Share the record of an env runner.
+
+        Args:
+            practice: of the env runner.
+        """
         self.practice = practice
         self.game.record = practice.record
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Step, and tell the practice how a round ended."""
+        """Step; at the end of a round, pass its result on.
+
+        Args:
+            action_dict: actions of the agents that were observed last.
+        """
         result = super().step(action_dict)
         told = result[-1].get(self.counted, {})
         if "difficulty" in told:
@@ -79,7 +93,14 @@ class SelfPlayCurriculum(Curriculum):
     sampler: SelfPlaySampler
 
     def book(self, line: str, flops: Mapping[str, int], cpu_seconds: float, env_steps: int = 0) -> None:
-        """Book what a runner or learner has spent; the line "curriculum" goes to the sampler."""
+        """Book what an env runner or a learner has spent; the line "curriculum" goes to the sampler.
+
+        Args:
+            line: "rollout" or "update".
+            flops: FLOPs by line of the ledger, "curriculum" among them.
+            cpu_seconds: of its process.
+            env_steps: environment steps.
+        """
         self.sampler.spend(flops.get("curriculum", 0))
         solvers = {name: amount for name, amount in flops.items() if name != "curriculum"}
         super().book(line, solvers, cpu_seconds, env_steps)
@@ -107,7 +128,7 @@ def self_play_config(
 
     Args:
         env_id: id of the environment, or the domain.
-        practice: the sampler that keeps what is believed of the solver; a new one by default.
+        practice: the sampler that keeps the estimates of the solver's success; a new one by default.
         **options: see ``ppo_config``; they are the solver's.
 
     Raises:
@@ -125,5 +146,9 @@ def self_play_config(
 
 
 def module_of(agent: str, *_: Any, **__: Any) -> str:
-    """The module that plays an agent."""
+    """The module that acts for an agent.
+
+    Args:
+        agent: "solver_0" or "proposer_0".
+    """
     return SOLVER if agent == PracticeDuel.counted else PROPOSER
