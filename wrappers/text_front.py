@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import gymnasium
@@ -11,28 +10,12 @@ from gymnasium.utils import RecordConstructorArgs
 from etude_gym.environment.playing import Move, play_reply
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.tasks.domain import Domain, Reply, Worlds
-from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, printable
+from etude_gym.tasks.replies import printable
 from etude_gym.tasks.status import Status
+from etude_gym.wrappers.text_spaces import PromptSpace, ReplySpace
 
-MAX_PROMPT_CHARACTERS = 100_000
 MAX_NOTE_CHARACTERS = 4_000
 """Of what a prompt says about the last reply."""
-
-
-class ReplySpace(gymnasium.spaces.Text):
-    """Replies: any text of up to ``MAX_REPLY_CHARACTERS`` characters, of whatever characters.
-
-    Samples are drawn from printable ASCII.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(MAX_REPLY_CHARACTERS, min_length=0, charset=string.printable)
-
-    def contains(self, x: Any) -> bool:
-        return isinstance(x, str) and len(x) <= self.max_length
-
-    def __repr__(self) -> str:
-        return f"ReplySpace({self.max_length})"
 
 
 class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
@@ -80,7 +63,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
                 f"TextFront needs an environment of a domain, such as gym.make('EtudePlan-v0'), got {env}."
             )
         self.action_space = ReplySpace()
-        self.observation_space = gymnasium.spaces.Text(MAX_PROMPT_CHARACTERS, charset=string.printable)
+        self.observation_space = PromptSpace()
 
     @property
     def _domain(self) -> Domain:

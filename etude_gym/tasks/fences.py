@@ -1,9 +1,9 @@
 """Fenced blocks in Markdown, by the rules of CommonMark, read with the leniency that replies need.
 
 Source: CommonMark specification 0.31.2, section 4.5. What is read beyond it, because writers of replies do so
-and can mean one thing only: a fence may be indented by any amount, its content may be indented less than the
-list it stands in, a fence may stand inside HTML, and where no block is complete a span of three or more
-backticks counts as one.
+and can mean one thing only: a fence may be indented by any amount, its content may be indented less than it
+and keeps its shape then, a fence may stand inside HTML, a block that is not closed may end at the end of a
+line, and where no block is complete a span of three or more backticks counts as one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def fenced_blocks(text: str) -> list[Block]:
     Args:
         text: with line feeds alone between its lines.
     """
-    blocks = [inner for block in _strict_blocks(text) for inner in _unwrap(block)]
+    blocks = [inner for block in _blocks(text) for inner in _unwrap(block)]
     while len(blocks) > 1 and not blocks[-1].closed and not blocks[-1].text.strip():
         del blocks[-1]  # a fence too many
     if any(block.closed and (block.text.strip() or block.info) for block in blocks):
@@ -54,13 +54,21 @@ def fenced_blocks(text: str) -> list[Block]:
     return _spans(text) or blocks
 
 
-def _strict_blocks(text: str) -> list[Block]:
-    """Blocks that begin and end with a line of their own."""
+def _blocks(text: str, strict: bool = False) -> list[Block]:
+    """Blocks that begin with a line of their own.
+
+    They end with one too, as far as that goes; from there on, unless ``strict``, at the end of any line.
+    """
     blocks: list[Block] = []
     left = start = 0  # where the text after the last block begins; where to look for the next fence
+    inline = False
     while opening := _opening(text, start):
         begin = min(opening.end() + 1, len(text))
-        end, start = _end(text, opening, begin)
+        end, start = (len(text), -1) if inline else _end(text, opening, begin)
+        if start < 0 and not strict:
+            inline = True
+            if closing := re.compile(rf"{opening[2]}[ \t]*$", re.MULTILINE).search(text, begin):
+                end, start = closing.start(), min(closing.end() + 1, len(text))
         content = _content(text[begin:end], opening[1])
         before = text[left : opening.start()].rstrip().rpartition("\n")[2]
         blocks.append(Block(opening[3].strip(), content, before, start >= 0))
@@ -106,11 +114,12 @@ def _content(text: str, prefix: str) -> str:
     if not quotes and not width:
         return text
     lines = text.split("\n")
-    for i, line in enumerate(lines):
-        for _ in range(quotes):
-            line = line.lstrip(" \t").removeprefix(">").removeprefix(" ")
-        lines[i] = _dedent(line, width - 1 if quotes and width else width)
-    return "\n".join(lines)
+    for _ in range(quotes):
+        lines = [line.lstrip(" \t").removeprefix(">").removeprefix(" ") for line in lines]
+    lines = [_expanded(line) for line in lines]
+    indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
+    width = min([width - 1 if quotes and width else width, *indents])
+    return "\n".join(line[width:] for line in lines)
 
 
 def _width(prefix: str) -> int:
@@ -118,13 +127,10 @@ def _width(prefix: str) -> int:
     return len(prefix.rpartition(">")[2].expandtabs(_TAB))
 
 
-def _dedent(line: str, width: int) -> str:
-    """A line with up to so many columns of blanks less at its beginning."""
-    blanks = line[: len(line) - len(line.lstrip(" \t"))]
-    if "\t" in blanks:
-        blanks = blanks.expandtabs(_TAB)
-        line = blanks + line.lstrip(" \t")
-    return line[min(width, len(blanks)) :]
+def _expanded(line: str) -> str:
+    """A line without tabs in the blanks at its beginning."""
+    rest = line.lstrip(" \t")
+    return line[: len(line) - len(rest)].expandtabs(_TAB) + rest
 
 
 def _unwrap(block: Block) -> list[Block]:
@@ -132,7 +138,7 @@ def _unwrap(block: Block) -> list[Block]:
     is_reply = block.info.casefold() in _MARKDOWN or (
         not block.info and _FENCE.match(block.text.lstrip("\n"))
     )
-    inner = _strict_blocks(block.text) if is_reply else []
+    inner = _blocks(block.text) if is_reply else []
     return [replace(one, closed=one.closed or block.closed) for one in inner] or [block]
 
 
@@ -147,6 +153,6 @@ def _spans(text: str) -> list[Block]:
             first, feed, rest = text[opening.end(1) : run.start()].partition("\n")
             info, content = (first.strip(), rest) if feed else ("", first)
             if content.strip() or info:
-                blocks.append(Block(info, content.rstrip(" ") + "\n"))
+                blocks.append(Block(info, content.rstrip() + "\n"))
             opening = None
     return blocks
