@@ -22,7 +22,7 @@ from etude_gym.envs.plan import text as plan_text
 from etude_gym.tasks import fences
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.fences import Block, fenced_blocks
-from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, printable, read_reply
+from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, ReplyText, printable, read_reply
 from etude_gym.tasks.status import Status
 from etude_gym.wrappers import TextFront
 
@@ -114,6 +114,17 @@ def test_what_is_read_beyond_commonmark(text, blocks):
 # --- Thinking, answers, characters -------------------------------------------------------------------
 
 
+def text_of(reply):
+    read = read_reply(reply)
+    assert isinstance(read, ReplyText)
+    return read.text
+
+
+def refusal(answer):
+    assert isinstance(answer, Reply)
+    return answer
+
+
 @pytest.mark.parametrize(
     ("reply", "text"),
     [
@@ -135,12 +146,12 @@ def test_what_is_read_beyond_commonmark(text, blocks):
     ],
 )
 def test_what_of_a_reply_counts(reply, text):
-    assert read_reply(reply).text == text
+    assert text_of(reply) == text
 
 
 @pytest.mark.parametrize("reply", ["<think>\nHm, ```\na\n```", "  <think>a", "<think>a</think>\n<think>b"])
 def test_thinking_without_an_end_is_cut_off(reply):
-    assert read_reply(reply).status == Status.TRUNCATED
+    assert refusal(read_reply(reply)).status == Status.TRUNCATED
 
 
 def test_every_character_is_printable_once_it_is_escaped():
@@ -152,8 +163,8 @@ def test_every_character_is_printable_once_it_is_escaped():
 
 
 def test_the_longest_reply_is_read_and_a_longer_one_is_not():
-    assert read_reply("x" * MAX_REPLY_CHARACTERS).text == "x" * MAX_REPLY_CHARACTERS
-    assert read_reply("x" * (MAX_REPLY_CHARACTERS + 1)).problem == (
+    assert text_of("x" * MAX_REPLY_CHARACTERS) == "x" * MAX_REPLY_CHARACTERS
+    assert refusal(read_reply("x" * (MAX_REPLY_CHARACTERS + 1))).problem == (
         "A reply has at most 200,000 characters, got 200,001."
     )
 
@@ -473,7 +484,7 @@ def test_files_of_a_package_go_by_their_paths(reply, paths):
 
 def test_a_package_in_several_blocks_without_paths_is_not_guessed():
     answer = parse_submission(f"{python(CODE)}\n{python(CODE)}", "shop.py")
-    assert answer.problem == "With several blocks each needs a path, such as ```python shop.py."
+    assert refusal(answer).problem == "With several blocks each needs a path, such as ```python shop.py."
 
 
 # --- Nothing raises, and nothing but a solution scores -----------------------------------------------
