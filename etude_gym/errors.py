@@ -14,7 +14,7 @@ class MissingExtra(ImportError):
     """A feature needs an optional dependency that is not installed.
 
     Args:
-        feature: what was asked for, as the subject of the message ("MaskablePPO").
+        feature: the feature, as the subject of the message ("MaskablePPO").
         extra: the extra of etude-gym that installs it ("sb3").
     """
 
@@ -25,7 +25,7 @@ class MissingExtra(ImportError):
 
 
 class ResetNeeded(gymnasium.error.ResetNeeded, RuntimeError):
-    """Something was asked of an episode that has not begun, or is over.
+    """A method was called that needs a running episode, before ``reset`` or after the end.
 
     Gymnasium's own error, and a RuntimeError for those who do not know Gymnasium's.
     """
@@ -41,7 +41,7 @@ def check_name(kind: str, name: object, allowed: Iterable[str]) -> str:
 
     Args:
         kind: what the name stands for, used in the message ("task sampler").
-        name: the name somebody gave.
+        name: the name that was given.
         allowed: the names that exist.
 
     Raises:

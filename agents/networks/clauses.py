@@ -85,7 +85,7 @@ class ClauseNetwork(nn.Module):
         self.latent_dim_vf = width
 
     def prefer_clauses(self) -> None:
-        """Begin with a policy that seldom assumes and seldom answers: there is little to be earned so."""
+        """Make the initial policy assume and answer rarely: both seldom lead to a reward."""
         for head, bias in ((self.clause_out, 0.0), (self.literal_out, -2.5), (self.other_out, -1.0)):
             nn.init.orthogonal_(head.weight, gain=0.01)
             nn.init.constant_(head.bias, bias)
@@ -151,7 +151,7 @@ class ClauseNetwork(nn.Module):
         return torch.cat([*scores, self._confidence(observation, others)], dim=1)
 
     def _value(self, observation: Tensor, summary: Tensor) -> Tensor:
-        """Nothing is to be earned once the answer is given."""
+        """Features of the value: zeros once the answer is given, as no reward can follow."""
         answered = observation[:, self.layout.num_globals - self.layout.last_globals, None]
         return torch.relu(self.value_hidden(summary)) * (1 - answered)
 

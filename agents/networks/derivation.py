@@ -93,7 +93,7 @@ class DerivationNetwork(nn.Module):
         self.latent_dim_vf = width
 
     def prefer_the_usual(self) -> None:
-        """Begin with a policy that writes what is usual in a hole, and attends to the hole's sentence."""
+        """Make the initial policy write usual productions, and attend to the hole's sentence."""
         with torch.no_grad():
             nn.init.orthogonal_(self.out.weight, gain=0.01)
             nn.init.orthogonal_(self.place_query.weight, gain=0.01)
@@ -175,7 +175,7 @@ class DerivationNetwork(nn.Module):
         return (scores.softmax(dim=1)[:, None] @ sentences)[:, 0]
 
     def _examples(self, observation: Tensor) -> Tensor:
-        """What the examples say: the mean over them."""
+        """Features of the examples: the mean over them."""
         layout = self.layout
         size = layout.num_examples * layout.example_size
         block = observation[:, layout.examples : layout.examples + size]
@@ -188,8 +188,8 @@ class DerivationNetwork(nn.Module):
     def _places(self, whole: Tensor, tokens: Tensor, sentences: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vectors of the places, vectors of the definitions, and for each place the number of its definition.
 
-        A place knows what stands there and before, what its sentence says, whose body it is in and what it
-        calls; a definition knows what its places know.
+        A place combines its token and the one before, its sentence, the definition it is in and the one it
+        calls; a definition sums up its places.
         """
         layout = self.layout
         block = whole[:, layout.definitions : layout.definitions + layout.definition_block]
@@ -205,7 +205,7 @@ class DerivationNetwork(nn.Module):
         return inside + _take(definitions, owner), definitions, owner
 
     def _told(self, tokens: Tensor, sentences: Tensor) -> Tensor:
-        """For each place what stands there and before it, and what the sentence of its statement says."""
+        """For each place the tokens there and before it, and the sentence of its statement."""
         begins = (tokens >= 1) & (tokens <= self.layout.num_statements)
         number = (begins.cumsum(dim=1) - 1).clamp(min=0, max=self.layout.num_sentences - 1)
         before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1]], dim=1)

@@ -1,4 +1,4 @@
-"""A ready ``PPOConfig`` for practice, and the check of what it asks of a cluster."""
+"""A ready ``PPOConfig`` for practice, and the check that a cluster has the resources it needs."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ class CurriculumCallback(RLlibCallback):  # type: ignore[misc]
         algorithm.curriculum.push(algorithm.env_runner_group)
 
     def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **_: Any) -> None:
-        """Learn from the iteration's results and tell all runners."""
+        """Learn from the iteration's results, and send the sampler's state to all env runners."""
         curriculum = algorithm.curriculum
         curriculum.pull(algorithm)
         curriculum.push(algorithm.env_runner_group)

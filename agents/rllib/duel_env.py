@@ -126,7 +126,7 @@ def _flat_mask(mask: Any) -> np.ndarray[Any, np.dtype[np.int8]]:
 
 
 def _only_legal(mask: Any) -> Any:
-    """The action of who is not asked."""
+    """The action of an agent that has only one legal action."""
     if isinstance(mask, tuple):
         return np.array([part.argmax() for part in mask])
     return int(mask.argmax())

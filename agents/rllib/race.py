@@ -47,7 +47,11 @@ class SlotModule(ActionMaskModule):
     """A frozen snapshot: it acts, and nothing is computed to train it."""
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
-        """No values: nobody learns from them."""
+        """Zeros, as no learner uses the values of a snapshot.
+        Args:
+            batch: as RLlib passes it.
+            embeddings: ignored.
+        """
         return torch.zeros(len(next(iter(batch.values()))))
 
 

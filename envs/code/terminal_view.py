@@ -265,6 +265,6 @@ def measures_in_words(measures: Any) -> str:
 
 
 def _under_way(world: Any) -> str:
-    """The refactoring that was chosen, as far as it is told."""
+    """The refactoring that was chosen, as far as its actions were taken."""
     words, slot = _REFACTORINGS[int(world["chosen"])], int(world["chosen_slot"])
     return words if slot < 0 else f"{words}: {_names(world)[slot]}"

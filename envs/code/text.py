@@ -66,7 +66,7 @@ def write_prompt(exercise: Exercise, note: str = "") -> str:
 
     Args:
         exercise: the task.
-        note: a remark that stands before how to answer, such as what came of an earlier answer.
+        note: a remark placed before the format of the answer, such as the result of an earlier one.
     """
     if exercise.family not in _TASKS:
         raise ValueError(f"Families are {', '.join(_TASKS)}, got {exercise.family!r}.")

@@ -213,7 +213,7 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
             }
 
     def _end_round(self, infos: dict[str, dict[str, Any]]) -> float:
-        """Grade the round, learn from it and pay the proposer."""
+        """Grade the round, update the record and return the proposer's reward."""
         outcomes = self._seats.outcomes()
         for seat, agent in enumerate(self.solvers):
             infos[agent] |= outcome_of(outcomes, seat)
@@ -236,7 +236,7 @@ class DuelEnv(ParallelEnv[str, Any, Any]):
         return solvable * learnability(success) * (1.0 - share)
 
     def _turn(self, infos: dict[str, dict[str, Any]]) -> None:
-        """Settle who acts next, and tell how many illegal actions everybody has taken."""
+        """Decide which agents act next, and put counts of illegal actions into ``infos``."""
         self.acting = [self.solvers[seat] for seat in np.flatnonzero(self._seats.playing)] or [PROPOSER]
         infos[PROPOSER]["illegal_actions"] = self._illegal_proposals
         for agent, number in zip(self.solvers, self._seats.illegal_actions.tolist(), strict=True):

@@ -160,7 +160,7 @@ class RaceEnv(ParallelEnv[str, Any, Any]):
         return observations, rewards, ends, cuts, infos
 
     def _finish(self, infos: dict[str, dict[str, Any]]) -> None:
-        """Grade the race and tell the task sampler how the learner did."""
+        """Grade the race and report the learner's score to the task sampler."""
         outcomes = self._seats.outcomes()
         for seat, agent in enumerate(self.agents):
             infos[agent] |= outcome_of(outcomes, seat)

@@ -87,7 +87,7 @@ class ProposerSampler(TaskSampler):
 
     @property
     def flops(self) -> float:
-        """What the policy says that one draw for each result has cost."""
+        """FLOPs of one draw for each result, by the policy's own figure."""
         return self.record.num_results * self._policy.flops_per_draw
 
     def describe(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Seats: players side by side, each with its own world of one and the same task."""
+"""Seats: players side by side, each with its own world of the same task."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from etude_gym.tasks.observations import Masks, Observations, observation_alloca
 
 
 class Seats:
-    """A domain played by several players at once, who do not meet.
+    """A domain played by several players at once, who do not interact.
 
     A player has the domain's actions and one more, to do nothing: the only legal one before a task
-    begins and once the player's own episode is over, and never legal in between. What is illegal costs a
-    player who is playing the step, by the domain's rules, and one who is waiting nothing; it is counted.
+    begins and once the player's own episode is over, and never legal in between. An illegal action is
+    counted; it costs a player whose episode is running the step, by the domain's rules.
 
     Args:
         domain: the domain that is played.
@@ -50,13 +50,13 @@ class Seats:
         self.clear()
 
     def clear(self) -> None:
-        """Take the task away: nobody plays, observations are blank, nothing is counted yet."""
+        """End all episodes: no player acts, observations are zeros, counts start anew."""
         self.playing = np.zeros(self.num_seats, dtype=np.bool_)
         self.illegal_actions = np.zeros(self.num_seats, dtype=np.int64)
         self.blank()
 
     def blank(self) -> None:
-        """Show nothing until the next task begins."""
+        """Make observations zeros until the next task begins."""
         self._observations = self._allocate()
         _fill(self._observations, 0)
         self._masks = self._new_masks()

@@ -262,7 +262,7 @@ def _capitalized(text: str) -> str:
 
 
 def _note(phrases: Phrases) -> str:
-    """Syllogisms speak of all, and are about one."""
+    """Syllogisms quantify over all, and are about one individual."""
     if not phrases.terms:
         return ""
     universal = "everyone" if phrases.persons else "everything"

@@ -1,4 +1,4 @@
-"""Checks of what an episode shows and what it earns: observations, masks, illegal actions, scores."""
+"""Checks of episodes: observations, masks, illegal actions, rewards and scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent has to offer: ``act`` to be scored, ``learn`` to be measured."""
+"""The interfaces of agents: ``Agent`` can be scored, ``Learner`` can be measured while it learns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etude_gym.tasks.observations import Masks, Observations
 class Agent(Protocol):
     """Anything that chooses actions.
 
-    An agent that is allowed to look behind the observations has a method ``attend(worlds)`` as well,
+    An agent that may see the full state, as scripted solvers do, has a method ``attend(worlds)`` as well,
     called before every ``act`` with the worlds that the observations are of.
     """
 
@@ -33,7 +33,7 @@ class Agent(Protocol):
 
 @runtime_checkable
 class Learner(Agent, Protocol):
-    """An agent that learns from practice, by whatever means.
+    """An agent that learns from practice.
 
     Made as ``YourLearner(domain, seed=..., horizon=..., **options)``: the domain gives the spaces, the
     horizon is the compute that practice will last, in FLOPs, for those who anneal a learning rate.
@@ -43,7 +43,7 @@ class Learner(Agent, Protocol):
     - ``take_expenses()``, for one that steps environments of its own: amounts spent since the last call, by
       line of the ledger and unit (``{"rollout": {"env_steps": 4096, "cpu_seconds": 2.5}}``), apart from those
       FLOPs that ``flops`` holds. Such a learner uses the task sampler of the environment it is given, and
-      tells the listener of the environment's task stream about finished episodes.
+      calls the listener of the environment's task stream with finished episodes.
     - ``policy_state()`` and ``load_policy_state(state)``, for one whose ``act`` needs less than its whole
       ``state_dict``: only that (the weights of its network). It is kept for every checkpoint that is scored,
       so that it can be scored again; see ``etude_gym.runs.rescoring``.

@@ -109,7 +109,7 @@ class Reliability:
         return brier_skill_score(self.brier, self.share_correct)
 
     def record(self) -> dict[str, Any]:
-        """As plain data for JSON: what defines it, and what follows from that for whoever reads the file."""
+        """As plain data for JSON: the fields, and the statistics that follow from them."""
         return {
             "brier": self.brier,
             "skill": self.skill,

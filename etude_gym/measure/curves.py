@@ -2,7 +2,7 @@
 
 A cell is a family in a band; a curve holds the scores of the same number of anchor tasks (items) in
 every cell at every checkpoint. The area is linear in the scores, so it is computed as one weight for
-each checkpoint: whoever resamples items or cells reuses the weights.
+each checkpoint: resampling items or cells reuses the weights.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def area(
 
     Args:
         compute: from 0, strictly increasing, shape (points,).
-        performance: shape (points, ...): checkpoints first, whatever is batched after them.
+        performance: shape (points, ...): checkpoints first, then any batch dimensions.
         horizon: compute at which the area ends, in the unit of ``compute``.
         scale: "linear" or "log", see ``area_weights``.
 

@@ -39,7 +39,7 @@ class Played:
     Attributes:
         returns: float64 (n,), sum of the rewards.
         lengths: int64 (n,), number of actions.
-        outcome: what the domain's grader says, arrays of shape (n,).
+        outcome: what ``Domain.outcome`` returns, arrays of shape (n,).
     """
 
     returns: NDArray[np.float64]

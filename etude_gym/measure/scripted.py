@@ -1,4 +1,4 @@
-"""Agents that do not learn: random, and the scripted solvers that a domain brings along."""
+"""Agents that do not learn: the random agent, and the scripted solvers of a domain."""
 
 from __future__ import annotations
 

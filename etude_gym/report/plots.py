@@ -1,4 +1,4 @@
-"""The pictures of a comparison: learning curves and Practice Efficiency; confidence, where it was stated."""
+"""The picture of a comparison: learning curves and Practice Efficiency."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str]) -> 
 
 
 def _effect(pe: PracticeEfficiency, defined: bool) -> tuple[float, float | None, float | None]:
-    """What is drawn for an arm: a value and the ends of its interval, None where there is none."""
+    """The effect drawn for an arm: a value and the ends of its interval, None where there is none."""
     if defined and pe.value is not None:
         return pe.value, pe.low, pe.high
     return pe.difference, pe.difference_low, pe.difference_high

@@ -154,7 +154,8 @@ class Domain(ABC):
         Args:
             worlds: array (n,), changed in place.
             actions: int64 (n,); any integer is allowed.
-            active: bool (n,): rows whose episode goes on. The others change nothing, earn 0 and do not end.
+            active: bool (n,): rows whose episode goes on. The others change nothing, get a reward of 0
+                and do not end.
             observations: array (n, ...), or a dictionary of such arrays; written.
             masks: int8 (n, actions), written: 1 where legal.
             rewards: float64 (n,), written.

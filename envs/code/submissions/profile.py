@@ -54,7 +54,7 @@ class Refused(Exception):
 
 
 class Malformed(Refused):
-    """No program that could be right, whatever ran it."""
+    """Files that could not be right under any interpreter."""
 
     status = Status.MALFORMED
 

@@ -13,7 +13,7 @@ from etude_gym.envs.code.submissions.profile import ENDLESS, FIELDS, REFUSED_BUI
 def rename(modules: Mapping[str, Module], module: Module) -> None:
     """Rename what a module defines at top level, and what it uses of other modules, in its tree.
 
-    Its imports from the package are replaced by nothing; ``Module.wanted`` tells of them.
+    Its imports from the package are removed; ``Module.wanted`` lists them.
 
     Args:
         modules: all modules of the package.
@@ -178,7 +178,7 @@ class _Renamer:
         return node
 
     def imported(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
-        """Keep what comes from the standard library; what comes from the package is there already."""
+        """Keep imports from the standard library; names of the package are there already."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level:
             return ast.copy_location(ast.Pass(), node)
         kept = []

@@ -1,4 +1,4 @@
-"""Runs calls of an untrusted program in a sandbox and says how each ended."""
+"""Runs calls of an untrusted program in a sandbox and reports how each ended."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ class MontyRunner:
         memory_bytes: heap of the sandbox.
         recursion: depth of calls.
         retry_seconds: time for running call by call, in all; what is left over then counts as a time-out.
+        name: of the runner, part of an environment's specification.
     """
 
     seconds: float = 1.0
@@ -218,7 +219,7 @@ _SAYINGS = (
 
 
 def _outcome(line: str) -> Outcome:
-    """The outcome that a line of the code around a program tells."""
+    """The outcome that a line of output stands for."""
     text = line[1:]
     if line[:1] == "+":
         return Outcome(Status.OK, text)
