@@ -39,22 +39,37 @@ class ActionMaskObservation(gymnasium.Wrapper[dict[str, Any], Any, Any, Any], Re
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Reset; see ``EtudeEnv.reset``."""
+        """Reset; see ``EtudeEnv.reset``.
+
+        Args:
+            seed: starts the stream of tasks anew; without one it goes on.
+            options: "difficulty" and "family" pin the task.
+
+        Returns:
+            Observation with mask, and ``info``.
+        """
         observation, info = self.env.reset(seed=seed, options=options)
         return {"observation": observation, "action_mask": info["action_mask"].copy()}, info
 
     def step(self, action: Any) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
-        """Step; see ``EtudeEnv.step``."""
+        """Step; see ``EtudeEnv.step``.
+
+        Args:
+            action: an action of the environment inside.
+
+        Returns:
+            Observation with mask, reward, terminated, truncated and ``info``.
+        """
         observation, reward, terminated, truncated, info = self.env.step(action)
         mask = info["action_mask"] * np.int8(not (terminated or truncated))
         return {"observation": observation, "action_mask": mask}, reward, terminated, truncated, info
 
 
 class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
-    """``ActionMaskObservation`` for a vector environment; row i is what the single wrapper shows.
+    """``ActionMaskObservation`` for a vector environment; row i is what the single wrapper returns.
 
     The masks have shape (num_envs, actions). Rows whose episode has just ended are zeros, except with
-    SAME_STEP autoreset, where such a row already shows the next episode and its mask; there the
+    SAME_STEP autoreset, where such a row already holds the next episode and its mask; there the
     observations in ``infos["final_obs"]`` become dictionaries as well, with a mask of zeros.
 
     Args:
@@ -72,12 +87,27 @@ class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
         self._num_actions = gymnasium.spaces.flatdim(env.single_action_space)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see ``EtudeVectorEnv.reset``."""
+        """Reset; see ``EtudeVectorEnv.reset``.
+
+        Args:
+            seed: s for environment 0 and s + i for environment i, or a list with one for each.
+            options: "difficulty" and "family" pin the tasks, "reset_mask" marks the environments to reset.
+
+        Returns:
+            Observations with masks, and ``infos``.
+        """
         observations, infos = self.env.reset(seed=seed, options=options)
         return {"observation": observations, "action_mask": infos["action_mask"].copy()}, infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step; see ``EtudeVectorEnv.step``."""
+        """Step; see ``EtudeVectorEnv.step``.
+
+        Args:
+            actions: int (num_envs,).
+
+        Returns:
+            Observations with masks, rewards, terminations, truncations and ``infos``.
+        """
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         masks = infos["action_mask"].copy()
         if "final_obs" in infos:

@@ -1,4 +1,4 @@
-"""What ``etude list`` shows: the registered environments, and one in detail."""
+"""The output of ``etude list``: a table of the registered environments, and one in detail."""
 
 from __future__ import annotations
 
@@ -29,7 +29,14 @@ def describe_all() -> Table:
 
 
 def describe_one(env_id: str) -> Group:
-    """Axes, families, observation and actions of one environment."""
+    """Axes, families, observation and actions of one environment.
+
+    Args:
+        env_id: a registered id; "module:Id-v0" imports the module first.
+
+    Raises:
+        ValueError: if there is no such environment.
+    """
     domain = make_domain(env_id)
     axes = Table(box=box.SIMPLE_HEAD)
     axes.add_column("axis", no_wrap=True)

@@ -1,4 +1,4 @@
-"""A person plays an environment in the terminal."""
+"""``etude play``: a person plays an environment in the terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ SEEDS = 1_000_000
 
 
 def parse_difficulty(values: Sequence[str]) -> dict[str, float]:
-    """Turn ``("horizon=0.2", ...)`` into a dictionary.
+    """Values by name of axis.
+
+    Args:
+        values: texts such as "horizon=0.2".
 
     Raises:
         ValueError: for anything that is not AXIS=VALUE.
@@ -52,10 +55,10 @@ def play(env_id: str, *, seed: int | None, difficulty: Mapping[str, float], cons
     """Play one episode.
 
     Args:
-        env_id: id of the environment.
-        seed: which task; None for another one every time.
-        difficulty: axes to pin.
-        console: where to talk.
+        env_id: a registered id; "module:Id-v0" imports the module first.
+        seed: of the task; None for another one every time.
+        difficulty: values in [0, 1] of the axes to pin, by name.
+        console: where to print and to read commands.
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # whatever is typed is answered
@@ -72,14 +75,18 @@ class Game:
 
     Args:
         env: the environment.
-        console: where to talk.
+        console: where to print and to read commands.
     """
 
     def __init__(self, env: EtudeEnv, console: Console) -> None:
         self.env, self.console = env, console
 
     def play(self, seed: int) -> None:
-        """Play until the end, or until the person leaves."""
+        """Play until the end, or until the person leaves.
+
+        Args:
+            seed: of the task.
+        """
         _, info = self.env.reset(seed=seed)
         levels = ", ".join(f"{axis} {level:.2f}" for axis, level in info["difficulty"].items())
         env_id = self.env.spec.id if self.env.spec else self.env.domain.name
@@ -105,7 +112,11 @@ class Game:
         self.say(f"The end after {steps} steps: {verdict}, score {info['score']:.2f}.")
 
     def say(self, text: str) -> None:
-        """Print text as it is."""
+        """Print text as it is.
+
+        Args:
+            text: may hold brackets, which the console would take for markup.
+        """
         self.console.print(text, markup=False, highlight=False)
 
     def look(self) -> None:
@@ -142,7 +153,14 @@ class Game:
                     self.say(reply.problem)
 
     def understand(self, line: str) -> Reply:
-        """The actions a line stands for: the number of one, or words that the domain understands."""
+        """The actions that a line stands for: the number of one, or words that the domain understands.
+
+        Args:
+            line: what was typed.
+
+        Returns:
+            Status "ok" with actions; otherwise ``problem`` says what is wrong.
+        """
         number = int(self.env.domain.action_space.n)
         if line.isascii() and line.isdecimal():
             if len(line) < 10 and int(line) < number:
@@ -158,18 +176,26 @@ class Game:
         return reply
 
     def rules(self) -> str:
-        """The prompt that a reader of text is given."""
+        """The prompt of the domain's text interface."""
         try:
             return self.env.domain.prompt(self.env.worlds, 0)
         except NotImplementedError as missing:
             return str(missing)
 
     def possible(self, mask: Masks) -> str:
-        """The legal actions with their numbers."""
+        """The legal actions with their numbers.
+
+        Args:
+            mask: int8 (actions,), 1 where legal.
+        """
         return actions_in_words(self.env.domain, self.env.worlds, 0, mask)
 
     def name(self, action: int) -> str:
-        """An action in words."""
+        """An action in words.
+
+        Args:
+            action: 0 to the number of actions less one.
+        """
         return self.env.domain.action_name(self.env.worlds, 0, action)
 
 

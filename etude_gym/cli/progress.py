@@ -14,11 +14,11 @@ SHARE = 1000
 
 
 class ProgressDisplay:
-    """Shows how far an experiment is; call it with every news.
+    """Shows how far an experiment is; call it whenever that changes.
 
     Args:
-        experiment: what is going on.
-        bars: one for the whole, and one for each run that is going on.
+        experiment: the experiment that is running.
+        bars: one for the whole, and one for each run in progress.
     """
 
     def __init__(self, experiment: Experiment, bars: Bars) -> None:
