@@ -22,16 +22,16 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     """Observations are prompts, actions are replies; tasks, rules and grading stay the same.
 
     ``step`` lets the domain parse the reply and plays the actions it stands for one after another, until
-    they are used up, the episode ends, or something unforeseen happens that the reader has to be told. They
+    they are used up, the episode ends, or something unforeseen happens that the next prompt reports. They
     go through the wrappers below as all actions do. The reward is the sum of theirs, so an episode's return
     is its score, as ever.
 
     A reply that is malformed or cut off costs one illegal action, so that endless junk ends the episode.
-    The next prompt begins with what became of the last reply. Prompts are printable ASCII; what they quote of
+    The next prompt begins with the result of the last reply. Prompts are printable ASCII; what they quote of
     a reply is escaped.
 
     In domains that grade whole answers (code), a reply is submitted as it is, and ends the episode; "status"
-    is then what the grader says.
+    is then the grader's.
 
     ``info`` is that of the last action, and in addition:
 
@@ -78,12 +78,27 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
-        """Draw a task; returns its prompt and the ``info`` of ``EtudeEnv.reset``."""
+        """Draw a task; see ``EtudeEnv.reset``.
+
+        Args:
+            seed: starts the stream of tasks anew; without one it goes on.
+            options: "difficulty" and "family" pin the task.
+
+        Returns:
+            The prompt, and ``info``.
+        """
         _, info = self.env.reset(seed=seed, options=options)
         return self._prompt(""), info
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Play the actions of a reply; any text, even any object, is answered."""
+        """Play the actions of a reply.
+
+        Args:
+            action: the reply; any text, even any object, is answered.
+
+        Returns:
+            The next prompt, the sum of the rewards, terminated, truncated and ``info``.
+        """
         reply = self._domain.parse(self._worlds, 0, action)
         moves = list(play_reply(self.env, reply))
         last = moves[-1]

@@ -1,4 +1,4 @@
-"""The text interface of EtudeCode-v0: an exercise as a prompt that a person could be set."""
+"""The text interface of EtudeCode-v0: a task as a prompt for a language model or a person."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def _state_text(world: Any) -> str:
 def write_prompt(world: Any) -> str:
     """A self-contained prompt: rules, task, present state and the format of the reply.
 
-    The map is told as it is, roads with lengths: shortest ways, trips and net requirements are left for
+    The map is given as it is, roads with lengths: shortest ways, trips and net requirements are left for
     the reader to work out.
 
     Args:
@@ -273,7 +273,7 @@ def parse_reply(world: Any, reply: object) -> Reply:
     """The actions that a reply stands for. Total: no reply makes it raise.
 
     Commands stand on lines of their own or are separated by ";", "," or arrows. Upper and lower case,
-    bullets, numbering, quotes and what stands behind "#" do not matter. With fenced blocks the last one that
+    bullets, numbering, quotes and comments after "#" do not matter. With fenced blocks the last one that
     holds commands counts, else all but prose around them. One thing in there that is no command makes the
     whole reply malformed: nothing is guessed from parts of it.
 

@@ -1,4 +1,4 @@
-"""Plays what a reply stands for, the same way for the text wrapper and for a person at the terminal."""
+"""Plays the actions of a reply, the same way for the text wrapper and for a person at the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etude_gym.tasks.domain import NO_ACTION, Reply, Submission
 
 @dataclass(frozen=True)
 class Move:
-    """One action of a reply, and what came of it.
+    """One action of a reply, and its result.
 
     Attributes:
         action: the action, or ``NO_ACTION`` or a ``Submission`` in its place.
@@ -22,7 +22,7 @@ class Move:
         left: how many actions of the reply are left.
         taken: whether a step was taken. If not, what follows is empty.
         observation: what ``step`` returned, as the other attributes.
-        news: whether something unforeseen happened that the reader has to be told before going on.
+        news: whether something unforeseen happened, so that the next action needs a new prompt.
     """
 
     action: Any

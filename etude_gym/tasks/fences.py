@@ -28,7 +28,7 @@ class Block:
     """A fenced block.
 
     Attributes:
-        info: what stands behind the opening fence, without blanks around it.
+        info: the info string, after the opening fence, without blanks around it.
         text: the lines between the fences; ends with a line feed unless empty.
         before: the last line before the block that is not blank, empty if there is none.
         closed: whether it has an end.

@@ -1,4 +1,4 @@
-"""What all text interfaces share in reading a reply: its limits, what of it counts, and refusing politely."""
+"""What all text interfaces share in reading a reply: limits, the part that counts, and errors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ UNFINISHED = "The reply ends while it is still thinking: it seems to be cut off.
 
 @dataclass(frozen=True)
 class ReplyText:
-    """What of a reply counts.
+    """The part of a reply that counts.
 
     Attributes:
-        text: all of it but thinking, with line feeds alone between lines and nothing that cannot be seen.
+        text: all of it but thinking, with line feeds alone between lines and no invisible characters.
         blocks: its fenced blocks, all of them closed.
     """
 
@@ -33,12 +33,16 @@ class ReplyText:
 
 
 def malformed(problem: str) -> Reply:
-    """A reply that stands for nothing, and why."""
+    """A reply that cannot be read.
+
+    Args:
+        problem: what is wrong with it, what is allowed instead.
+    """
     return Reply(Status.MALFORMED, [], problem)
 
 
 def read_reply(reply: object) -> ReplyText | Reply:
-    """What of a reply counts: no thinking, nothing invisible; the answer alone where one is marked.
+    """The part of a reply that counts: no thinking, nothing invisible; the answer alone where one is marked.
 
     Thinking is what stands between ``<think>`` and ``</think>``, or before ``</think>``. Where an answer is
     put between ``<answer>`` and ``</answer>``, the last one is all that counts.
@@ -96,7 +100,11 @@ def read_lines(reply: object, begins: Callable[[str], bool]) -> list[str] | Repl
 
 
 def printable(text: str) -> str:
-    """Text in printable ASCII: any other character is written as Python escapes it, such as ``\\xe9``."""
+    r"""Text in printable ASCII: any other character is written as Python escapes it, such as ``\\xe9``.
+
+    Args:
+        text: any text; line feeds are kept.
+    """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

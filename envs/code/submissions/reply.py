@@ -1,4 +1,4 @@
-"""What a text reply submits: the files in its fenced blocks."""
+"""Reads text replies: the files in their fenced blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _File(NamedTuple):
 def parse_submission(reply: object, default_path: str, function: str | None = None) -> Files | Reply:
     """The files that a reply submits. Total: no reply makes it raise.
 
-    A file is a fenced block. Its path stands behind the fence ("```python shop.py"), in a comment on the
+    A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
     block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another language
     is ignored. Of several blocks for one file the last one that defines something counts. Without any block
     the reply is source if it is Python with a function, prose before and after it left out.
@@ -36,8 +36,8 @@ def parse_submission(reply: object, default_path: str, function: str | None = No
     Args:
         reply: what the reader of the prompt answered; anything but a str is malformed.
         default_path: path of a block that has none.
-        function: where one file is asked for, the function that it defines; blocks need no path then. None
-            where several files are asked for: then each of several blocks needs a path.
+        function: where the task takes one file, the function that it defines; blocks need no path then. None
+            where it takes several files: then each of several blocks needs a path.
 
     Returns:
         Source text by path; or a ``Reply`` that says why there is none: truncated where the last block is not

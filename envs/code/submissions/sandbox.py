@@ -2,7 +2,7 @@
 
 pydantic-monty keeps state of its own in the process that first used it. A process forked after that can
 neither use the inherited state nor make a new pool (it hangs or crashes), so there the sandbox runs in a
-helper: this file, started as a program of its own, which reads feeds and writes what came of them.
+helper: this file, started as a program of its own, which reads feeds and writes their results.
 """
 
 from __future__ import annotations
