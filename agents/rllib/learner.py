@@ -117,12 +117,23 @@ class RLlibPPOLearner:
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
-        """The shipped recipe for a domain; if there is none, what fits of that for "sb3"."""
+        """The shipped recipe for a domain; if there is none, what fits of that for "sb3".
+
+        Args:
+            env_id: id of the environment.
+        """
         return find_recipe("rllib", env_id, instead="sb3", options=RECIPE_OPTIONS)
 
     @staticmethod
     def check(resources: Resources) -> None:
-        """Refuse resources that are not there, before anything is laid out; see ``check_resources``."""
+        """Raise if resources are not there, before anything is written; see ``check_resources``.
+
+        Args:
+            resources: what the run will use.
+
+        Raises:
+            ValueError, ConnectionError: as ``connect`` does.
+        """
         if resources.remote and connect(resources):
             ray.shutdown()
 
@@ -140,6 +151,10 @@ class RLlibPPOLearner:
 
     def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
         """Practice on the env runners until training compute reaches ``until`` FLOPs.
+
+        Args:
+            env: gives the task sampler, the listener and the number of environments; it is not stepped.
+            until: training compute in FLOPs since the learner was made.
 
         Raises:
             RuntimeError: if the env runners bring nothing for ``MAX_FAILURES`` iterations.
@@ -215,7 +230,15 @@ class RLlibPPOLearner:
         return self._ledger.take_expenses()
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
-        """The most probable legal action in each row."""
+        """The most probable legal action in each row.
+
+        Args:
+            observations: array (n, ...), or a dictionary of such arrays.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
         shown = {"observation": _tensors(observations), "action_mask": torch.as_tensor(masks)}
         with torch.no_grad():
             if len(masks) in self._known_flops:
@@ -237,7 +260,11 @@ class RLlibPPOLearner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned, in all env runners and learners if they run."""
+        """Restore what ``state_dict`` returned, in all env runners and learners if they run.
+
+        Args:
+            state: of a learner made with the same domain and options.
+        """
         self._module.set_state(state["module"])
         self._learner_state = state["learner"]
         self._ledger.load_state_dict(state["ledger"])
@@ -250,7 +277,11 @@ class RLlibPPOLearner:
         return dict(self._module.get_state())
 
     def load_policy_state(self, state: dict[str, Any]) -> None:
-        """Let ``act`` use the weights that ``policy_state`` returned; what practices keeps its own."""
+        """Let ``act`` use the weights that ``policy_state`` returned; env runners and learners keep theirs.
+
+        Args:
+            state: weights by name.
+        """
         self._module.set_state(state)
 
     def close(self) -> None:

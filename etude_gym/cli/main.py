@@ -236,7 +236,14 @@ COMMANDS: dict[str, Any] = {
 
 
 def check_line(result: CheckResult) -> tuple[Table, str]:
-    """One check as a line, and its verdict: "passed", "skipped" or "FAILED"."""
+    """The result of one check as a line, and its verdict.
+
+    Args:
+        result: of the check.
+
+    Returns:
+        The line, and "passed", "skipped" or "FAILED".
+    """
     verdict = "skipped" if result.skipped else "passed" if result.passed else "FAILED"
     line = Table.grid(padding=(0, 1))
     for width in (7, 28, 7, None):
@@ -278,6 +285,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the ``etude`` command.
 
     Exits with 1 if a check or a run failed, 2 for wrong input, 130 if interrupted.
+
+    Args:
+        arguments: of the command line, without the program's name; None reads them from ``sys.argv``.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if "" not in sys.path and str(Path.cwd()) not in sys.path:

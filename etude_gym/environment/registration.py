@@ -45,7 +45,10 @@ def registered_ids() -> list[str]:
 
 
 def find_spec(env_id: str) -> EnvSpec:
-    """The specification of a registered domain; "module:Id-v0" imports the module first.
+    """The specification of a registered domain.
+
+    Args:
+        env_id: a registered id; "module:Id-v0" imports the module first.
 
     Raises:
         ValueError: if the id is unknown or is not one of a domain, naming those that are.

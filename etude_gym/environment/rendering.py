@@ -1,4 +1,4 @@
-"""What an environment shows to people: the domain's own view, or one made of its words or numbers."""
+"""Rendering: the domain's own view, or one made of its words or numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ METADATA: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps":
 
 
 def check_render_mode(mode: str | None) -> str | None:
-    """Warn of a render mode that does not exist, as Gymnasium does; ``render`` then refuses it."""
+    """Warn of a render mode that does not exist, as Gymnasium does; ``render`` then refuses it.
+
+    Args:
+        mode: "ansi", "rgb_array" or None.
+
+    Returns:
+        The mode as it is.
+    """
     if mode is not None and mode not in METADATA["render_modes"]:
         modes = METADATA["render_modes"]
         gymnasium.logger.warn("%s", f"render_mode={mode!r} is none of {modes}: render() will fail.")
@@ -25,10 +32,17 @@ def check_render_mode(mode: str | None) -> str | None:
 
 
 def render(domain: Domain, worlds: Worlds, row: int, mode: str | None) -> Any:
-    """One state as text ("ansi") or as a picture ("rgb_array", uint8 (height, width, 3)).
+    """One state as text ("ansi") or as a picture ("rgb_array").
+
+    Args:
+        domain: the domain of the worlds.
+        worlds: array (n,).
+        row: 0 to n - 1.
+        mode: "ansi", "rgb_array" or None.
 
     Returns:
-        None where no render mode was chosen, with Gymnasium's kind of warning.
+        A str; a uint8 array (height, width, 3); or None where no render mode was chosen, with Gymnasium's
+        kind of warning.
 
     Raises:
         ValueError: for a render mode that does not exist.
@@ -55,7 +69,14 @@ def _numbers(domain: Domain, worlds: Worlds, row: int) -> str:
 
 
 def actions_in_words(domain: Domain, worlds: Worlds, row: int, mask: Masks) -> str:
-    """The actions that a mask allows, with their numbers."""
+    """The legal actions, with their numbers.
+
+    Args:
+        domain: the domain of the worlds.
+        worlds: array (n,).
+        row: 0 to n - 1.
+        mask: int8 (actions,), 1 where legal.
+    """
     names = (
         (str(action), domain.action_name(worlds, row, action)) for action in np.flatnonzero(mask).tolist()
     )

@@ -25,10 +25,9 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
     ``reset`` draws the task: ``seed`` seeds the stream of tasks, ``options={"difficulty": {...},
     "family": ...}`` pins it, and whatever is not pinned comes from the task sampler. ``info`` carries the
-    action mask at every step; difficulty, family, task key, why it was drawn and the task's metrics at
-    ``reset``; score, its components and ``solved`` at the end. Beside the mask it holds plain Python, ready
-    for JSON; what has no value yet, such as a confidence that was not stated, is None. The return of an
-    episode is its score.
+    action mask at every step; difficulty, family, task key and the reason of the draw at ``reset``; score,
+    its components and ``solved`` at the end. Beside the mask it holds plain Python, ready for JSON; what has
+    no value yet, such as a confidence that was not stated, is None. The return of an episode is its score.
 
     Every episode in which an action was taken is reported to the task sampler, once: with its score at the
     end, or with the score it has when it is reset before. One that is reset at once was never tried.
@@ -85,7 +84,18 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Draw a task and start its episode. See the class for ``options`` and ``info``."""
+        """Draw a task and start its episode.
+
+        Args:
+            seed: starts the stream of tasks anew; without one it goes on.
+            options: "difficulty" (values in [0, 1] by name of axis) and "family" pin the task.
+
+        Returns:
+            The observation, and ``info`` with mask, difficulty, family, task key and reason.
+
+        Raises:
+            ValueError: for a seed, option, axis, family or value that does not exist.
+        """
         pinned = self.stream.parse_options(options)
         if seed is not None:
             seed = check_seed(seed)
@@ -105,7 +115,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         return observation, info
 
     def _look(self) -> tuple[Any, dict[str, Any]]:
-        """What is seen and what is legal now."""
+        """The observation, and ``info`` with the mask."""
         observation = self._allocate()
         self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
         return observation, {"action_mask": self._mask.copy()}
@@ -125,6 +135,12 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         An illegal one costs the step, changes nothing and is counted; ``info`` says "illegal_action" then.
         In domains that grade whole answers a ``Submission`` is an action too; ``info`` holds "status" and
         "problem" then.
+
+        Args:
+            action: an integer of Python's or NumPy's, or a ``Submission``.
+
+        Returns:
+            Observation, reward, terminated, truncated (always False) and ``info``.
 
         Raises:
             TypeError: for an action that is no integer.
@@ -160,10 +176,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             gymnasium.logger.warn("%s", outside_warning(action, self.action_space))
 
     def _submit(self, submission: Submission) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Have a whole answer graded.
-
-        One that could not be graded through no fault of its own changes nothing: the episode goes on.
-        """
+        """Grade a whole answer; one that could not be graded changes nothing: the episode goes on."""
         before = self.domain.outcome(self.worlds, self._row)["score"].item()
         verdict = self.domain.submit(self.worlds, 0, submission.content)
         observation, info = self._look()
@@ -175,7 +188,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         return observation, reward, verdict.graded, False, info
 
     def _finish(self) -> dict[str, Any]:
-        """Grade the episode as it stands, and tell the sampler."""
+        """Grade the episode as it stands, and report it to the sampler."""
         self._over = True
         outcome = self.domain.outcome(self.worlds, self._row)
         self.stream.report(self._row, outcome["score"])
@@ -198,7 +211,12 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
 
 def outside_warning(action: int, space: Any) -> str:
-    """What is said, once, of actions outside the action space."""
+    """The warning, given once, of actions outside the action space.
+
+    Args:
+        action: the action.
+        space: the action space.
+    """
     return f"Action {action} is outside the action space {space}: it costs the step and does nothing."
 
 

@@ -102,7 +102,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._elapsed[rows] = 0
 
     def _describe(self, infos: dict[str, Any], rows: Rows) -> None:
-        """Add what ``reset`` tells about the tasks that begin in ``rows``."""
+        """Add to ``infos`` what ``reset`` says about the tasks that begin in ``rows``."""
         where = self._where(rows)
         for name in ("difficulty", "family", "reason"):
             infos[name] = getattr(self.stream, name).copy()
@@ -111,7 +111,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         infos["_task_key"] = where
 
     def _tell_masks(self) -> dict[str, Any]:
-        """``infos`` with the masks; nobody who writes into them changes what is legal."""
+        """``infos`` with copies of the masks: writing into them does not change what is legal."""
         return {"action_mask": self._masks.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
 
     def _where(self, rows: Rows) -> NDArray[np.bool_]:
@@ -181,7 +181,19 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Step every environment; those that are over are reset as the autoreset mode says."""
+        """Step every environment; those that are over are reset as the autoreset mode says.
+
+        Args:
+            actions: int (num_envs,); ignored where an environment is reset instead.
+
+        Returns:
+            Observations, rewards float64 (num_envs,), terminations and truncations bool (num_envs,), and
+            ``infos``.
+
+        Raises:
+            ValueError: for actions of another shape or type.
+            ResetNeeded: before the first reset, or if an environment is over and autoreset is disabled.
+        """
         actions = self._check_actions(actions)
         waiting = np.flatnonzero(self._over)
         active = ~self._over
@@ -242,7 +254,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             gymnasium.logger.warn("%s", outside_warning(int(actions[0]), self.single_action_space))
 
     def _finish(self, ended: Rows, observations: Observations, infos: dict[str, Any]) -> None:
-        """Grade episodes that have just ended, tell the sampler, and put the results into ``infos``."""
+        """Grade episodes that have just ended, report them, and add the results to ``infos``."""
         outcome = self.domain.outcome(self.worlds, ended)
         self.stream.report(ended, outcome["score"])
         where = self._where(ended)
@@ -288,7 +300,14 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: of a vector of as many environments of the same domain.
+
+        Raises:
+            ValueError: if it is of another number of environments.
+        """
         if len(state["over"]) != self.num_envs:
             raise ValueError(f"The state is of {len(state['over'])} environments, not of {self.num_envs}.")
         self.domain.load_worlds(self.worlds, state["worlds"])

@@ -1,4 +1,4 @@
-"""Agents by name, how each is set up for a domain, and what it may use."""
+"""Agents by name, their recipes for each domain, and the resources they may use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGENTS = {
 
 @dataclass(frozen=True)
 class Resources:
-    """Where an agent that can use a cluster (`rllib`) works; the defaults are one process on this machine.
+    """The processes and machines of an agent that can use a cluster (`rllib`); by default one process here.
 
     Attributes:
         env_runners: processes that practice, one core each; 0 practices in the run's own process.
@@ -78,7 +78,10 @@ class Recipe:
 
 
 def load_agent_class(name: str) -> Any:
-    """The class of an agent, by name or by "module:Class".
+    """The class of an agent.
+
+    Args:
+        name: one of ``AGENTS``, or "module:Class".
 
     Raises:
         ValueError: for an unknown name.
@@ -94,11 +97,30 @@ def load_agent_class(name: str) -> Any:
 
 
 def load_recipe(name: str, env_id: str) -> Recipe:
-    """The recipe of an agent for a domain; an empty one if it declares none."""
+    """The recipe of an agent for a domain; an empty one if it declares none.
+
+    Args:
+        name: one of ``AGENTS``, or "module:Class".
+        env_id: id of the environment.
+
+    Raises:
+        ValueError, MissingExtra: as ``load_agent_class`` does.
+    """
     find = getattr(load_agent_class(name), "recipe", None)
     return find(env_id) if find else Recipe()
 
 
 def make_agent(name: str, domain: Domain, *, seed: int = 0, horizon: float = 0.0, **options: Any) -> Any:
-    """Make an agent by name for a domain."""
+    """Make an agent by name for a domain.
+
+    Args:
+        name: one of ``AGENTS``, or "module:Class".
+        domain: the domain to play.
+        seed: of the agent.
+        horizon: training compute that practice will last, in FLOPs; 0 for an agent that does not learn.
+        options: other arguments of the agent.
+
+    Raises:
+        ValueError, MissingExtra: as ``load_agent_class`` does.
+    """
     return load_agent_class(name)(domain, seed=seed, horizon=horizon, **options)

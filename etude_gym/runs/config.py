@@ -43,6 +43,9 @@ class RunConfig:
     def read(cls, folder: Path) -> RunConfig:
         """Read the configuration in a run's folder.
 
+        Args:
+            folder: of the run.
+
         Raises:
             IncompleteRun: if there is none, or it is not one.
         """
@@ -54,5 +57,9 @@ class RunConfig:
             raise IncompleteRun(f"{path} is not the configuration of a run ({error}).") from error
 
     def write(self, folder: Path) -> None:
-        """Write it into a run's folder."""
+        """Write it into a run's folder.
+
+        Args:
+            folder: of the run; made if it does not exist.
+        """
         write_json(folder / CONFIG, asdict(self))

@@ -30,13 +30,13 @@ STOP = ".stop"
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """What to compare.
+    """The runs of an experiment.
 
     Attributes:
         env_id: id of the environment.
         agent: name of the learner, or "module:Class".
         arms: task samplers to compare; "static" is the reference.
-        seeds: how many seeds each arm gets.
+        seeds: number of seeds of each arm.
         first_seed: the first of them.
         horizon: training compute in FLOPs; None for the recipe's.
         items: anchor tasks per cell and checkpoint.
@@ -81,6 +81,10 @@ class Experiment:
     @classmethod
     def create(cls, folder: Path, config: ExperimentConfig) -> Experiment:
         """Lay out a new experiment.
+
+        Args:
+            folder: of the experiment; made if it does not exist.
+            config: arms, seeds and the rest.
 
         Raises:
             FileExistsError: if the folder already holds one.
@@ -146,7 +150,14 @@ class Experiment:
         return [self.folder / name for name in names]
 
     def salt(self, folder: Path) -> int:
-        """The secret of a run's anchors: another for each seed, the same for all arms."""
+        """The secret of a run's anchor tasks: another one for each seed, the same for all arms.
+
+        Args:
+            folder: of the run.
+
+        Raises:
+            IncompleteRun: if the experiment's secret or the run's configuration cannot be read.
+        """
         secret = self.folder / SALT
         if not secret.exists():
             raise IncompleteRun(f"{secret} is missing: the experiment's anchor tasks cannot be drawn again.")
@@ -169,7 +180,7 @@ class Experiment:
             Whether all runs are finished.
 
         Raises:
-            RuntimeError: if runs failed, naming them and what they said; the others are finished.
+            RuntimeError: if runs failed, naming them and their errors; the others are finished.
         """
         stop = self.folder / STOP
         stop.unlink(missing_ok=True)
@@ -251,7 +262,11 @@ class Progress:
 
     @classmethod
     def of(cls, experiment: Experiment) -> Progress:
-        """Read it from the folders."""
+        """Read the progress of an experiment from its folders.
+
+        Args:
+            experiment: running or not.
+        """
         folders = {f.relative_to(experiment.folder).as_posix(): f for f in experiment.run_folders()}
         finished = tuple(name for name, folder in folders.items() if Run(folder).finished)
         return cls({n: 1.0 if n in finished else compute_share(f) for n, f in folders.items()}, finished)

@@ -19,10 +19,10 @@ class LoadedRun:
 
     Attributes:
         folder: where it is.
-        config: what it was.
+        config: its configuration.
         curve: its anchor scores.
-        repeated_flops: what was done again after interruptions, outside the curve.
-        anchor_salt: which anchor tasks it answered.
+        repeated_flops: compute done again after interruptions, outside the curve.
+        anchor_salt: secret of its anchor tasks.
         reliability: of the confidence stated at the last checkpoint; None if there was none.
     """
 
@@ -36,6 +36,9 @@ class LoadedRun:
 
 def find_runs(paths: Sequence[Path]) -> list[Path]:
     """Folders of runs in or below the given folders.
+
+    Args:
+        paths: folders of runs or of experiments.
 
     Raises:
         IncompleteRun: if a path does not exist or holds no run.
@@ -57,6 +60,9 @@ def _is_of_a_run(config: Any) -> bool:
 
 def load_run(folder: Path) -> LoadedRun:
     """Read a finished run.
+
+    Args:
+        folder: of the run.
 
     Raises:
         IncompleteRun: if it is not finished, or damaged.

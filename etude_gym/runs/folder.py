@@ -39,11 +39,16 @@ class RunInUse(RuntimeError):
 
 
 class IncompleteRun(ValueError):
-    """A folder is no run, or a run that has not got far enough for what is asked of it."""
+    """A folder is no run, or a run that has not got far enough for what is to be done with it."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all.
+
+    Args:
+        path: of the file; folders above it are made if they do not exist.
+        content: all bytes of the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
     with temporary.open("wb") as file:
@@ -54,12 +59,20 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all.
+
+    Args:
+        path: of the file; folders above it are made if they do not exist.
+        value: what ``json.dumps`` takes.
+    """
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file.
+
+    Args:
+        path: of a file in the folder of a run or an experiment.
 
     Raises:
         IncompleteRun: if there is none or it cannot be read.
@@ -114,7 +127,13 @@ class Run:
             yield
 
     def append(self, name: str, iteration: int, record: Mapping[str, Any]) -> None:
-        """Append one record and flush it; a torn last line of a killed process is closed first."""
+        """Append one record and flush it; a torn last line of a killed process is closed first.
+
+        Args:
+            name: of the file.
+            iteration: in which the record was written.
+            record: what ``json.dumps`` takes.
+        """
         path = self.folder / name
         torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
         with path.open("ab") as file:
@@ -123,7 +142,11 @@ class Run:
             os.fsync(file.fileno())  # before the checkpoint that counts on it
 
     def read(self, name: str) -> list[dict[str, Any]]:
-        """Records that are not superseded, in order; torn lines are left out."""
+        """Records that are not superseded, in order; torn lines are left out.
+
+        Args:
+            name: of the file; one that does not exist has no records.
+        """
         path = self.folder / name
         records: list[dict[str, Any]] = []
         for line in path.read_bytes().splitlines() if path.exists() else ():
@@ -138,7 +161,11 @@ class Run:
         return records
 
     def supersede(self, iteration: int) -> None:
-        """Mark everything recorded after an iteration as superseded."""
+        """Mark everything recorded after an iteration as superseded.
+
+        Args:
+            iteration: from which the run goes on.
+        """
         for name in (CURVE, PRACTICE):
             if (self.folder / name).exists():
                 self.append(name, iteration, {"resumed_at": iteration})
@@ -156,7 +183,10 @@ class Run:
         write_atomically(self.folder / CHECKPOINTS / name, pack(state))
 
     def load(self, name: str = LATEST) -> dict[str, Any] | None:
-        """A state that was saved, or None. Nothing in the file is executed, whoever wrote it.
+        """A state that was saved, or None. Nothing in the file is executed.
+
+        Args:
+            name: of the file.
 
         Raises:
             IncompleteRun: if it cannot be read.
@@ -186,7 +216,11 @@ class Run:
         return {int(path.stem): path.name for path in found}
 
     def drop_networks(self, kept: Collection[int]) -> None:
-        """Remove the networks of checkpoints that are superseded: all but those of these indices."""
+        """Remove the networks of checkpoints that are superseded.
+
+        Args:
+            kept: indices of the checkpoints whose networks stay.
+        """
         for index in self.networks.keys() - set(kept):
             (self.folder / CHECKPOINTS / self.networks[index]).unlink()
 

@@ -1,4 +1,4 @@
-"""What was practiced in one iteration, summed up."""
+"""A summary of the practice episodes of one iteration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ class PracticeLog:
         self.reasons = np.zeros(len(REASONS), dtype=np.int64)
 
     def add(self, difficulty: Difficulty, reason: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
-        """Count finished episodes; the listener of a task stream."""
+        """Count finished episodes; the listener of a task stream.
+
+        Args:
+            difficulty: float64 in [0, 1], shape (n, axes).
+            reason: int64 (n,), indices into ``REASONS``.
+            scores: float64 in [0, 1], shape (n,).
+        """
         self.episodes += len(scores)
         self.scores += float(scores.sum())
         self.solved += int((scores >= 1.0).sum())

@@ -250,7 +250,11 @@ def one_thread() -> Iterator[None]:
 
 
 def compute_share(folder: Path) -> float:
-    """How far a run is: training compute as a share of its horizon."""
+    """Training compute of a run as a share of its horizon, at most 1; 0 where nothing is recorded yet.
+
+    Args:
+        folder: of the run.
+    """
     try:
         ledger: Mapping[str, Any] = json.loads((folder / COMPUTE).read_text())
         meter = ComputeMeter()

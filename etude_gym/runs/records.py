@@ -57,7 +57,7 @@ def pack(state: Mapping[str, Any]) -> bytes:
     """A state as the content of one file.
 
     Args:
-        state: nested as the module says.
+        state: nested parts of the kinds that are listed at the top of this module.
 
     Raises:
         TypeError: if it holds anything else, saying what and where.
@@ -69,7 +69,10 @@ def pack(state: Mapping[str, Any]) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, Any]:
-    """The state of which ``pack`` made the content of a file. Nothing in it is executed.
+    """The state that ``pack`` wrote. Nothing in the file is executed.
+
+    Args:
+        content: all bytes of the file.
 
     Raises:
         UnreadableState: if it is no such file, is damaged, or comes from a later version.

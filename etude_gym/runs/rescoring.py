@@ -1,4 +1,4 @@
-"""Scores a finished run again, from the networks in its folder: nobody has to believe a curve."""
+"""Scores a finished run again, from the networks in its folder, so that its curve can be checked."""
 
 from __future__ import annotations
 

@@ -35,7 +35,11 @@ class TensorBoardLog:
         self._writer: _EventFile | None = None
 
     def rebuild(self, run: Run) -> None:
-        """Start anew from the records that are there."""
+        """Start anew from the records of a run.
+
+        Args:
+            run: the run of this folder.
+        """
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         for record in run.read(CURVE):
@@ -44,7 +48,11 @@ class TensorBoardLog:
             self.practice(record)
 
     def curve(self, record: Mapping[str, Any]) -> None:
-        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; reliability if recorded."""
+        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; reliability if recorded.
+
+        Args:
+            record: a line of ``curve.jsonl``.
+        """
         values = {}
         for cell in record["cells"]:
             mean = sum(cell["scores"]) / len(cell["scores"])
@@ -59,7 +67,11 @@ class TensorBoardLog:
         self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **reliability})
 
     def practice(self, record: Mapping[str, Any]) -> None:
-        """Draw an iteration of practice: success, difficulty per axis, what the sampler believes."""
+        """Draw an iteration of practice: success, difficulty per axis, the sampler's estimates.
+
+        Args:
+            record: a line of ``practice.jsonl``.
+        """
         values: dict[str, float] = {f"sampler_{name}": v for name, v in record["sampler"].items()}
         if record["episodes"]:
             values["practice_success"] = record["success"]
@@ -67,7 +79,7 @@ class TensorBoardLog:
         self._scalars(record, values)
 
     def hyperparameters(self, parameters: Mapping[str, Any], metrics: Mapping[str, float | None]) -> None:
-        """Write what the run was and what came out of it, so that runs sort by the metrics.
+        """Write the run's parameters and results, so that runs sort by the metrics.
 
         Replaces what was written before.
 

@@ -100,7 +100,7 @@ def read_lines(reply: object, begins: Callable[[str], bool]) -> list[str] | Repl
 
 
 def printable(text: str) -> str:
-    r"""Text in printable ASCII: any other character is written as Python escapes it, such as ``\\xe9``.
+    r"""Text in printable ASCII: any other character is written as Python escapes it, such as ``\xe9``.
 
     Args:
         text: any text; line feeds are kept.
