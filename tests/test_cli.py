@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import counting
@@ -20,6 +19,7 @@ import gymnasium
 import pytest
 from gymnasium.envs.registration import registry
 from rich.console import Console
+from waiting import PATIENCE, wait_until
 
 from etude_gym import register_domain
 from etude_gym.cli.main import COMMANDS, PICTURE, PRESETS, RESULTS, List, main
@@ -319,7 +319,7 @@ def test_bytes_that_are_no_text_are_answered():
         input=b"\xff\xfe\ngo alder\nquit\n",
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (game.returncode, game.stderr) == (0, b"")
     assert b"unknown command" in game.stdout
@@ -369,7 +369,7 @@ def test_a_module_beside_the_user_is_found(tmp_path):
     source = Path(counting.__file__).read_text()
     (tmp_path / "mine.py").write_text(source.replace('"Counting-v0", "counting:', '"Mine-v0", "mine:'))
     etude = [os.path.join(os.path.dirname(sys.executable), "etude"), "list", "mine:Mine-v0"]
-    done = subprocess.run(etude, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(etude, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert "Press the marked button" in done.stdout
 
@@ -486,11 +486,9 @@ def test_an_interrupt_leaves_runs_that_can_be_gone_on_with(tmp_path, capsys):
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
-        while not list(folder.rglob(PRACTICE)) and going.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: list(folder.rglob(PRACTICE)) or going.poll() is not None)
         os.killpg(going.pid, signal.SIGINT)  # Ctrl-C reaches the workers as well
-        out, _ = going.communicate(timeout=60)
+        out, _ = going.communicate(timeout=PATIENCE)
     finally:
         going.kill()
     assert going.returncode == 130

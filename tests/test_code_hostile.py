@@ -8,6 +8,7 @@ submission that could cause one could escape being graded.
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -44,12 +45,25 @@ CLEAN = {"shop.py": "def total(x, y):\n    return x * x + 37"}
 REBUILD = Exercise("refactor", (), PACKAGE, WRITE.public, WRITE.hidden, 0.0, measure(PACKAGE), measure(CLEAN))
 
 
+@cache
+def hanging_seconds():
+    """Seconds that the grading of a program that hangs takes here: all that a run has, and what comes on top."""
+    started = time.monotonic()
+    grade(WRITE, {"shop.py": "def total(x, y):\n    while True: pass"}, RUNNER)
+    return time.monotonic() - started
+
+
+def in_time(seconds):
+    """Whether this is a time that a program may take which is stopped; one that is not takes for ever."""
+    return seconds < 5 * hanging_seconds()
+
+
 def grade_reply(reply, exercise=WRITE):
     """Grade a reply; None if there is nothing to grade."""
     started = time.monotonic()
     files = parse_submission(reply, "shop.py")
     result = None if isinstance(files, Reply) else grade(exercise, files, RUNNER)
-    assert time.monotonic() - started < RUNNER.seconds + 1.0
+    assert in_time(time.monotonic() - started)
     return result
 
 
@@ -521,7 +535,7 @@ TAMPERINGS = {
 def test_a_package_that_is_no_better_or_does_not_work_earns_nothing(files):
     started = time.monotonic()
     result = grade(REBUILD, files, RUNNER)
-    assert time.monotonic() - started < RUNNER.seconds + 1.0
+    assert in_time(time.monotonic() - started)
     assert result.score == 0.0
     assert result.status != "infrastructure error"
 

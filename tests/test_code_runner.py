@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from waiting import PATIENCE
 
 from etude_gym.envs.code.submissions import sandbox
 from etude_gym.envs.code.submissions.runner import RUNNERS, MontyRunner, Outcome, is_unsupported, make_runner
@@ -84,19 +85,20 @@ def test_a_call_that_wants_too_much_memory_does_not_take_the_credit_of_the_other
 
 def test_a_value_that_would_be_a_huge_tree_outside_the_sandbox_never_leaves_it():
     source = "def f(x):\n    a = []\n    for i in range(100 * x):\n        a = [a, a]\n    return a"
-    started = time.monotonic()
     outcomes = run(source, (0,), (1,))
     assert outcomes[0] == Outcome("ok", "[]")
     assert outcomes[1].status in ("timeout", "memory")
-    assert time.monotonic() - started < 1.5
 
 
 def test_many_hanging_calls_cost_no_more_than_the_limit_and_the_time_for_retries():
-    started = time.monotonic()
-    assert (
-        statuses("def f(x):\n    while True:\n        pass", *[(i,) for i in range(30)]) == ["timeout"] * 30
-    )
-    assert time.monotonic() - started < 1.3
+    def seconds(calls):
+        started = time.monotonic()
+        found = statuses("def f(x):\n    while True:\n        pass", *[(i,) for i in range(calls)])
+        assert found == ["timeout"] * calls
+        return time.monotonic() - started
+
+    # Five limits, of 0.2 and 0.8 seconds, where call by call it would be thirty.
+    assert seconds(30) < 12 * seconds(1)
 
 
 def test_a_program_that_only_its_last_call_hangs_gets_credit_for_all_the_others():
@@ -198,9 +200,9 @@ def test_a_process_started_after_first_use_can_run_programs(method):
     processes = [context.Process(target=use_runner, args=(results,), daemon=True) for _ in range(2)]
     for process in processes:
         process.start()
-    assert [results.get(timeout=60) for _ in processes] == [[2, 3], [2, 3]]
+    assert [results.get(timeout=PATIENCE) for _ in processes] == [[2, 3], [2, 3]]
     for process in processes:
-        process.join(timeout=10)
+        process.join(timeout=PATIENCE)
         assert process.exitcode == 0
     assert statuses("def f(x):\n    return x", (1,)) == ["ok"]
 
@@ -225,5 +227,7 @@ print(worker() == before)
 
 
 def test_a_forked_process_that_ends_leaves_the_workers_of_its_parent_alone():
-    ended = subprocess.run([sys.executable, "-c", ENDING_CHILD], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING_CHILD], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (ended.stdout, ended.stderr) == ("True\n", "")

@@ -188,8 +188,8 @@ def test_wall_seconds_hold_waiting_and_cpu_seconds_do_not():
     env.reset(seed=0)
     for _ in range(3):
         env.step(env.unwrapped.domain.solvers()["oracle"](env.unwrapped.worlds)[0])
-    assert 0.2 <= env.meter.amount("rollout", "wall_seconds") < 2.0
-    assert 0 < env.meter.amount("rollout", "cpu_seconds") < 0.1
+    waited, worked = (env.meter.amount("rollout", unit) for unit in ("wall_seconds", "cpu_seconds"))
+    assert waited >= 4 * 0.05 + worked > 4 * 0.05
 
 
 def test_several_environments_write_into_the_lines_of_one_meter():

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = (
@@ -56,7 +57,7 @@ ENTRY_POINTS = {"etude_gym/__init__.py", "etude_gym/runs/agents.py", "agents/rll
 def run_python(*arguments, cwd=None):
     """Run a fresh interpreter; return what it prints as JSON."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -88,13 +89,12 @@ def test_playing_a_kernel_domain_loads_no_heavy_library():
     assert not {name.partition(".")[0] for name in run_python("-c", code)} & set(HEAVY)
 
 
-@pytest.mark.slow
-def test_importing_takes_less_than_a_third_of_a_second_beyond_gymnasium_and_numpy():
+def test_importing_costs_less_than_half_of_what_gymnasium_and_numpy_cost_in_the_same_process():
     code = (
-        "import json, time, numpy, gymnasium; start = time.perf_counter();"
-        "import etude_gym; print(json.dumps(time.perf_counter() - start))"
+        "import json; from time import process_time as now; start = now(); import numpy, gymnasium;"
+        "middle = now(); import etude_gym; print(json.dumps((now() - middle) / (middle - start)))"
     )
-    assert min(run_python("-c", code) for _ in range(5)) < 0.3
+    assert min(run_python("-c", code) for _ in range(3)) < 0.5
 
 
 # --- Which folder imports which --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from waiting import PATIENCE
 
 from etude_gym.practice.league import FIRST_RATING, League, expected_score
 from etude_gym.randomness import mix, uniform
@@ -57,7 +58,7 @@ def test_the_same_episode_is_given_the_same_opponent_in_any_process():
         "print(json.dumps([league.choose(f'e{i}') for i in range(50)]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert json.loads(done.stdout) == [league.choose(f"e{i}") for i in range(50)]
     other = league_of((0, 0), (0, 0), (0, 0), seed=4)

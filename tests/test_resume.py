@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import PATIENCE, wait_until
 
 import etude_gym  # noqa: F401
 from etude_gym.cli.main import main
@@ -322,13 +323,6 @@ def start(*arguments):
     )
 
 
-def wait_until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
 def alive(group):
     """Ids of the processes in a group that have not ended."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True).stdout
@@ -367,17 +361,17 @@ def test_workers_whose_parent_is_killed_save_and_leave(endless):
     assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not alive(process.pid), seconds=15)
+    wait_until(lambda: not alive(process.pid))
     assert_saved_at_the_last_turn(folder)
 
 
 def test_an_interrupt_saves_every_run_and_says_how_to_go_on(endless):
     process, folder = endless
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert f"etude practice --resume {folder.parents[1]}" in said
-    wait_until(lambda: not alive(process.pid), seconds=15)
+    wait_until(lambda: not alive(process.pid))
     assert_saved_at_the_last_turn(folder)
 
 

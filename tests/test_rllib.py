@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from waiting import PATIENCE, wait_until
 
 import etude_gym  # noqa: F401
 from etude_gym.cli.main import main
@@ -406,14 +406,14 @@ def test_a_run_that_was_left_is_gone_on_with_and_ends_with_a_whole_curve(tmp_pat
 
 
 @contextmanager
-def time_limit(seconds):
-    """Raise TimeoutError in the test after this time."""
+def time_limit():
+    """Raise TimeoutError in a test that hangs."""
 
     def stop(*_):
-        raise TimeoutError(f"The test took longer than {seconds} seconds.")
+        raise TimeoutError("it took too long")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    signal.alarm(int(PATIENCE))
     try:
         yield
     finally:
@@ -427,15 +427,17 @@ def remote_pids(learner):
 
 @pytest.mark.slow
 def test_remote_runners_and_a_remote_learner_share_weights_curriculum_and_ledger(made):
-    with time_limit(240):
+    with time_limit():
         learner = made(resources=Resources(env_runners=2, learners=1), n_steps=32)
         env = make_vector(practice=quick_sampler())
         learner.learn(env, 5e7)
         assert sampler_states(learner) == [env.sampler.state_dict()] * 2
         weights = weights_digest(learner.state_dict()["module"])
-        time.sleep(1.0)  # weights are sent without waiting for their arrival
-        digests = on_runners(learner, lambda runner: weights_digest(runner.module.get_state()))
-        assert digests == [weights] * 3
+
+        def digests():
+            return on_runners(learner, lambda runner: weights_digest(runner.module.get_state()))
+
+        wait_until(lambda: digests() == [weights] * 3)  # they are sent without waiting for their arrival
         assert min(learner.flops[line] for line in ("rollout", "value", "update")) > 0
         expenses = learner.take_expenses()
         assert expenses["rollout"]["cpu_seconds"] > 0
@@ -444,7 +446,7 @@ def test_remote_runners_and_a_remote_learner_share_weights_curriculum_and_ledger
 
 @pytest.mark.slow
 def test_killed_runners_cost_no_run(made):
-    with time_limit(420):
+    with time_limit():
         learner = made(resources=Resources(env_runners=2), n_steps=32)
         env = make_vector(practice=quick_sampler())
         learner.learn(env, 1e7)
@@ -472,14 +474,14 @@ def test_a_killed_driver_is_gone_on_with(tmp_path):
     begin += ["--horizon", "6e10", "--env-runners", "2", "--out", str(folder)]
     driver = subprocess.Popen([*etude, *begin], start_new_session=True)
     records = folder / "adaptive/seed_0" / PRACTICE
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and driver.poll() is None:
-        if records.exists() and len(records.read_bytes().splitlines()) >= 4:
-            break
-        time.sleep(0.2)
+    wait_until(
+        lambda: (
+            driver.poll() is not None or (records.exists() and len(records.read_bytes().splitlines()) >= 4)
+        )
+    )
     assert driver.poll() is None
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
-    subprocess.run([*etude, "--resume", str(folder)], check=True, timeout=400)
+    subprocess.run([*etude, "--resume", str(folder)], check=True, timeout=PATIENCE)
     meter = check_run(folder / "adaptive/seed_0")
     assert meter.training("env_steps") > 0
