@@ -35,9 +35,10 @@ class ReplySpace(gymnasium.spaces.Text):
 class PromptSpace(gymnasium.spaces.Text):
     """Prompts: printable ASCII of up to ``MAX_PROMPT_CHARACTERS`` characters.
 
-    Worker processes hand prompts over in memory that they share. ``AsyncVectorEnv`` reads it once and expects
-    arrays that change with the memory; texts cannot, so that its own spaces for text never show a new one.
-    What is read here is a live view, of which every copy is a tuple of the prompts at that moment.
+    Worker processes pass prompts on in memory that they share. ``AsyncVectorEnv`` reads it once and expects
+    arrays that change with the memory; texts cannot, so that Gymnasium's own text space would never show a
+    new one. Reading this space's memory gives a live view; a copy of the view is a tuple of the prompts at
+    that moment.
     """
 
     def __init__(self) -> None:
@@ -48,7 +49,7 @@ class PromptSpace(gymnasium.spaces.Text):
 
 
 class _SharedPrompts(Sequence[str]):
-    """The prompts that stand in shared memory now: their lengths, and their characters side by side."""
+    """The prompts in shared memory: their lengths, and their characters side by side."""
 
     def __init__(self, memory: tuple[Any, Any], max_length: int) -> None:
         self.lengths = np.frombuffer(memory[0].get_obj(), dtype=np.int64)

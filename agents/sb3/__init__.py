@@ -1,1 +1,1 @@
-"""Stable-Baselines3."""
+"""MaskablePPO of Stable-Baselines3 (contrib) as a learner."""

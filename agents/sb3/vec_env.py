@@ -37,7 +37,7 @@ class BatchedVecEnv(VecEnv):
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> Any:
-        """Reset all environments, with what ``seed`` and ``set_options`` gave, if anything."""
+        """Reset all environments, with the seeds of ``seed`` and the options of ``set_options``, if any."""
         if any(options != self._options[0] for options in self._options):
             raise ValueError("A batched environment is reset with one set of options: set_options({...}).")
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
@@ -66,7 +66,20 @@ class BatchedVecEnv(VecEnv):
         return observations, rewards.astype(np.float32), ends, separate
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Sequence[Any]:
-        """``action_masks`` is answered for the whole batch; nothing else can be called."""
+        """Call ``action_masks`` for the whole batch; no other method can be called.
+
+        Args:
+            method_name: "action_masks".
+            args: ignored.
+            indices: of the environments; None for all.
+            kwargs: ignored.
+
+        Returns:
+            int8 array of shape (environments, actions), 1 where legal.
+
+        Raises:
+            AttributeError: for another method.
+        """
         if method_name == "action_masks":
             masks: Any = self.env.unwrapped.action_masks()  # type: ignore[attr-defined]
             return masks if indices is None else masks[self._get_indices(indices)]

@@ -1,4 +1,4 @@
-"""A picture of text, always of the same size: what "rgb_array" shows of a domain that has only words."""
+"""A picture of text, always of the same size: "rgb_array" for domains that render only text."""
 
 from __future__ import annotations
 

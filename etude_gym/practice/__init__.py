@@ -1,1 +1,1 @@
-"""Practice: who chooses the next task, and what is believed of the learner."""
+"""Practice: task samplers, which choose the next task, the learner model and the league."""

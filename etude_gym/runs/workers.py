@@ -17,7 +17,7 @@ from etude_gym.runs.practice_run import practice_run
 
 @contextmanager
 def _on_interrupt(handler: Any) -> Iterator[None]:
-    """Handle Ctrl-C in a way of one's own; only the main thread can, elsewhere nothing changes."""
+    """Set the handler of Ctrl-C; only the main thread can, elsewhere nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
