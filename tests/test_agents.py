@@ -436,7 +436,8 @@ def test_a_module_that_does_not_exist_is_named():
 
 def test_a_missing_library_is_answered_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
-    monkeypatch.delitem(sys.modules, "etude_gym.agents.sb3.learner")
+    for module in ("learner", "maskable_ppo"):
+        monkeypatch.delitem(sys.modules, f"etude_gym.agents.sb3.{module}")
     with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[sb3\]"'):
         load_agent_class("sb3")
 

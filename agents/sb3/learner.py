@@ -15,13 +15,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from etude_gym.agents.demonstrations import demonstrate
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.recipes import find_recipe
+from etude_gym.agents.sb3.maskable_ppo import LeanMaskablePPO
 from etude_gym.agents.sb3.policies import ClausePolicy, DerivationPolicy
 from etude_gym.agents.sb3.vec_env import BatchedVecEnv
 from etude_gym.errors import check_name
@@ -95,7 +95,7 @@ class MaskablePPOLearner:
         self._imitation = (imitation_epochs, imitation_batch_size)
         self._finished = _FinishedTasks()
         policy_class, policy_arguments = policy_for(domain, policy, network)
-        self.model = MaskablePPO(
+        self.model = LeanMaskablePPO(
             policy_class,
             env=None,  # type: ignore[arg-type]
             learning_rate=lambda _: self._learning_rate(),
