@@ -1,4 +1,4 @@
-"""Two perceptrons over the same inputs, one for the choice of an action and one for the value."""
+"""Two perceptrons over the same inputs, one for the logits of the policy and one for the value."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from etude_gym.agents.networks.perceptron import Layers, backward_pass, forward_
 def evaluate_perceptrons(
     inputs: Tensor, illegal: Tensor | None, actions: Tensor, actor: Layers, critic: Layers
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Values (batch, 1), log-probabilities of the actions taken (batch,) and entropies (batch,).
+    """Values, log-probabilities and entropies of a batch, as one node of autograd.
 
     Args:
         inputs: float32 (batch, features).
         illegal: bool (batch, actions), true where an action must not be taken; None: everything is legal.
-        actions: int64 (batch,).
+        actions: int64 (batch,), the actions taken.
         actor: layers whose outputs are the logits of all actions.
         critic: layers whose output is the value.
+
+    Returns:
+        float32 tensors: values (batch, 1), log-probabilities of the actions (batch,), entropies (batch,).
     """
     parameters = [parameter for layer in (*actor, *critic) for parameter in layer]
     result: tuple[Tensor, Tensor, Tensor] = _Evaluation.apply(

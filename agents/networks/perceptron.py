@@ -31,11 +31,14 @@ _weight_gradient: Any = torch.ops.aten.mkldnn_linear_backward_weights
 
 
 def forward_pass(inputs: Tensor, layers: Layers) -> list[Tensor]:
-    """The inputs, what every hidden layer returns after tanh, and what the last layer returns.
+    """The inputs, the outputs of every hidden layer after tanh, and those of the last layer.
 
     Args:
         inputs: float32 (batch, features).
         layers: at least one.
+
+    Returns:
+        float32 tensors (batch, width), one more than there are layers.
     """
     passed = [inputs]
     for weight, bias in layers[:-1]:
@@ -46,13 +49,17 @@ def forward_pass(inputs: Tensor, layers: Layers) -> list[Tensor]:
 def backward_pass(
     gradient: Tensor, passed: Sequence[Tensor], weights: Sequence[Tensor], to_inputs: bool
 ) -> tuple[Tensor | None, list[Tensor]]:
-    """The gradient by the inputs, None unless ``to_inputs``, and those by every weight and bias in turn.
+    """Gradients of a perceptron.
 
     Args:
-        gradient: float32 (batch, outputs), by what the last layer returned.
+        gradient: float32 (batch, outputs), the gradient by the outputs of the last layer.
         passed: what ``forward_pass`` returned, without the last.
-        weights: of every layer.
-        to_inputs: whether anything before the first layer is to learn.
+        weights: of every layer, (outputs, inputs).
+        to_inputs: whether the gradient by the inputs is needed.
+
+    Returns:
+        The gradient by the inputs, (batch, features), None unless ``to_inputs``; those by the weight and the
+        bias of every layer in turn.
     """
     gradients: list[Tensor] = []
     for layer in range(len(weights) - 1, -1, -1):

@@ -121,7 +121,11 @@ class MaskablePPOLearner:
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
-        """The shipped recipe for a domain."""
+        """The shipped recipe for a domain.
+
+        Args:
+            env_id: id of the environment.
+        """
         return find_recipe("sb3", env_id)
 
     @property
@@ -150,7 +154,15 @@ class MaskablePPOLearner:
             _set_random_states(outer)
 
     def learn(self, env: gymnasium.vector.VectorEnv[Any, Any, Any], until: float) -> None:
-        """Collect and update until training compute reaches ``until`` FLOPs."""
+        """Collect and update until training compute reaches ``until`` FLOPs.
+
+        Args:
+            env: an ``EtudeVectorEnv`` or a wrapper of one, in SAME_STEP autoreset mode.
+            until: training compute in FLOPs since the learner was made.
+
+        Raises:
+            ValueError: if a minibatch would hold a single step.
+        """
         assert self._policy_flops is not None
         with self._own_randomness():
             if self.model.env is None:
@@ -197,7 +209,15 @@ class MaskablePPOLearner:
         self._policy_flops.loss = "reinforcement"
 
     def act(self, observations: Observations, masks: Masks) -> Actions:
-        """The most probable legal action in each row."""
+        """The most probable legal action in each row.
+
+        Args:
+            observations: array (n, ...), or a dictionary of such arrays.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
         policy = self.model.policy
         assert self._policy_flops is not None
         policy.set_training_mode(False)
@@ -227,7 +247,11 @@ class MaskablePPOLearner:
         return deepcopy(state)  # the tensors of the first two go on changing
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned; the environment's state is restored by its owner."""
+        """Restore what ``state_dict`` returned; the environment's state is restored by its owner.
+
+        Args:
+            state: of a learner made with the same domain and options.
+        """
         assert self._policy_flops is not None
         state = deepcopy(state)
         self.model.policy.load_state_dict(state["policy"])
@@ -245,7 +269,11 @@ class MaskablePPOLearner:
         return deepcopy(dict(self.model.policy.state_dict()))
 
     def load_policy_state(self, state: dict[str, Any]) -> None:
-        """Act with the weights that ``policy_state`` returned."""
+        """Act with the weights that ``policy_state`` returned.
+
+        Args:
+            state: weights by name.
+        """
         self.model.policy.load_state_dict(state)
 
 
@@ -275,7 +303,16 @@ def _minibatches(count: int, epochs: int, batch_size: int) -> Iterator[np.ndarra
 
 
 def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
-    """The policy class that Stable-Baselines3 is given, and its arguments."""
+    """The policy class for Stable-Baselines3, and its arguments.
+
+    Args:
+        domain: gives the layout of its observation, if it has one.
+        name: "mlp", "clauses" or "derivation".
+        network: widths of the hidden layers; one for all policies but "mlp".
+
+    Raises:
+        ValueError: if the policy does not exist or does not fit the domain.
+    """
     check_name("policy", name, ("mlp", *POLICIES))
     if name == "mlp":
         dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)

@@ -70,7 +70,21 @@ class LeanMaskablePPO(MaskablePPO):
         n_rollout_steps: int,
         use_masking: bool = True,
     ) -> bool:
-        """Fill the buffer with steps of the policy; False if the callback wants to end."""
+        """Fill the buffer with steps of the policy.
+
+        Args:
+            env: with ``action_masks()``, unless masks are not used.
+            callback: called at the start, after every step and at the end.
+            rollout_buffer: emptied and filled.
+            n_rollout_steps: steps of each environment.
+            use_masking: whether actions are masked.
+
+        Returns:
+            False if the callback stopped the rollout.
+
+        Raises:
+            ValueError: if masks are to be used and the environment has none.
+        """
         assert self._last_obs is not None
         if use_masking and not is_masking_supported(env):
             raise ValueError("The environment has no action_masks(): wrap it in ActionMasker of sb3_contrib.")

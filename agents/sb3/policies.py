@@ -24,7 +24,7 @@ from etude_gym.tasks.observation_layout import ClauseLayout, DerivationLayout
 
 
 class LeanPolicy(MaskableActorCriticPolicy):
-    """What "MlpPolicy" is to MaskablePPO: the same weights, the same results, in less time.
+    """MaskablePPO's "MlpPolicy" with less overhead: the same weights, the same results.
 
     There are no distribution objects, Adam is the fused one, and layers with tanh are evaluated together with
     the choice of an action, as one node of autograd.
@@ -59,7 +59,16 @@ class LeanPolicy(MaskableActorCriticPolicy):
     def forward(
         self, obs: Any, deterministic: bool = False, action_masks: Any = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Actions (batch,), values (batch, 1) and log-probabilities of the actions (batch,)."""
+        """Choose actions.
+
+        Args:
+            obs: tensor (batch, ...), or a dictionary of such tensors.
+            deterministic: take the most probable actions.
+            action_masks: array or tensor (batch, actions), true or 1 where legal; None: everything is legal.
+
+        Returns:
+            Actions (batch,), values (batch, 1) and log-probabilities of the actions (batch,).
+        """
         logits, values = self._logits_and_values(self.extract_features(obs))
         log_probabilities = masked_log_softmax(logits, _illegal(action_masks, logits.shape))
         if deterministic:
@@ -71,7 +80,16 @@ class LeanPolicy(MaskableActorCriticPolicy):
     def evaluate_actions(
         self, obs: Any, actions: Tensor, action_masks: Any = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Values (batch, 1), log-probabilities of the actions (batch,) and entropies (batch,)."""
+        """Evaluate actions that were taken.
+
+        Args:
+            obs: tensor (batch, ...), or a dictionary of such tensors.
+            actions: int64 (batch,).
+            action_masks: array or tensor (batch, actions), true or 1 where legal; None: everything is legal.
+
+        Returns:
+            Values (batch, 1), log-probabilities of the actions (batch,) and entropies (batch,).
+        """
         features = self.extract_features(obs)
         if self._perceptrons is not None:
             shape = (len(actions), int(self.action_space.n))  # type: ignore[attr-defined]
