@@ -79,7 +79,7 @@ def module_spec(domain: Domain, policy: str, network: tuple[int, ...]) -> RLModu
     Args:
         domain: gives the spaces, and the layout of its observation if it has one.
         policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
-        network: widths of the hidden layers; the one width of the others.
+        network: widths of the hidden layers; one width for "clauses" and "derivation".
 
     Raises:
         ValueError: if the domain does not fit the policy.

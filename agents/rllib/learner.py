@@ -68,8 +68,8 @@ class RLlibPPOLearner:
             ``final_learning_rate``, linearly; 0 keeps it constant.
         resources: where to work, as ``Resources`` or its fields by name.
         policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
-        network: widths of the hidden layers, for the policy and for the value function; the one width of
-            the others.
+        network: widths of the hidden layers, for the policy and for the value function; one width for
+            "clauses" and "derivation".
         learning_rate: of Adam, at the start.
         final_learning_rate: at the horizon and beyond.
         **options: n_steps, batch_size, n_epochs, entropy_coefficient, gamma, gae_lambda: see ``ppo_config``.

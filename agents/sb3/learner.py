@@ -46,10 +46,10 @@ class MaskablePPOLearner:
         seed: seeds weights, actions and minibatches.
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
-        policy: "mlp", or a network for domains with a layout: "clauses" (``agents.networks``), "derivation"
-            (``agents.derivation_network``).
-        network: widths of the hidden layers, for the policy and for the value function; the one width of
-            the others.
+        policy: "mlp", or a network for domains with a layout: "clauses" or "derivation", see
+            ``agents.networks``.
+        network: widths of the hidden layers, for the policy and for the value function; one width for
+            "clauses" and "derivation".
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
         n_epochs: passes over the collected steps in an update.
