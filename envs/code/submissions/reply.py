@@ -60,7 +60,7 @@ def parse_submission(reply: object, default_path: str, function: str | None = No
         return submitted
     if len(submitted) > MAX_FILES:
         return malformed(f"A reply has at most {MAX_FILES} files, got {len(submitted)}.")
-    return submitted or malformed("The reply holds no block of Python. Write ```python ... ```.")
+    return submitted or malformed("The reply holds no block of Python that counts. Write ```python ... ```.")
 
 
 # --- Which blocks count ------------------------------------------------------------------------------
@@ -80,14 +80,15 @@ def _package(files: list[_File], default_path: str) -> Files | Reply:
 
 
 def _single(files: list[_File], default_path: str, function: str) -> Files:
-    """The file that is asked for, whatever it is called, with others that it may import."""
+    """The file that is asked for, whatever it is called, and others; none if no block defines a function."""
     defines = re.compile(rf"^(?:(?:async[ \t]+)?def[ \t]+{function}\b|{function}[ \t]*=[^=])", re.MULTILINE)
     meant = []
     for file in files:
-        is_source = (file.names_language and file.source.strip()) or _FUNCTION.search(file.source)
-        if file.path or is_source or defines.search(file.source):
+        if file.path or _FUNCTION.search(file.source) or defines.search(file.source):
             meant.append(file._replace(path=file.path or default_path))
     submitted = _by_path(meant, defines)
+    if not any(_FUNCTION.search(source) or defines.search(source) for source in submitted.values()):
+        return {}
     if default_path not in submitted:
         defining = [path for path, source in submitted.items() if defines.search(source)]
         if len(defining) == 1 or len(submitted) == 1:
