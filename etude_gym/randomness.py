@@ -23,6 +23,8 @@ FIRST = 0xBF58476D1CE4E5B9
 SECOND = 0x94D049BB133111EB
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
+_GOLDEN, _FIRST, _SECOND, _11, _27, _30, _31 = map(np.uint64, (GOLDEN, FIRST, SECOND, 11, 27, 30, 31))
+
 
 def as_words(values: ArrayLike) -> Keys:
     """Integers of any sign as 64-bit words, modulo 2**64.
@@ -34,24 +36,22 @@ def as_words(values: ArrayLike) -> Keys:
         uint64 array of the shape of ``values``; floats and Python objects come out one-dimensional, and so
         does a single number (NumPy scalars warn on overflow).
     """
+    if isinstance(values, np.ndarray) and values.dtype == np.uint64 and values.ndim:
+        return values
     array = np.asarray(values)
     if array.dtype == object or array.dtype.kind == "f":
         array = np.array([int(v) & MASK64 for v in np.atleast_1d(array).ravel()], dtype=np.uint64)
     return np.atleast_1d(array).astype(np.uint64)
 
 
-def finalize(words: Keys) -> Keys:
-    """SplitMix64's finalizer, a bijection of 64-bit words.
-
-    Args:
-        words: uint64 array of any shape.
-
-    Returns:
-        uint64 array of the same shape.
-    """
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(FIRST)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(SECOND)
-    return words ^ (words >> np.uint64(31))
+def _finalize(words: Keys) -> Keys:
+    """SplitMix64's finalizer, a bijection of 64-bit words, in place."""
+    words ^= words >> _30
+    words *= _FIRST
+    words ^= words >> _27
+    words *= _SECOND
+    words ^= words >> _31
+    return words
 
 
 def mix(*words: ArrayLike) -> Keys:
@@ -81,7 +81,9 @@ def absorb(state: Keys, words: Keys) -> Keys:
     Returns:
         uint64 array of the broadcast shape.
     """
-    return finalize((state ^ words) + np.uint64(GOLDEN))
+    mixed: Keys = state ^ words
+    mixed += _GOLDEN
+    return _finalize(mixed)
 
 
 def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:
@@ -94,8 +96,10 @@ def uniform(keys: Keys, counter: ArrayLike) -> NDArray[np.float64]:
     Returns:
         float64 array of the broadcast shape.
     """
-    bits: Keys = finalize((keys ^ as_words(counter)) + np.uint64(GOLDEN))
-    numbers: NDArray[np.float64] = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    bits = absorb(keys, as_words(counter))
+    bits >>= _11
+    numbers = bits.astype(np.float64)
+    numbers *= 2.0**-53
     return numbers
 
 

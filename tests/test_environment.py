@@ -18,8 +18,11 @@ from numpy.testing import assert_array_equal
 
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.single import EtudeEnv
-from etude_gym.environment.stream import DRAWS_AHEAD
+from etude_gym.environment.stream import MOST_AHEAD, _Ahead
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.practice.sampler import Results
+from etude_gym.practice.strategies import SAMPLERS, make_sampler
+from etude_gym.randomness import absorb
 from etude_gym.runs.records import pack, unpack
 from etude_gym.tasks.domain import load_domain
 from etude_gym.tasks.keys import TaskBatch, task_keys
@@ -224,11 +227,77 @@ def test_a_reset_option_pins_one_episode_on_top_of_what_is_pinned_for_good():
 def test_drawing_ahead_gives_a_single_environment_the_tasks_of_the_vector(practice):
     single = EtudeEnv(CountingDomain(), practice=practice)
     vector = EtudeVectorEnv(CountingDomain(), 2, practice=practice)
-    for episode in range(2 * DRAWS_AHEAD + 3):
+    for episode in range(2 * MOST_AHEAD + 3):
         seeds = {} if episode else {"seed": 3}
         info, infos = single.reset(**seeds)[1], vector.reset(**seeds)[1]
         assert info["task_key"] == infos["task_key"][0]
         assert list(info["difficulty"].values()) == infos["difficulty"][0].tolist()
+
+
+def played(env, steps):
+    """Step a vector with buttons that are right as often as not; every task that was drawn."""
+    observations, infos = env.reset(seed=3)
+    drawn = []
+    for step in range(steps):
+        if "task_key" in infos:
+            drawn += [infos[name].copy() for name in ("task_key", "difficulty", "family", "reason")]
+        choose = right if step % 3 else wrong
+        observations, _, _, _, infos = env.step(choose(observations))
+        if step == steps // 2:  # whoever shares the sampler may teach it as well
+            results = Results(np.full((70, 2), 0.5), np.zeros(70, dtype=np.int64), np.ones(70))
+            env.sampler.update(results)
+    return drawn
+
+
+def one_by_one(self, sampler, streams, episodes, rows):
+    return sampler.draw(absorb(streams[rows], episodes[rows]))
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 64, 300])
+@pytest.mark.parametrize("practice", SAMPLERS)
+def test_drawing_ahead_gives_what_drawing_one_by_one_gives(monkeypatch, practice, num_envs):
+    arguments = {"practice": practice, "difficulty": None, "mode": "SameStep"}
+    ahead = played(make_vector(num_envs, **arguments), 120)
+    monkeypatch.setattr(_Ahead, "take", one_by_one)
+    expected = played(make_vector(num_envs, **arguments), 120)
+    assert len(ahead) == len(expected) > 4
+    for mine, theirs in zip(ahead, expected, strict=True):
+        assert_array_equal(mine, theirs)
+
+
+def test_a_single_environment_draws_ahead_what_the_learner_model_will_still_say(monkeypatch):
+    def tasks():
+        env = EtudeEnv(CountingDomain())
+        drawn = []
+        for episode in range(200):
+            observation, info = env.reset(seed=None if episode else 5)
+            drawn.append((info["task_key"], info["difficulty"], info["reason"]))
+            over = False
+            while not over:
+                observation, _, over, _, _ = env.step(
+                    right(observation) if episode % 2 else wrong(observation)
+                )
+        return drawn
+
+    ahead = tasks()
+    monkeypatch.setattr(_Ahead, "take", one_by_one)
+    assert ahead == tasks()
+
+
+def test_tasks_drawn_ahead_are_forgotten_with_the_sampler_or_its_state():
+    env = EtudeEnv(CountingDomain())
+    env.reset(seed=1)
+    other = EtudeEnv(CountingDomain())
+    results = Results(np.zeros((640, 2)), np.zeros(640, dtype=np.int64), np.ones(640))
+    other.sampler.update(results)
+    other.reset(seed=1)
+    expected = [other.reset()[1]["difficulty"] for _ in range(5)]
+    env.reset(seed=1)
+    env.sampler.load_state_dict(other.sampler.state_dict())
+    assert [env.reset()[1]["difficulty"] for _ in range(5)] == expected
+    env.reset(seed=1)
+    env.stream.sampler = make_sampler("uniform", env.domain.space)
+    assert env.reset()[1]["reason"] == "uniform"
 
 
 # --- Wrong arguments -----------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_weights_stay_above_zero_when_scores_rise_with_difficulty():
         model.update(difficulty, np.zeros(64, dtype=np.int64), scores)
         assert (model.weights >= SMALLEST_WEIGHT).all()
     assert model.weights[0] == pytest.approx(SMALLEST_WEIGHT)
-    middle = model.expected_score(np.full((1, 4), 0.5), np.zeros(1, dtype=np.int64))
+    middle = sigmoid(model.logits(np.full((1, 4), 0.5), np.zeros(1, dtype=np.int64)))
     assert middle[0] == pytest.approx(0.5, abs=0.15)
 
 
@@ -100,7 +100,7 @@ def test_graded_scores_converge_to_their_mean():
         model.update(difficulty, family, sigmoid(2.0 - difficulty @ WEIGHTS))
     difficulty, family = rng.random((200, 4)), rng.integers(0, 2, 200)
     expected = sigmoid(2.0 - difficulty @ WEIGHTS)
-    np.testing.assert_allclose(model.expected_score(difficulty, family), expected, atol=0.05)
+    np.testing.assert_allclose(sigmoid(model.logits(difficulty, family)), expected, atol=0.05)
 
 
 def test_results_in_one_family_inform_the_other_and_less_so():
@@ -128,34 +128,14 @@ def test_endless_failure_or_success_stays_finite_and_is_overcome(score):
     model, rng = LearnerModel(SPACE), np.random.default_rng(0)
     for _ in range(1500):
         model.update(rng.random((64, 4)), rng.integers(0, 2, 64), np.full(64, score))
-    mean, variance = model.predict(rng.random((100, 4)), rng.integers(0, 2, 100))
-    assert np.isfinite(mean).all()
-    assert (np.abs(mean) < 40).all()
-    assert (variance > 0).all()
-    assert (np.abs(sigmoid(mean) - score) < 0.05).all()
+    logits = model.logits(rng.random((100, 4)), rng.integers(0, 2, 100))
+    assert (np.abs(logits) < 40).all()
+    assert (model.ability_standard_error > 0).all()
+    assert (np.abs(sigmoid(logits) - score) < 0.05).all()
     for _ in range(20):
         model.update(rng.random((64, 4)), rng.integers(0, 2, 64), np.full(64, 0.5))
-    recovered = model.expected_score(rng.random((100, 4)), rng.integers(0, 2, 100))
+    recovered = sigmoid(model.logits(rng.random((100, 4)), rng.integers(0, 2, 100)))
     np.testing.assert_allclose(recovered, 0.5, atol=0.15)
-
-
-def test_reported_compute_replaces_the_drift_per_result():
-    rng = np.random.default_rng(0)
-    nothing = np.zeros((1, 4)), np.zeros(1, dtype=np.int64)
-    told = LearnerModel(SPACE, drift_per_result=1e6, drift_per_log_compute=2.0)
-    variance = told.predict(*nothing)[1]
-    told.advance(0.5)
-    assert told.predict(*nothing)[1] - variance == pytest.approx(1.0)
-    told.update(*results_of(np.array([0.0, 0.0]), 64, rng))
-    assert told.predict(*nothing)[1][0] < variance[0]
-
-
-def test_expected_score_is_nearer_to_one_half_than_the_score_at_the_mean_logit():
-    model = LearnerModel(SPACE)
-    difficulty, family = np.full((1, 4), 1.0), np.zeros(1, dtype=np.int64)
-    mean, _ = model.predict(difficulty, family)
-    assert sigmoid(mean)[0] == pytest.approx(1 / (1 + np.exp(4.0)))
-    assert sigmoid(mean)[0] < model.expected_score(difficulty, family)[0] < 0.5
 
 
 def test_an_empty_batch_changes_nothing():
@@ -169,7 +149,6 @@ def test_state_goes_through_json_and_continues_identically():
     rng = np.random.default_rng(0)
     model, restored = LearnerModel(SPACE), LearnerModel(SPACE)
     model.update(*results_of(np.array([1.0, 0.0]), 64, rng))
-    model.advance(0.1)
     restored.load_state_dict(json.loads(json.dumps(model.state_dict())))
     batch = results_of(np.array([1.0, 0.0]), 64, rng)
     model.update(*batch)
@@ -182,8 +161,6 @@ def test_bad_input_is_refused():
     difficulty, family = np.zeros((2, 4)), np.zeros(2, dtype=np.int64)
     with pytest.raises(ValueError, match=r"Scores must lie in \[0, 1\]"):
         model.update(difficulty, family, np.array([0.5, np.nan]))
-    with pytest.raises(ValueError, match="only grows"):
-        model.advance(float("inf"))
     with pytest.raises(ValueError, match="dispersion"):
         LearnerModel(SPACE, dispersion=0.0)
     with pytest.raises(ValueError, match="variance"):

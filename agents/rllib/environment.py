@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from etude_gym.environment.vector import EtudeVectorEnv
-from etude_gym.practice.sampler import Draw, Results, TaskSampler
+from etude_gym.practice.sampler import Draw, Results, TaskSampler, join_results
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, mix
 from etude_gym.tasks.domain import Domain
@@ -49,12 +49,7 @@ class CollectingSampler(TaskSampler):
         """The results since the last call."""
         taken, self._results = self._results, []
         empty = Results(np.empty((0, len(self.space))), np.empty(0, dtype=np.int64), np.empty(0))
-        parts = [empty, *taken]
-        return Results(
-            np.concatenate([part.difficulty for part in parts]),
-            np.concatenate([part.family for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-        )
+        return join_results([empty, *taken])
 
     def state_dict(self) -> dict[str, Any]:
         return self.sampler.state_dict()

@@ -16,8 +16,71 @@ from etude_gym.randomness import Keys, absorb, as_words, fresh_seed
 from etude_gym.tasks.domain import Domain, Rows
 from etude_gym.tasks.keys import TaskBatch, split_key
 
-DRAWS_AHEAD = 64
+MOST_AHEAD = 256
+"""Results to come for which tasks are drawn ahead."""
+LEAST_USE = 0.25
+"""Share of the draws made ahead that has to be used for it to pay."""
 OPTIONS = ("difficulty", "family", "reset_mask")
+
+_ONE = np.uint64(1)
+
+
+class _Ahead:
+    """Draws made before they are needed: what drawing one by one gives, at a fraction of the cost.
+
+    A draw depends on the task key and on the sampler's state alone, so what was drawn ahead holds until the
+    state changes. Nothing is drawn ahead where few of the draws would be used before that.
+
+    Args:
+        num_envs: environments side by side.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self._first: Keys = np.zeros(num_envs, dtype=np.uint64)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was drawn, as when streams start anew."""
+        self._drawn: Draw | None = None
+        self._depth = self._used = 0
+        self._sampler: TaskSampler | None = None
+        self._version = 0
+
+    def take(self, sampler: TaskSampler, streams: Keys, episodes: Keys, rows: Rows) -> Draw:
+        """What the sampler gives the next episode of each of the given rows."""
+        if self._sampler is not sampler or self._version != sampler.version:
+            self._draw_ahead(sampler, streams, episodes)
+        places = self._places(episodes, rows)
+        if places is None and self._used > LEAST_USE * len(episodes) * self._depth:
+            self._draw_ahead(sampler, streams, episodes)
+            places = self._places(episodes, rows)
+        if places is None or self._drawn is None:
+            return sampler.draw(absorb(streams[rows], episodes[rows]))
+        self._used += len(rows)
+        return self._drawn[places]
+
+    def _places(self, episodes: Keys, rows: Rows) -> slice | Rows | None:
+        """Where the draws of the rows stand; None if one of them has used up its own."""
+        if len(episodes) == 1:
+            place = int(episodes[0] - self._first[0])
+            return slice(place, place + 1) if place < self._depth else None
+        episode = (episodes[rows] - self._first[rows]).astype(np.int64)
+        return rows * self._depth + episode if (episode < self._depth).all() else None
+
+    def _draw_ahead(self, sampler: TaskSampler, streams: Keys, episodes: Keys) -> None:
+        """Draw as many episodes of each row as will probably be used; none if most would not be."""
+        self.clear()
+        self._sampler, self._version = sampler, sampler.version
+        number = len(episodes)
+        results = int(min(sampler.steady_for, MOST_AHEAD))
+        # One environment uses every draw; of several, some use more than others.
+        depth = results if number == 1 else -(-2 * results // number)
+        if results <= LEAST_USE * number * depth:
+            return
+        self._depth = depth
+        self._first[:] = episodes
+        ahead = episodes[:, None] + as_words(np.arange(depth))
+        self._drawn = sampler.draw(absorb(streams[:, None], ahead).ravel())
 
 
 class TaskStream:
@@ -62,7 +125,7 @@ class TaskStream:
         self.difficulty: Difficulty = np.zeros((num_envs, len(self.space)))
         self.family: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         self.reason: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
-        self._ahead: Draw | None = None
+        self._ahead = _Ahead(num_envs)
         self.listener: Callable[[Difficulty, NDArray[np.int64], NDArray[np.float64]], None] | None = None
         self.seed(np.arange(num_envs), [fresh_seed() for _ in range(num_envs)])
 
@@ -70,45 +133,37 @@ class TaskStream:
         """Start the streams of the given rows anew."""
         self.streams[rows] = absorb(self._split_key, as_words(np.array(seeds, dtype=object)))
         self.episodes[rows] = 0
-        self._ahead = None
-
-    def _draw_unpinned(self, rows: Rows) -> Draw:
-        """What the sampler gives each row next.
-
-        Where results do not matter to the sampler, a single environment draws many tasks ahead: the
-        draws are the same, at a fraction of the cost.
-        """
-        if len(self.episodes) > 1 or not self.sampler.blind:
-            drawn = self.sampler.draw(absorb(self.streams[rows], self.episodes[rows]))
-        else:
-            ahead = int(self.episodes[0]) % DRAWS_AHEAD
-            if ahead == 0 or self._ahead is None:
-                block: Keys = (self.episodes - np.uint64(ahead)) + as_words(np.arange(DRAWS_AHEAD))
-                self._ahead = self.sampler.draw(absorb(self.streams, block))
-            drawn = self._ahead[ahead : ahead + 1]
-        self.episodes[rows] += np.uint64(1)
-        return drawn
+        self._ahead.clear()
 
     def draw(self, rows: Rows, difficulty: Difficulty, family: int) -> TaskBatch:
         """The next task of each row; ``difficulty`` (NaN: free) and ``family`` (-1: free) pin it."""
-        drawn = self._draw_unpinned(rows)
+        drawn = self._ahead.take(self.sampler, self.streams, self.episodes, rows)
         drawn_difficulty, drawn_family = drawn.difficulty, drawn.family
         if difficulty is not self._nothing_pinned:
             drawn_difficulty = np.where(np.isnan(difficulty), drawn_difficulty, difficulty)
         if family >= 0:
             drawn_family = np.full(len(rows), family)
-        tasks = TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
-        self.keys[rows], self.difficulty[rows], self.family[rows] = tasks.keys, tasks.difficulty, tasks.family
-        self.reason[rows] = drawn.reason
-        return tasks
+        if len(self.keys) == 1:  # replaced and never written into, so that nothing has to be copied
+            self.episodes += _ONE
+            self.keys, self.reason = drawn.task_keys, drawn.reason
+            self.difficulty, self.family = drawn_difficulty, drawn_family
+        else:
+            self.episodes[rows] += _ONE
+            self.keys[rows], self.reason[rows] = drawn.task_keys, drawn.reason
+            self.difficulty[rows], self.family[rows] = drawn_difficulty, drawn_family
+        return TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
 
     def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
-        """Tell the sampler how finished episodes ended."""
-        if self.listener is not None:
-            self.listener(self.difficulty[rows], self.reason[rows], scores)
-        if self.sampler.blind:
+        """Tell the sampler how episodes ended, or how far those came that were given up."""
+        if self.sampler.blind and self.listener is None:
             return
-        self.sampler.update(Results(self.difficulty[rows], self.family[rows], scores))
+        difficulty, family, reason = self.difficulty, self.family, self.reason
+        if len(self.keys) > 1:
+            difficulty, family, reason = difficulty[rows], family[rows], reason[rows]
+        if self.listener is not None:
+            self.listener(difficulty, reason, scores)
+        if not self.sampler.blind:
+            self.sampler.update(Results(difficulty, family, scores))
 
     def parse_options(self, options: Mapping[str, Any] | None) -> tuple[Difficulty, int]:
         """Pinned difficulty and family of one reset.
@@ -134,9 +189,9 @@ class TaskStream:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self._ahead = None
+        self._ahead.clear()
         for name, value in state.items():
             if name == "sampler":
                 self.sampler.load_state_dict(value)
             else:
-                getattr(self, name)[...] = value
+                setattr(self, name, np.array(value, dtype=getattr(self, name).dtype))

@@ -88,7 +88,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._elapsed = np.zeros(self.num_envs, dtype=np.int64)
         self._started = False
         self._warned = False
-        self._masks: Masks = np.zeros((self.num_envs, int(self.domain.action_space.n)), dtype=np.int8)
+        num_actions = int(self.domain.action_space.n)
+        self._masks: Masks = np.zeros((self.num_envs, num_actions), dtype=np.int8)
+        self._first_actions = num_actions * self._all
 
     @property
     def sampler(self) -> TaskSampler:
@@ -195,7 +197,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             ResetNeeded: before the first reset, or if an environment is over and autoreset is disabled.
         """
         actions = self._check_actions(actions)
-        waiting = np.flatnonzero(self._over)
+        waiting = self._over.nonzero()[0]
         active = ~self._over
         actions, illegal = self._find_illegal(actions, active)
         observations = self._allocate()
@@ -206,7 +208,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         truncations = np.zeros(self.num_envs, dtype=np.bool_)
         if self.max_episode_steps is not None:
             truncations = active & ~ends & (self._elapsed >= self.max_episode_steps)
-        ended = np.flatnonzero(ends | truncations)
+        ended = (ends | truncations).nonzero()[0]
         infos: dict[str, Any] = {}
         if len(ended):
             self._finish(ended, observations, infos)
@@ -245,7 +247,8 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if outside.any():
             self._warn_of_outside(actions[outside & active])
             actions = np.where(outside, -1, actions)
-        return actions, active & (outside | (self._masks[self._all, actions] == 0))
+        masked = self._masks.take(self._first_actions + actions) == 0
+        return actions, active & (outside | masked)
 
     def _warn_of_outside(self, actions: Actions) -> None:
         actions = actions[actions != NO_ACTION]

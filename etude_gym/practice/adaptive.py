@@ -20,6 +20,7 @@ from etude_gym.practice.sampler import (
     TaskSampler,
     _check_range,
     _counters,
+    join_results,
 )
 from etude_gym.randomness import Keys, uniform
 
@@ -55,49 +56,78 @@ class LearnerModelSampler(TaskSampler):
         self.learner_model = LearnerModel(space)
         self._num_candidates = candidates
         self._num_results = 0
-        self._waiting = np.empty((0, len(space) + 2))
-        # For each candidate: the axes, the family, its level and its noise. One more for the share.
-        self._candidate_counters = _counters(candidates * (len(space) + 3)).reshape(candidates, -1)
-        self._share_counter = _counters(self._candidate_counters.size + 1)[-1:]
+        self._waiting: list[Results] = []
+        self._num_waiting = 0
+        # For each candidate: the axes, the family, its level and its noise. One more for the share. Sorted by
+        # what they are for, even candidates before odd ones, each part is one block of numbers.
+        counters = _counters(candidates * (len(space) + 3)).reshape(candidates, -1)
+        counters = np.concatenate((counters[0::2], counters[1::2]))
+        axes, (family, level, noise) = counters[:, :-3].T, counters[:, -3:].T
+        self._num_even = (candidates + 1) // 2
+        share = _counters(counters.size + 1)[-1:]
+        parts = (axes.ravel(), family, level[self._num_even :], noise, share)
+        self._candidate_counters = np.concatenate(parts)[:, None]
+        ends = np.cumsum([len(part) for part in parts]).tolist()
+        self._parts = [slice(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
 
     @abstractmethod
     def log_weights(self, logits: Floats) -> Floats:
         """Logarithm of the weight of tasks whose expected score has these logits, of any shape."""
 
     def draw(self, keys: Keys) -> Draw:
-        difficulty, family, noise = self._make_candidates(keys)
-        weights = self.log_weights(self.learner_model.logits(difficulty, family))
-        chosen = (weights + noise).argmax(axis=1)
-        uniformly = uniform(keys, self._share_counter) < self.uniform_share
-        chosen[uniformly] = 0
+        difficulty, family, noise, share = self._make_candidates(keys)
+        weights = self.log_weights(self.learner_model.logits(np.moveaxis(difficulty, 0, -1), family))
+        weights += noise
+        uniformly = share < self.uniform_share
+        chosen = np.where(uniformly, 0, weights.argmax(axis=0))
         rows = np.arange(len(keys))
         reason = np.where(uniformly, UNIFORM, self.reason)
-        return Draw(keys, difficulty[rows, chosen], family[rows, chosen], reason)
+        return Draw(keys, difficulty[:, chosen, rows].T.copy(), family[chosen, rows], reason)
 
-    def _make_candidates(self, keys: Keys) -> tuple[Difficulty, Families, Floats]:
-        """Candidates of each key: difficulty (n, m, axes), family (n, m) and Gumbel noise (n, m).
+    def _make_candidates(self, keys: Keys) -> tuple[Difficulty, Families, Floats, Floats]:
+        """Candidates of each key, and a number in [0, 1) that says whether to choose among them.
 
         Even candidates are uniform over the space. With several axes nearly all of those are of middling
         difficulty, so odd candidates spread evenly from the easiest to the hardest corner: a uniform
         level, then every axis uniform over the widest interval within [0, 1] centered at that level.
+
+        Returns:
+            Difficulty (axes, m, n), family (m, n), Gumbel noise (m, n), the number (n,).
         """
-        numbers = uniform(keys[:, None, None], self._candidate_counters)
-        axes = len(self.space)
-        difficulty = numbers[:, :, :axes]
-        level = numbers[:, 1::2, axes + 1, None]
+        numbers = uniform(keys, self._candidate_counters)
+        axes, families, level, noise, share = (numbers[part] for part in self._parts)
+        difficulty = axes.reshape(len(self.space), self._num_candidates, len(keys))
+        family = (families * len(self.space.families)).astype(np.int64)
         half_width = np.minimum(level, 1.0 - level)
-        difficulty[:, 1::2] = level + half_width * (2.0 * difficulty[:, 1::2] - 1.0)
-        family = (numbers[:, :, axes] * len(self.space.families)).astype(np.int64)
-        noise = -np.log(-np.log(numbers[:, :, axes + 2] + 2.0**-54))
-        return difficulty, family, noise
+        odd = difficulty[:, self._num_even :]
+        odd[...] = level + half_width * (2.0 * odd - 1.0)
+        noise = -np.log(-np.log(noise + 2.0**-54))
+        return difficulty, family, noise, share[0]
 
     def update(self, results: Results) -> None:
         self._num_results += len(results.scores)
-        rows = np.column_stack((results.difficulty, results.family, results.scores))
-        self._waiting = np.concatenate((self._waiting, rows))
-        while len(self._waiting) >= self.batch_size:
-            batch, self._waiting = np.split(self._waiting, [self.batch_size])
-            self.learner_model.update(batch[:, :-2], batch[:, -2].astype(np.int64), batch[:, -1])
+        self._waiting.append(results)
+        self._num_waiting += len(results.scores)
+        if self._num_waiting >= self.batch_size:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Give the learner model as many whole batches as there are."""
+        waiting = join_results(self._waiting)
+        learned = self._num_waiting - self._num_waiting % self.batch_size
+        for start in range(0, learned, self.batch_size):
+            batch = waiting[start : start + self.batch_size]
+            self.learner_model.update(batch.difficulty, batch.family, batch.scores)
+        self._keep(waiting[learned:])
+
+    def _keep(self, waiting: Results) -> None:
+        """Let results wait for the next batch, now that the learner model has changed."""
+        self._waiting, self._num_waiting = [waiting], len(waiting.scores)
+        self.version += 1
+
+    @property
+    def steady_for(self) -> float:
+        return self.batch_size - self._num_waiting
 
     @property
     def flops(self) -> float:
@@ -115,9 +145,16 @@ class LearnerModelSampler(TaskSampler):
         }
 
     def state_dict(self) -> dict[str, Any]:
+        waiting = [
+            [*difficulty, float(family), score]
+            for results in self._waiting
+            for difficulty, family, score in zip(
+                results.difficulty.tolist(), results.family.tolist(), results.scores.tolist(), strict=True
+            )
+        ]
         return {
             "learner_model": self.learner_model.state_dict(),
-            "waiting": self._waiting.tolist(),
+            "waiting": waiting,
             "num_results": self._num_results,
         }
 
@@ -125,7 +162,8 @@ class LearnerModelSampler(TaskSampler):
         self._check_state(state)
         self.learner_model.load_state_dict(state["learner_model"])
         self._num_results = int(state["num_results"])
-        self._waiting = np.array(state["waiting"], float).reshape(-1, len(self.space) + 2)
+        rows = np.array(state["waiting"], dtype=np.float64).reshape(-1, len(self.space) + 2)
+        self._keep(Results(rows[:, :-2], rows[:, -2].astype(np.int64), rows[:, -1]))
 
 
 class AdaptiveSampler(LearnerModelSampler):

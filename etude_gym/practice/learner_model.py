@@ -15,7 +15,6 @@ The estimate is uncalibrated: it starts from a vague prior and learns the weight
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,6 @@ class LearnerModel:
         space: axes and families of the domain.
         drift_per_result: variance (squared logits) that an ability gains for each result. The default
             forgets over some hundreds of results. 0 gives a stationary estimate.
-        drift_per_log_compute: variance that an ability gains for each unit (factor e) of training
-            compute, once :meth:`advance` reports compute.
         dispersion: how many results carry the information of one independent result. Results of one
             training batch come from one policy and are correlated; counted as independent they would
             make the filter overconfident. The log-likelihood is divided by this factor, the dispersion
@@ -76,16 +73,14 @@ class LearnerModel:
         space: DifficultySpace,
         *,
         drift_per_result: float = 5e-4,
-        drift_per_log_compute: float = 1.0,
         dispersion: float = 2.0,
     ) -> None:
-        if drift_per_result < 0 or drift_per_log_compute < 0:
-            raise ValueError("Drift is a variance: drift_per_result and drift_per_log_compute must be >= 0.")
+        if drift_per_result < 0:
+            raise ValueError(f"Drift is a variance, at least 0, got drift_per_result={drift_per_result!r}.")
         if dispersion < 1:
             raise ValueError(f"dispersion must be >= 1 (1: results are independent), got {dispersion!r}.")
         self.space = space
         self.drift_per_result = drift_per_result
-        self.drift_per_log_compute = drift_per_log_compute
         self.dispersion = dispersion
         families, axes = len(space.families), len(space)
         tied = np.full((families, families), FAMILY_CORRELATION)
@@ -98,7 +93,6 @@ class LearnerModel:
         self._covariance[families:, families:] = PRIOR_WEIGHT_VARIANCE * np.eye(axes)
         self._mean: Floats = np.zeros(families + axes)
         self._mean[families:] = PRIOR_TOTAL_WEIGHT / axes
-        self._compute_reported = False
 
     @property
     def ability(self) -> Floats:
@@ -130,55 +124,6 @@ class LearnerModel:
         estimate: Floats = self._mean[family] - difficulty @ self._mean[families:]
         return estimate
 
-    def predict(self, difficulty: Difficulty, family: Families) -> tuple[Floats, Floats]:
-        """Logits of the expected score, with uncertainty.
-
-        Args:
-            difficulty: shape (n, axes).
-            family: indices of families, shape (n,).
-
-        Returns:
-            Mean and variance of the logit, each of shape (n,).
-        """
-        design = self._design(difficulty, family)
-        variance = ((design @ self._covariance) * design).sum(axis=1)
-        return design @ self._mean, variance
-
-    def expected_score(self, difficulty: Difficulty, family: Families) -> Floats:
-        """Expected score in [0, 1], averaged over the uncertainty of the logit.
-
-        Uses the probit approximation of the logistic-normal integral (MacKay 1992, Neural Computation
-        4:720, equation 10).
-
-        Args:
-            difficulty: float64 in [0, 1], shape (n, axes).
-            family: indices of families, shape (n,).
-
-        Returns:
-            float64 array of shape (n,).
-        """
-        mean, variance = self.predict(difficulty, family)
-        return sigmoid(mean / np.sqrt(1.0 + math.pi / 8.0 * variance))
-
-    def advance(self, log_compute_change: float) -> None:
-        """Let abilities drift because the learner trained.
-
-        From the first call on, drift follows compute alone and the number of results adds none.
-
-        Args:
-            log_compute_change: increase of the natural logarithm of cumulative training compute.
-
-        Raises:
-            ValueError: for a change that is negative or not finite.
-        """
-        if not 0.0 <= log_compute_change < math.inf:
-            raise ValueError(
-                f"log_compute_change must be finite and >= 0, got {log_compute_change!r}: compute only grows."
-                " Leave out the step from zero compute."
-            )
-        self._compute_reported = True
-        self._covariance = self._covariance + log_compute_change * self.drift_per_log_compute * self._drift
-
     def update(self, difficulty: Difficulty, family: Families, scores: Floats) -> None:
         """Take in a batch of results.
 
@@ -194,9 +139,7 @@ class LearnerModel:
             return
         if not (scores.min() >= 0.0 and scores.max() <= 1.0):
             raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
-        covariance = self._covariance
-        if not self._compute_reported:
-            covariance = covariance + len(scores) * self.drift_per_result * self._drift
+        covariance = self._covariance + len(scores) * self.drift_per_result * self._drift
         design = self._design(difficulty, family)
         prior_precision = _inverse(covariance)
         state = self._mean
@@ -206,7 +149,7 @@ class LearnerModel:
             covariance = _inverse(prior_precision + (design.T * information) @ design)
             gradient = design.T @ (scores - expected) / self.dispersion
             step = covariance @ (gradient + prior_precision @ (self._mean - state))
-            state = state + step * min(1.0, LARGEST_STEP / max(np.abs(step).max(), LARGEST_STEP))
+            state = state + step * (LARGEST_STEP / max(*map(abs, step.tolist()), LARGEST_STEP))
         self._covariance = 0.5 * (covariance + covariance.T)
         self._mean = self._with_monotone_weights(state)
 
@@ -233,11 +176,7 @@ class LearnerModel:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned so far, as plain numbers and lists that JSON can hold."""
-        return {
-            "mean": self._mean.tolist(),
-            "covariance": self._covariance.tolist(),
-            "compute_reported": self._compute_reported,
-        }
+        return {"mean": self._mean.tolist(), "covariance": self._covariance.tolist()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`.
@@ -256,4 +195,3 @@ class LearnerModel:
                 f"{len(self.space)} axes), the state {mean.size}. Load it into a model of the same domain."
             )
         self._mean, self._covariance = mean, covariance
-        self._compute_reported = bool(state["compute_reported"])

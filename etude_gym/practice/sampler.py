@@ -7,7 +7,9 @@ not depend on how results are split over calls either.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,7 +46,7 @@ class Draw:
     family: Families
     reason: NDArray[np.int64]
 
-    def __getitem__(self, rows: slice) -> Draw:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Draw:
         return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows])
 
 
@@ -69,8 +71,21 @@ class Results:
                 f"Results need one row per episode, got {len(self.difficulty)} difficulties, "
                 f"{len(self.family)} families and {n} scores."
             )
-        if n and not (self.scores.min() >= 0.0 and self.scores.max() <= 1.0):
-            raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
+        for score in self.scores.tolist():
+            if not 0.0 <= score <= 1.0:
+                raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
+
+    def __getitem__(self, rows: slice) -> Results:
+        return Results(self.difficulty[rows], self.family[rows], self.scores[rows])
+
+
+def join_results(parts: Sequence[Results]) -> Results:
+    """Results of several parts, at least one, one after the other."""
+    return Results(
+        np.concatenate([part.difficulty for part in parts]),
+        np.concatenate([part.family for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
 
 
 class TaskSampler(ABC):
@@ -83,11 +98,13 @@ class TaskSampler(ABC):
         name: what ``practice=`` calls it.
         blind: whether its draws never change, whatever ``update`` is told.
         plays_itself: whether only learners that play against themselves can practice with it.
+        version: changes whenever draws may change. What was drawn before holds as long as it stays.
     """
 
     name: ClassVar[str]
     blind: ClassVar[bool] = False
     plays_itself: ClassVar[bool] = False
+    version: int = 0
 
     def __init__(self, space: DifficultySpace) -> None:
         self.space = space
@@ -99,6 +116,14 @@ class TaskSampler(ABC):
 
     def update(self, results: Results) -> None:  # noqa: B027 (blind samplers have nothing to do)
         """Learn from finished episodes. A sampler that is blind to results ignores them."""
+
+    @property
+    def steady_for(self) -> float:
+        """Number of results, at least 1, before the one that may change draws; infinite if none does.
+
+        Tasks for so many episodes can be drawn at once, which is much cheaper than one by one.
+        """
+        return math.inf if self.blind else 1
 
     @property
     def flops(self) -> float:
