@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -31,6 +33,7 @@ from etude_gym.runs.practice_run import practice_run
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")
 
+from ray.util.debug import reset_log_once  # noqa: E402
 from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
@@ -49,12 +52,14 @@ from etude_gym.agents.rllib.environment import (  # noqa: E402
     practice_env,
 )
 from etude_gym.agents.rllib.learner import (  # noqa: E402
+    CONFIGS,
     RLlibPPOLearner,
     weights_digest,
 )
 from etude_gym.agents.rllib.module import CountingPPOLearner  # noqa: E402
 
 NUM_ENVS, N_STEPS = 8, 8
+REGISTERED_ANEW = ".*rllib-multi-agent-env-v0 already in registry"  # pytest forgets the filter of the package
 SMALL = {"network": (16,), "n_steps": N_STEPS, "batch_size": 32, "n_epochs": 2}
 NETWORKS = {
     "EtudePlan-v0": {},
@@ -347,6 +352,29 @@ def test_iterations_without_a_step_are_failures_with_a_limit(made, monkeypatch):
     with pytest.raises(RuntimeError, match="no environment step in 10 iterations"):
         learner.learn(make_vector(), 1e12)
     assert pauses == [1, 2, 4, 8, *[15] * 6]
+
+
+@pytest.mark.parametrize("kind", ["alone", *CONFIGS])
+def test_a_start_provokes_no_warning(kind):
+    """Not even one that Ray gives once in a process, or hides behind the level of its loggers."""
+    records, logger = [], logging.getLogger("ray")
+    handler, level = logging.Handler(logging.WARNING), logger.level
+    handler.emit = lambda record: records.append(record.getMessage())
+    reset_log_once()
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            warnings.filterwarnings("ignore", message=REGISTERED_ANEW)
+            algorithm = CONFIGS.get(kind, ppo_config)("EtudePlan-v0", num_envs=NUM_ENVS, **SMALL).build_algo()
+            algorithm.train()
+            algorithm.stop()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert records == []
+    assert [str(warning.message) for warning in warned] == []
 
 
 def test_a_policy_that_does_not_fit_the_domain_is_refused(made):

@@ -177,7 +177,10 @@ def ppo_config(
         )
         .fault_tolerance(restart_failed_env_runners=True)
         .callbacks(CurriculumCallback)
-        .debugging(seed=int(mix(name_key("rllib"), seed)[0] % 2**31))
+        .debugging(
+            seed=int(mix(name_key("rllib"), seed)[0] % 2**31),
+            log_sys_usage=False,  # it asks for a library that watches GPUs
+        )
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 import time
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -27,10 +25,6 @@ from etude_gym.agents.rllib.self_play import self_play_config
 from etude_gym.runs.agents import ONE_PROCESS, Recipe, Resources
 from etude_gym.tasks.domain import Actions, Domain
 from etude_gym.tasks.observations import Masks, Observations
-
-warnings.filterwarnings("ignore", message=".*rllib-multi-agent-env-v0 already in registry")  # RLlib's own
-for _name in ("ray.rllib", "ray._common.deprecation"):  # they warn of RLlib's own defaults
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
 RESTORED = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER)
 SAVED = [f"{COMPONENT_LEARNER}/{name}" for name in RESTORED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -99,10 +100,13 @@ class SelfPlayPPOLearner(CountingPPOLearner):
 
     def _update_proposer(self, proposals: Any) -> None:
         number = len(proposals[Columns.ACTIONS])
-        for _ in range(EPOCHS):
-            for chosen in torch.randperm(number).chunk(-(-number // BATCH_SIZE)):
-                update = partial(PPOTorchLearner._update, self, {PROPOSER: _rows(proposals, chosen)})
-                self.proposer_flops.run("update", len(chosen), update)
+        with warnings.catch_warnings():
+            # RLlib logs the variance of the returns explained, which a single choice does not have.
+            warnings.filterwarnings("ignore", message=r"var\(\): degrees of freedom is <= 0")
+            for _ in range(EPOCHS):
+                for chosen in torch.randperm(number).chunk(-(-number // BATCH_SIZE)):
+                    update = partial(PPOTorchLearner._update, self, {PROPOSER: _rows(proposals, chosen)})
+                    self.proposer_flops.run("update", len(chosen), update)
 
     def take_flops(self) -> dict[str, int]:
         """FLOPs since the last call, by line of the ledger."""

@@ -139,9 +139,10 @@ def self_play_config(
     sampler = practice or SelfPlaySampler(domain.space)
     others = {PROPOSER: proposer_spec(domain)}
     config = multi_agent_config(domain, PracticeDuel, sampler, others, SelfPlayCallback, **options)
-    return config.learners(learner_class=SelfPlayPPOLearner).multi_agent(
-        policy_mapping_fn=module_of,
-        algorithm_config_overrides_per_module={PROPOSER: PPOConfig.overrides(**SETTINGS)},
+    return (
+        config.learners(learner_class=SelfPlayPPOLearner)
+        .multi_agent(policy_mapping_fn=module_of)
+        .rl_module(algorithm_config_overrides_per_module={PROPOSER: PPOConfig.overrides(**SETTINGS)})
     )
 
 
