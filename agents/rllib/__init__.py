@@ -16,8 +16,13 @@ OF_RAY_ITSELF = {
 """Loggers and words. ``RLModule.__init__`` itself makes the deprecated object, of whatever class the module
 is; the second is said of every algorithm on the new stack, the default."""
 
-for _logger, _words in OF_RAY_ITSELF.items():
-    logging.getLogger(_logger).addFilter(lambda record, words=_words: words not in record.getMessage())
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return OF_RAY_ITSELF[record.name] not in record.getMessage()
+
+
+for _logger in OF_RAY_ITSELF:
+    logging.getLogger(_logger).addFilter(_is_news)
 
 # RLlib registers one name anew for every multi-agent algorithm.
 warnings.filterwarnings("ignore", message=".*rllib-multi-agent-env-v0 already in registry")
