@@ -410,7 +410,17 @@ def measure_reference(world: Any, scratch: Any) -> None:
 def generate_world(
     world: Any, key: Any, difficulty: Any, family: Any, sketch: Any, stack: Any, scratch: Any
 ) -> None:
-    """Make one task in place: a pure function of key, difficulty and family."""
+    """Make one task in place: a pure function of key, difficulty and family.
+
+    Args:
+        world: a record of WORLD, written.
+        key: uint64.
+        difficulty: float64 in [0, 1], shape (4,).
+        family: index into ``FAMILIES``.
+        sketch: uint32 (SKETCH,), memory of the generator.
+        stack: uint32 (STACK,), memory of the solver.
+        scratch: uint32 (SCRATCH,), memory of the kernel.
+    """
     world.key = key
     world.family = family
     world.num_premises = 0
@@ -428,7 +438,15 @@ def generate_world(
 
 @entry_point
 def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any, families: Any) -> None:
-    """Make tasks in the given rows; the other arguments have one entry for each of them."""
+    """Make tasks in some rows: each a pure function of its key, difficulty and family.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        keys: uint64 (m,), one for each task.
+        difficulty: float64 in [0, 1], shape (m, 4), axes in the order of the domain.
+        families: int64 (m,), indices into ``FAMILIES``.
+    """
     sketch = np.empty(SKETCH, np.uint32)
     stack = np.empty(STACK, np.uint32)
     scratch = np.empty(SCRATCH, np.uint32)

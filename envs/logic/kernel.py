@@ -139,7 +139,13 @@ def number_of(literals: Any) -> Any:
 
 @kernel
 def consequences(kind: Any, literals: Any, known: Any) -> Any:
-    """What follows from one premise: a set of new literals, empty if nothing; all ones if it is violated."""
+    """What follows from one premise: a set of new literals, empty if nothing; all ones if it is violated.
+
+    Args:
+        kind: RULE, DISJUNCTION, GROUP or ABSENT.
+        literals: uint32, those of the premise as a clause, or the members of a group.
+        known: uint32, literals known to be true.
+    """
     true = literals & known
     open_ones = literals & ~known & ~negated(known)
     if kind == GROUP:
@@ -534,7 +540,14 @@ def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> None:
 
 @entry_point
 def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
-    """Write observations and masks of the given rows."""
+    """Write observations and masks of some rows.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        features: float32 (n, NUM_FEATURES or NUM_FEATURES_WITH_HINTS), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+    """
     scratch = np.empty(SCRATCH, np.uint32)
     for row in rows:
         survey(worlds[row], scratch)
@@ -543,7 +556,17 @@ def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
 
 @entry_point
 def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
-    """Step a batch of one; return the reward and whether the episode is over."""
+    """Step a batch of one.
+
+    Args:
+        worlds: WORLD (1,), changed.
+        action: any integer.
+        features: float32 (NUM_FEATURES or NUM_FEATURES_WITH_HINTS,), written.
+        mask: int8 (NUM_ACTIONS,), written.
+
+    Returns:
+        The reward, and whether the episode is over.
+    """
     scratch = np.empty(SCRATCH, np.uint32)
     world = worlds[0]
     reward = take_action(world, action, scratch)
@@ -555,7 +578,17 @@ def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
 def step_batch(
     worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any
 ) -> None:
-    """Step every active row, and write what is seen, legal, earned and ended in each row."""
+    """Step every active row; write observation, mask, reward and end of every row.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        actions: int64 (n,), any integers.
+        active: bool (n,): rows whose episode goes on.
+        features: float32 (n, NUM_FEATURES or NUM_FEATURES_WITH_HINTS), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+        rewards: float64 (n,), written: 0 where not active.
+        ends: bool (n,), written: True where an episode ended in this step.
+    """
     scratch = np.empty(SCRATCH, np.uint32)
     for row in range(len(worlds)):
         world = worlds[row]

@@ -42,7 +42,12 @@ def assumption_of(literal: Any) -> Any:
 
 @kernel
 def next_step(world: Any, premises: Any) -> Any:
-    """The first of some premises (bits) from which something follows, in order; -1 if there is none."""
+    """The first of some premises, by their order in the argument, from which something follows; else -1.
+
+    Args:
+        world: a record of WORLD.
+        premises: uint32, bit i is set for premise i.
+    """
     known = world.known[world.depth]
     best = -1
     for i in range(world.num_premises):
@@ -175,6 +180,12 @@ SOLVERS = ("oracle", "greedy", "careful")
 
 @entry_point
 def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
-    """Write the action of a solver (an index into ``SOLVERS``) for every world."""
+    """Write the next action of a solver for every world.
+
+    Args:
+        worlds: WORLD (n,).
+        actions: int64 (n,), written.
+        solver: index into ``SOLVERS``.
+    """
     for row in range(len(worlds)):
         actions[row] = oracle_action(worlds[row]) if solver == 0 else search_action(worlds[row], solver == 2)

@@ -271,7 +271,14 @@ def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
 
 @entry_point
 def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any) -> None:
-    """Make tasks in the given rows; ``keys`` and ``difficulty`` have one entry for each of them."""
+    """Make tasks in some rows: each a pure function of its key and difficulty.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        keys: uint64 (m,), one for each task.
+        difficulty: float64 in [0, 1], shape (m, 4), axes in the order of the domain.
+    """
     scratch = np.empty(SCRATCH + NUM_RAW * NUM_SOURCES, np.int32)
     for task in range(len(rows)):
         generate_world(worlds[rows[task]], keys[task], difficulty[task], scratch)

@@ -146,7 +146,12 @@ def has_ingredients(world: Any, recipe: Any) -> Any:
 
 @kernel
 def survey(world: Any, scratch: Any) -> None:
-    """Derive everything that the mask and the observation are made of."""
+    """Derive everything from a world that the mask and the observation are made of.
+
+    Args:
+        world: a record of WORLD.
+        scratch: int32 (SCRATCH,), written.
+    """
     net_all_goals(world, scratch)
     scratch[WANTED] = 0
     scratch[EXCESS] = 0
@@ -398,7 +403,7 @@ def strike_on_arrival(world: Any) -> None:
 
 @kernel
 def strike_on_gathering(world: Any, raw: Any) -> Any:
-    """Whether this source runs dry under the gatherer's hands; another one always remains."""
+    """Whether this source runs dry as something is gathered there; another one always remains."""
     for event in range(world.num_events):
         another = max(world.source[raw, 0], world.source[raw, 1]) != NOWHERE
         if world.event_kind[event] == DEPLETION and another and is_armed(world, event):
@@ -519,7 +524,14 @@ def observe_world(world: Any, scratch: Any, features: Any, mask: Any) -> Any:
 
 @entry_point
 def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
-    """Write observations and masks of the given rows."""
+    """Write observations and masks of some rows.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        features: float32 (n, NUM_FEATURES), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+    """
     scratch = np.empty(SCRATCH, np.int32)
     for row in rows:
         observe_world(worlds[row], scratch, features[row], masks[row])
@@ -527,7 +539,17 @@ def observe_batch(worlds: Any, rows: Any, features: Any, masks: Any) -> None:
 
 @entry_point
 def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
-    """Step a batch of one; return the reward and whether the episode is over."""
+    """Step a batch of one; an episode also ends where nothing is legal any more.
+
+    Args:
+        worlds: WORLD (1,), changed.
+        action: any integer.
+        features: float32 (NUM_FEATURES,), written.
+        mask: int8 (NUM_ACTIONS,), written.
+
+    Returns:
+        The reward, and whether the episode is over.
+    """
     scratch = np.empty(SCRATCH, np.int32)
     world = worlds[0]
     reward = take_action(world, action, scratch)
@@ -540,9 +562,18 @@ def step_one(worlds: Any, action: Any, features: Any, mask: Any) -> Any:
 def step_batch(
     worlds: Any, actions: Any, active: Any, features: Any, masks: Any, rewards: Any, ends: Any
 ) -> None:
-    """Step every active row, and write what is seen, legal, earned and ended in each row.
+    """Step every active row; write observation, mask, reward and end of every row.
 
     An episode also ends where nothing is legal any more.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        actions: int64 (n,), any integers.
+        active: bool (n,): rows whose episode goes on.
+        features: float32 (n, NUM_FEATURES), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+        rewards: float64 (n,), written: 0 where not active.
+        ends: bool (n,), written: True where an episode ended in this step.
     """
     scratch = np.empty(SCRATCH, np.int32)
     for row in range(len(worlds)):

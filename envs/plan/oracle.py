@@ -139,7 +139,13 @@ def travel_safely(world: Any, target: Any) -> Any:
 
 @kernel
 def follow_trip(world: Any, scratch: Any, missing: Any) -> Any:
-    """The next action of a trip, given its net requirements."""
+    """The next action of a trip, given its net requirements.
+
+    Args:
+        world: a record of WORLD.
+        scratch: int32 (SCRATCH,), the net requirements that ``net_trip`` wrote.
+        missing: number of items still to be made, as ``net_trip`` returned it.
+    """
     if missing == 0:
         return DELIVER if world.place == DEPOT else travel_safely(world, DEPOT)
     action = work_here(world, scratch)
@@ -177,7 +183,7 @@ def run_oracle(world: Any, scratch: Any) -> None:
 
 @kernel
 def greedy_action(world: Any, scratch: Any) -> Any:
-    """Do what is needed here, else go to the nearest place with something to do; think no further."""
+    """Do what is needed here, else go to the nearest place with something to do, without foresight."""
     net_all_goals(world, scratch)
     if can_deliver(world):
         return DELIVER
@@ -202,7 +208,13 @@ def greedy_action(world: Any, scratch: Any) -> Any:
 
 @entry_point
 def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
-    """Write the action of the oracle (or of the greedy agent) for every world."""
+    """Write the next action of the oracle, or of the greedy agent, for every world.
+
+    Args:
+        worlds: WORLD (n,).
+        actions: int64 (n,), written.
+        greedy: whether the greedy agent acts.
+    """
     scratch = np.empty(SCRATCH, np.int32)
     for row in range(len(worlds)):
         if greedy:

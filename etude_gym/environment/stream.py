@@ -1,4 +1,4 @@
-"""Which task each environment plays next."""
+"""The stream of tasks: which task each environment plays next."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Ahead:
         self._version = 0
 
     def take(self, sampler: TaskSampler, streams: Keys, episodes: Keys, rows: Rows) -> Draw:
-        """What the sampler gives the next episode of each of the given rows."""
+        """The sampler's draw for the next episode of each of the given rows."""
         if self._sampler is not sampler or self._version != sampler.version:
             self._draw_ahead(sampler, streams, episodes)
         places = self._places(episodes, rows)
@@ -130,13 +130,27 @@ class TaskStream:
         self.seed(np.arange(num_envs), [fresh_seed() for _ in range(num_envs)])
 
     def seed(self, rows: Rows, seeds: Sequence[int]) -> None:
-        """Start the streams of the given rows anew."""
+        """Start the streams of some environments anew.
+
+        Args:
+            rows: int64 (m,), indices of the environments.
+            seeds: m integers from 0 to 2**64 - 1.
+        """
         self.streams[rows] = absorb(self._split_key, as_words(np.array(seeds, dtype=object)))
         self.episodes[rows] = 0
         self._ahead.clear()
 
     def draw(self, rows: Rows, difficulty: Difficulty, family: int) -> TaskBatch:
-        """The next task of each row; ``difficulty`` (NaN: free) and ``family`` (-1: free) pin it."""
+        """The next task of some environments.
+
+        Args:
+            rows: int64 (m,), indices of the environments.
+            difficulty: float64 (axes,), values that are pinned; NaN where the sampler chooses.
+            family: index of the pinned family; -1 where the sampler chooses.
+
+        Returns:
+            m tasks.
+        """
         drawn = self._ahead.take(self.sampler, self.streams, self.episodes, rows)
         drawn_difficulty, drawn_family = drawn.difficulty, drawn.family
         if difficulty is not self._nothing_pinned:
@@ -154,7 +168,12 @@ class TaskStream:
         return TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
 
     def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
-        """Tell the sampler how episodes ended, or how far those came that were given up."""
+        """Pass the scores of episodes that have ended, or were given up, to the listener and the sampler.
+
+        Args:
+            rows: int64 (m,), indices of the environments.
+            scores: float64 in [0, 1], shape (m,).
+        """
         if self.sampler.blind and self.listener is None:
             return
         difficulty, family, reason = self.difficulty, self.family, self.reason
@@ -167,6 +186,12 @@ class TaskStream:
 
     def parse_options(self, options: Mapping[str, Any] | None) -> tuple[Difficulty, int]:
         """Pinned difficulty and family of one reset.
+
+        Args:
+            options: of ``reset``; what they do not pin stays as it was pinned for good.
+
+        Returns:
+            float64 (axes,), NaN where free, and the index of the family, -1 where free.
 
         Raises:
             ValueError: for an option, axis, family or value that does not exist.
@@ -188,7 +213,11 @@ class TaskStream:
         return {name: getattr(self, name).copy() for name in names} | {"sampler": self.sampler.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: of a stream of as many environments of the same domain.
+        """
         self._ahead.clear()
         for name, value in state.items():
             if name == "sampler":

@@ -1,4 +1,4 @@
-"""Samplers that choose among candidates by what a learner model expects."""
+"""Samplers that choose among candidate tasks by the scores that a learner model expects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from etude_gym.randomness import Keys, uniform
 
 
 class LearnerModelSampler(TaskSampler):
-    """Base of the samplers that choose among candidate tasks by what a learner model expects.
+    """Base of the samplers that choose among candidate tasks by the scores that a learner model expects.
 
     For each key it makes candidates and picks one with probability proportional to its weight, by the
     Gumbel-max trick on log weights, which stay finite and distinct where all expected scores are near
@@ -72,7 +72,14 @@ class LearnerModelSampler(TaskSampler):
 
     @abstractmethod
     def log_weights(self, logits: Floats) -> Floats:
-        """Logarithm of the weight of tasks whose expected score has these logits, of any shape."""
+        """Logarithm of the weight of tasks, up to a constant.
+
+        Args:
+            logits: logits of the expected scores, float64 of any shape.
+
+        Returns:
+            float64 array of the same shape.
+        """
 
     def draw(self, keys: Keys) -> Draw:
         difficulty, family, noise, share = self._make_candidates(keys)

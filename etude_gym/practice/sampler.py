@@ -34,8 +34,8 @@ class Draw:
     """Tasks drawn for ``n`` task keys.
 
     Attributes:
-        task_keys: uint64, shape (n,): keys of the tasks to generate; those asked with, unless the sampler
-            repeats tasks.
+        task_keys: uint64, shape (n,): keys of the tasks to generate: the keys that were given, unless the
+            sampler repeats tasks.
         difficulty: float64 in [0, 1], shape (n, axes).
         family: int64, shape (n,): index into the families of the domain.
         reason: int64, shape (n,): index into :data:`REASONS`.
@@ -80,7 +80,11 @@ class Results:
 
 
 def join_results(parts: Sequence[Results]) -> Results:
-    """Results of several parts, at least one, one after the other."""
+    """Results of several parts, one after the other.
+
+    Args:
+        parts: at least one, all of one difficulty space.
+    """
     return Results(
         np.concatenate([part.difficulty for part in parts]),
         np.concatenate([part.family for part in parts]),
@@ -96,7 +100,7 @@ class TaskSampler(ABC):
 
     Attributes:
         name: what ``practice=`` calls it.
-        blind: whether its draws never change, whatever ``update`` is told.
+        blind: whether its draws never depend on results.
         plays_itself: whether only learners that play against themselves can practice with it.
         version: changes whenever draws may change. What was drawn before holds as long as it stays.
     """
@@ -112,10 +116,18 @@ class TaskSampler(ABC):
 
     @abstractmethod
     def draw(self, keys: Keys) -> Draw:
-        """Draw one task for each key, shape (n,). Changes nothing in the sampler."""
+        """Draw one task for each key. Changes nothing in the sampler.
+
+        Args:
+            keys: uint64 (n,), the source of all randomness: a row depends on its own key alone.
+        """
 
     def update(self, results: Results) -> None:  # noqa: B027 (blind samplers have nothing to do)
-        """Learn from finished episodes. A sampler that is blind to results ignores them."""
+        """Learn from finished episodes. A sampler that is blind to results ignores them.
+
+        Args:
+            results: n episodes, in the order in which they ended.
+        """
 
     @property
     def steady_for(self) -> float:
@@ -127,11 +139,11 @@ class TaskSampler(ABC):
 
     @property
     def flops(self) -> float:
-        """What the sampler's own models have computed so far: the "curriculum" line of the ledger."""
+        """FLOPs of the sampler's own models so far: the "curriculum" line of the ledger."""
         return 0.0
 
     def describe(self) -> dict[str, float]:
-        """What the sampler believes now, for the logs ("ability")."""
+        """The sampler's estimates now, for the logs ("ability")."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -140,6 +152,9 @@ class TaskSampler(ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict` of the same kind of sampler on the same domain.
+
+        Args:
+            state: what ``state_dict`` returned.
 
         Raises:
             ValueError: if the state is of another kind of sampler or domain.
