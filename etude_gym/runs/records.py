@@ -46,7 +46,7 @@ DEEPEST = 100
 STORED = {np.dtype(name) for name in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")}
 """What safetensors and NumPy both have, in the byte order of the machine."""
 
-Path = tuple[Any, ...]
+KeyPath = tuple[Any, ...]
 
 
 class UnreadableState(ValueError):
@@ -97,7 +97,7 @@ class _Packer:
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray[Any]] = {}
 
-    def encode(self, value: Any, path: Path) -> Any:
+    def encode(self, value: Any, path: KeyPath) -> Any:
         """JSON for a value that stands at a path of keys."""
         if len(path) > DEEPEST:
             raise TypeError(f"{_place(path[:3])} nests more than {DEEPEST} levels, or in a circle.")
@@ -123,12 +123,12 @@ class _Packer:
             return self._encode_tensor(value, torch, path)
         raise _refusal(f"an object of {kind.__module__}.{kind.__qualname__}", path)
 
-    def _encode_dictionary(self, value: Mapping[Any, Any], path: Path) -> Any:
+    def _encode_dictionary(self, value: Mapping[Any, Any], path: KeyPath) -> Any:
         if all(type(key) is str and not key.startswith(TAG) for key in value):
             return {key: self.encode(part, (*path, key)) for key, part in value.items()}
         return {"!items": [[self.encode(k, path), self.encode(v, (*path, k))] for k, v in value.items()]}
 
-    def _encode_array(self, array: NDArray[Any], path: Path) -> dict[str, Any]:
+    def _encode_array(self, array: NDArray[Any], path: KeyPath) -> dict[str, Any]:
         name = self._free_name(path)
         entry: dict[str, Any] = {"!array": name}
         if array.flags.fnc:
@@ -141,7 +141,7 @@ class _Packer:
         self.arrays[name] = np.frombuffer(array.tobytes(), dtype=np.uint8)
         return entry | {"dtype": description, "shape": list(array.shape)}
 
-    def _encode_tensor(self, tensor: Any, torch: Any, path: Path) -> dict[str, Any]:
+    def _encode_tensor(self, tensor: Any, torch: Any, path: KeyPath) -> dict[str, Any]:
         if tensor.layout is not torch.strided or tensor.is_quantized:
             raise _refusal("a sparse or quantized tensor", path)
         plain = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
@@ -154,7 +154,7 @@ class _Packer:
         name = str(tensor.dtype).removeprefix("torch.")
         return {"!tensor": self._encode_array(plain.view(bits).numpy(), path), "dtype": name}
 
-    def _free_name(self, path: Path) -> str:
+    def _free_name(self, path: KeyPath) -> str:
         name = "/".join(map(str, path)).encode("ascii", "backslashreplace").decode()
         while name in self.arrays or name in RESERVED:
             name += "'"
@@ -220,11 +220,11 @@ def _tensor(array: NDArray[Any], dtype: str | None) -> Any:
     return tensor if dtype is None else tensor.view(getattr(torch, dtype))
 
 
-def _place(path: Path) -> str:
+def _place(path: KeyPath) -> str:
     return "state" + "".join(f"[{key!r}]" for key in path)
 
 
-def _refusal(what: str, path: Path) -> TypeError:
+def _refusal(what: str, path: KeyPath) -> TypeError:
     return TypeError(
         f"{_place(path)} is {what}. A checkpoint holds None, bool, int, float, str, lists, tuples, "
         "dictionaries, NumPy arrays and torch tensors: let state_dict() return what it is made of, and "
