@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude_gym.agents.networks import perceptron
+from etude_gym.agents.networks.adam import LeanAdam
 from etude_gym.agents.networks.categorical import draw, evaluate_choices, masked_log_softmax
 from etude_gym.agents.sb3.learner import policy_for
 from etude_gym.agents.sb3.maskable_ppo import LeanMaskablePPO
@@ -213,7 +214,8 @@ def test_other_arguments_of_the_policy_compute_what_the_original_computes(argume
     model = make_model("mlp")
     policy = LeanPolicy(model.observation_space, model.action_space, lambda _: 1e-3, **arguments)
     observations, _ = policy.obs_to_tensor(model.env.reset())
-    masks, actions = model.env.env_method("action_masks"), torch.zeros(NUM_ENVS, dtype=torch.long)
+    masks = model.env.env_method("action_masks")
+    actions = torch.as_tensor(masks.argmax(axis=1))
     for lean, stock in zip(
         policy.evaluate_actions(observations, actions, masks),
         stock_evaluation(policy, observations, actions, masks),
@@ -233,7 +235,8 @@ def test_without_onednn_the_results_are_the_same(monkeypatch):
             monkeypatch.setattr(perceptron, "_fused_layer", None)
         *passed, outputs = perceptron.forward_pass(inputs, layers)
         weights = [weight for weight, _ in layers]
-        by_inputs, others = perceptron.backward_pass(gradient, passed, weights, to_inputs=True)
+        turned = inputs.t().contiguous()
+        by_inputs, others = perceptron.backward_pass(gradient, passed, turned, weights, to_inputs=True)
         results.append([outputs, by_inputs, *others])
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
@@ -356,3 +359,25 @@ def test_what_is_left_out_is_refused_saying_what_to_use(options, named):
 def test_actions_that_are_not_discrete_are_refused():
     with pytest.raises(ValueError, match=r"LeanPolicy takes Discrete actions only, got MultiDiscrete"):
         LeanPolicy(spaces.Box(-1, 1, (3,)), spaces.MultiDiscrete([2, 3]), lambda _: 1e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"weight_decay": 0.1, "betas": (0.8, 0.95)}, {"maximize": True}, {"amsgrad": True}]
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_steps_of_the_optimizer_are_those_of_adam(options, groups):
+    runs = []
+    for optimizer_class in (LeanAdam, torch.optim.Adam):
+        generator = torch.Generator().manual_seed(2)
+        weights = [torch.randn(5, 3, generator=generator).requires_grad_() for _ in range(4)]
+        parts = [{"params": weights[group::groups]} for group in range(groups)]
+        optimizer = optimizer_class(parts, lr=0.01, fused=optimizer_class is LeanAdam, **options)
+        for step in range(5):
+            optimizer.zero_grad()
+            for weight in weights[: 4 - (step == 2)]:  # one has no gradient for once
+                weight.grad = torch.randn(5, 3, generator=generator)
+            optimizer.step()
+            optimizer.param_groups[0]["lr"] *= 0.9
+        runs.append(weights)
+    for lean, stock in zip(*runs, strict=True):
+        torch.testing.assert_close(lean, stock)

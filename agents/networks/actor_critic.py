@@ -56,8 +56,8 @@ class _Evaluation(torch.autograd.Function):
         chosen, for_logits, for_values = ([next(saved) for _ in range(size)] for size in ctx.sizes)
         weights = list(saved)
         by_logits = choices_gradient(chosen, by_log_probabilities, by_entropies)
-        depth = len(for_logits)
-        from_actor, actor = backward_pass(by_logits, for_logits, weights[:depth], to_inputs)
-        from_critic, critic = backward_pass(by_values, for_values, weights[depth:], to_inputs)
+        depth, turned = len(for_logits), for_logits[0].t().contiguous()
+        from_actor, actor = backward_pass(by_logits, for_logits, turned, weights[:depth], to_inputs)
+        from_critic, critic = backward_pass(by_values, for_values, turned, weights[depth:], to_inputs)
         by_inputs = None if from_actor is None or from_critic is None else from_actor + from_critic
         return by_inputs, None, None, None, *actor, *critic

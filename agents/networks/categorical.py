@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ILLEGAL_LOGIT = -1e8
-"""Stands for the logit of an illegal action: its probability is exactly 0 beside any legal one."""
+ILLEGAL_LOGIT = -1e7
+"""The logit of an illegal action: its probability is 0 beside any legal one. Larger numbers are slow."""
 
 _LOG2_E = 1.4426950408889634
 

@@ -21,13 +21,9 @@ Layers = Sequence[tuple[Tensor, Tensor]]
 SMALLEST_BATCH = 256
 """Rows from which on oneDNN saves more than calling it costs."""
 
-SMALLEST_WIDTH = 32
-"""The same for the outputs of a layer whose gradient is computed."""
-
 _fused_layer: Any = getattr(
     torch.ops.mkldnn, "_linear_pointwise", None
 )  # what torch.compile uses, if it is there
-_weight_gradient: Any = torch.ops.aten.mkldnn_linear_backward_weights
 
 
 def forward_pass(inputs: Tensor, layers: Layers) -> list[Tensor]:
@@ -47,13 +43,14 @@ def forward_pass(inputs: Tensor, layers: Layers) -> list[Tensor]:
 
 
 def backward_pass(
-    gradient: Tensor, passed: Sequence[Tensor], weights: Sequence[Tensor], to_inputs: bool
+    gradient: Tensor, passed: Sequence[Tensor], turned: Tensor, weights: Sequence[Tensor], to_inputs: bool
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Gradients of a perceptron.
 
     Args:
         gradient: float32 (batch, outputs), the gradient by the outputs of the last layer.
         passed: what ``forward_pass`` returned, without the last.
+        turned: the inputs (features, batch), contiguous.
         weights: of every layer, (outputs, inputs).
         to_inputs: whether the gradient by the inputs is needed.
 
@@ -63,14 +60,17 @@ def backward_pass(
     """
     gradients: list[Tensor] = []
     for layer in range(len(weights) - 1, -1, -1):
-        gradients[:0] = _layer_gradients(gradient, passed[layer], weights[layer])
+        inputs = passed[layer]
+        by_weight = _weight_gradient(gradient, inputs) if layer else _product(turned, gradient).t()
+        gradients[:0] = by_weight, gradient.sum(0)
         if layer:
-            gradient = torch.ops.aten.tanh_backward(gradient @ weights[layer], passed[layer])
-    return gradient @ weights[0] if to_inputs else None, gradients
+            gradient = _product(gradient, weights[layer])
+            torch.ops.aten.tanh_backward.grad_input(gradient, inputs, grad_input=gradient)
+    return _product(gradient, weights[0]) if to_inputs else None, gradients
 
 
 def _layer(inputs: Tensor, weight: Tensor, bias: Tensor, *, hidden: bool) -> Tensor:
-    if _onednn_pays(inputs):
+    if _onednn_pays(inputs, weight):
         fused: Tensor = _fused_layer.default(inputs, weight, bias, "tanh" if hidden else "none", [], "")
         return fused
     outputs = functional.linear(inputs, weight, bias)
@@ -79,18 +79,26 @@ def _layer(inputs: Tensor, weight: Tensor, bias: Tensor, *, hidden: bool) -> Ten
     return outputs
 
 
-def _layer_gradients(gradient: Tensor, inputs: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    if _onednn_pays(inputs) and len(weight) >= SMALLEST_WIDTH:
-        arrays = gradient.to_mkldnn(), inputs.to_mkldnn(), weight
-        by_weight, by_bias = _weight_gradient.default(*arrays, True)
-        return by_weight, by_bias
-    return gradient.t() @ inputs, gradient.sum(0)
+def _weight_gradient(gradient: Tensor, inputs: Tensor) -> Tensor:
+    """The product over the batch (outputs, inputs); oneDNN wants the first factor row by row."""
+    if not _onednn_pays(inputs, gradient.t()):
+        return gradient.t() @ inputs
+    if gradient.shape[1] < inputs.shape[1]:
+        return _product(gradient.t().contiguous(), inputs)
+    return _product(inputs.t().contiguous(), gradient).t()
 
 
-def _onednn_pays(inputs: Tensor) -> bool:
-    return _fused_layer is not None and len(inputs) >= SMALLEST_BATCH and inputs.device.type == "cpu"
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    if _onednn_pays(left, right.t()):
+        product: Tensor = _fused_layer.default(left, right.t(), None, "none", [], "")
+        return product
+    return left @ right
 
 
-register_flop_formula(_weight_gradient)(lambda gradient, inputs, *_, **__: 2 * prod(inputs) * gradient[-1])
+def _onednn_pays(inputs: Tensor, weight: Tensor) -> bool:
+    large = len(inputs) >= SMALLEST_BATCH or inputs.shape[1] >= SMALLEST_BATCH
+    return large and len(weight) > 1 and _fused_layer is not None and inputs.device.type == "cpu"
+
+
 if _fused_layer is not None:
     register_flop_formula(_fused_layer)(lambda inputs, weight, *_, **__: 2 * prod(inputs) * weight[0])

@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import Tensor, nn
 
 from etude_gym.agents.networks.actor_critic import evaluate_perceptrons
+from etude_gym.agents.networks.adam import LeanAdam
 from etude_gym.agents.networks.categorical import draw, evaluate_choices, masked_log_softmax
 from etude_gym.agents.networks.clauses import ClauseNetwork
 from etude_gym.agents.networks.derivation import DerivationNetwork
@@ -33,6 +34,7 @@ class LeanPolicy(MaskableActorCriticPolicy):
         ValueError: for another action space than ``Discrete``.
     """
 
+    optimizer_class: Any
     optimizer_kwargs: dict[str, Any]
 
     def _build(self, lr_schedule: Any) -> None:
@@ -42,6 +44,7 @@ class LeanPolicy(MaskableActorCriticPolicy):
                 "of sb3_contrib for others."
             )
         if self.optimizer_class is torch.optim.Adam:
+            self.optimizer_class = LeanAdam
             self.optimizer_kwargs = {"fused": True, **self.optimizer_kwargs}
         super()._build(lr_schedule)
 
