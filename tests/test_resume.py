@@ -40,7 +40,7 @@ SALT_OF_RUN = 20
 OWN = "own_learner:LinearReinforce"
 LEARNERS = {
     OWN: (4e7, {}),
-    "sb3": (4e7, {"network": (16,), "n_steps": 8, "batch_size": 24, "n_epochs": 2}),
+    "sb3": (5e7, {"network": (16,), "n_steps": 8, "batch_size": 24, "n_epochs": 2}),
 }
 """Horizon and options of small runs, by learner."""
 
@@ -117,7 +117,8 @@ def test_a_run_that_was_stopped_again_and_again_ends_as_the_one_that_was_not(tmp
     for call in (1, 2, 5, 8, 4):
         assert not practice_run(stopped, SALT_OF_RUN, at_call(call))
     assert practice_run(stopped, SALT_OF_RUN)
-    assert len(records_of(whole)["curve"]) == 9
+    # One update of sb3 costs more than the first two steps of the grid of checkpoints.
+    assert len(records_of(whole)["curve"]) == (9 if agent == OWN else 7)
     assert len(records_of(whole)["practice"]) > 20
     assert records_of(stopped) == records_of(whole)
     for unit in ("flops", "env_steps"):
