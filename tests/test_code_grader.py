@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from refactoring_attacks import HIDING_PLACES
 
 from etude_gym.envs.code.architecture import improvement, measure
 from etude_gym.envs.code.exercise import Architecture, Exercise, Test
@@ -283,9 +284,79 @@ def test_weight_counts_expressions_but_for_the_names_of_called_functions(body, w
     assert measure(files).longest == max(weight, 2)
 
 
-def test_the_longest_function_is_measured_without_docstring_annotations_and_defaults():
-    text = 'def f(x: list[int] = [1, 2, 3]) -> int:\n    """Text."""\n    y = x\n    return y\n'
+def test_the_longest_function_is_measured_without_docstring_and_annotations():
+    text = 'def f(x: list[int]) -> int:\n    """Text."""\n    y: list[int] = x + x\n    return y\n'
     assert measure({"a.py": text + "def g(x):\n    return 1"}).longest == 3
+
+
+LOGIC = "max((2 if n > 6 else 4) + 9, (2 if n > 6 else 4) * 7)"
+
+
+@pytest.mark.parametrize("place", HIDING_PLACES.values(), ids=list(HIDING_PLACES))
+def test_logic_weighs_and_repeats_the_same_wherever_it_is_hidden(place):
+    shown = measure({"a.py": HIDING_PLACES["plain"].format(name="f", e=LOGIC)})
+    hidden = measure({"a.py": place.format(name="f", e=LOGIC)})
+    assert shown == Architecture(0, 1, 17, 0)
+    assert hidden.longest >= shown.longest
+    assert hidden.duplicates >= shown.duplicates
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("def f(x, y=[1, 2, 3]):\n    return x", 5),
+        ("def f(x, *, y=abs):\n    return x", 2),
+        ("@abs\ndef f(x):\n    return x", 2),
+        ("def f(x):\n    g = lambda y=3: x\n    return g()", 4),
+        ("def f(x):\n    if x > 1:\n        return 2\n    return 3", 6),
+        ("def f(x):\n    if not x > 1:\n        return 2\n    return 3", 6),
+        ("def f(x):\n    y = x * 2\n    return y + 1", 5),
+        ("def f(x):\n    y = x * 2\n    return y + y", 5),
+        ("def f(x):\n    y = z = x\n    return y + z", 3),
+        ("def f(x):\n    x += 1\n    return x", 3),
+        ("def f(x):\n    return 'abcdefgh'", 8),
+        ("def f(x):\n    return 0x10000000000000000", 9),
+        ("def f(x):\n    return 255", 1),
+        ("def f(x):\n    if x > 1:\n        raise ValueError('x is too large')\n    return 1", 8),
+        ("a = 1\nb = [2, 3]\nc = a", 8),
+    ],
+)
+def test_all_that_can_hold_logic_weighs(text, weight):
+    assert measure({"a.py": text}).longest == weight
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "abs(3 - x * 2) + 1",
+        "1 + abs(x * 2 - 3)",
+        "max(2 * x - 3, -(x + x) + 3) + 1",
+        "-min(x * 2 - 3, 3 - x * 2) - -1",
+        "abs(x * 2 - 3 + 0) * 1 + 1",
+        "abs((x + 5 - 5) * 2 - 3) + 1",
+        "(x * 2 - 3 if x * 2 > 3 else 3 - 2 * x) + 1",
+        "(y := abs(x * 2 - 3)) + 1",
+    ],
+)
+def test_a_duplicate_in_other_words_is_a_duplicate(again):
+    files = {"a.py": f"{function('abs(x * 2 - 3) + 1')}\ndef g(x):\n    return {again}"}
+    assert measure(files).duplicates >= 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = x * 2\nz = abs(y - 3)\nreturn z + 1",
+        "if x * 2 > 3:\n    y = x * 2 - 3\nelse:\n    y = 3 - 2 * x\nreturn y + 1",
+        "def inner(y):\n    return abs(y - 3)\nreturn inner(x * 2) + 1",
+        "y, z = x * 2, 3\nreturn abs(y - z) + 1",
+        "y = x\ny *= 2\ny -= 3\nreturn abs(y) + 1",
+    ],
+)
+def test_a_duplicate_in_statements_is_a_duplicate(body):
+    lines = body.replace("\n", "\n    ")
+    files = {"a.py": f"{function('abs(x * 2 - 3) + 1')}\ndef g(x):\n    {lines}"}
+    assert measure(files).duplicates >= 1
 
 
 def test_an_expression_that_comes_again_with_other_names_of_variables_is_a_duplicate():

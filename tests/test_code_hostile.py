@@ -540,6 +540,38 @@ def test_a_package_that_is_no_better_or_does_not_work_earns_nothing(files):
     assert result.status != "infrastructure error"
 
 
+READ_WITHOUT_END = {
+    "squares": "    a = 9\n" + "    a = a * a\n" * 500 + "    return a",
+    "squares of a variable": "    a = x\n" + "    a = a * a\n" * 500 + "    return a",
+    "doubling": "    a = x\n" + "    a = a + a\n" * 500 + "    return a",
+    "many terms": "    a = x\n" + "".join(f"    a += x % {i}\n" for i in range(2, 500)) + "    return a",
+    "many choices": "    a = x\n" + "".join(f"    if x > {i}:\n        a{i} = {i}\n" for i in range(1500)) + "    return a",
+    "applied to itself": "    return (lambda f: f(f))(lambda f: f(f))",
+    "longer each time": "    return (lambda f: f(f, x))(lambda f, x: f(f, x + 1))",
+    "calls that double": "".join(f"    f{i + 1} = lambda y, f=f{i}: f(f(y))\n" if i else "    f1 = abs\n" for i in range(60)) + "    return f60(x)",
+    "huge number": "    return 0x" + "f" * 20_000,
+    "loops in loops": "".join("    " * (i + 1) + "for x in [x]:\n" for i in range(18)) + "    " * 19 + "return x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", READ_WITHOUT_END.values(), ids=list(READ_WITHOUT_END))
+def test_a_package_that_is_hard_to_read_is_graded_in_time(body):
+    started = time.monotonic()
+    result = grade(REBUILD, {"shop.py": f"{PACKAGE['shop.py']}\ndef bomb(x):\n{body}\n"}, RUNNER)
+    assert in_time(time.monotonic() - started)
+    assert result.score == 0.0
+    assert result.status != "infrastructure error"
+
+
+def test_functions_that_call_each_other_in_too_many_ways_are_graded_in_time():
+    lines = ["def f0(x):\n    return x + 1"]
+    lines += [f"def f{i}(x):\n    return f{i - 1}(f{i - 1}(x)) * f{i - 1}(x + {i})" for i in range(1, 60)]
+    started = time.monotonic()
+    result = grade(REBUILD, {"shop.py": "\n".join([PACKAGE["shop.py"], *lines])}, RUNNER)
+    assert in_time(time.monotonic() - started)
+    assert (result.status, result.score) == ("unsupported", 0.0)
+
+
 # --- Anything at all ---------------------------------------------------------------------------------
 
 PIECES = (

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple
 from typing import Any
 
 from etude_gym.envs.code.exercise import Architecture, Files
+from etude_gym.envs.code.submissions.forms import Forms
 from etude_gym.envs.code.submissions.linker import resolve_files
 from etude_gym.envs.code.submissions.namespace import Module, linked_name
-from etude_gym.envs.code.submissions.profile import FIELDS
+from etude_gym.envs.code.submissions.reading import Reader
+
+Name = tuple[str, str]
+"""A module and the name of a function in it."""
 
 MIN_DUPLICATE = 6
 """Expressions in a subtree at least whose repetition counts."""
 
 
-def measure(files: Files) -> Architecture:
+def measure(files: Files, concealed: Collection[tuple[Name, Name]] = ()) -> Architecture:
     """Measure a package.
 
     Args:
         files: its modules.
+        concealed: pairs of functions, each a module and a name, that count as if the first used the second.
 
     Returns:
         Modules in import cycles; expressions that repeat an earlier one but for names of variables; the
@@ -37,9 +42,11 @@ def measure(files: Files) -> Architecture:
         Refused: if the files are not fit to be run.
     """
     modules = resolve_files(files)
-    forms = _Forms()
-    longest = max((forms.add(part) for _, _, part in _parts(modules)), default=0)
-    return Architecture(_cycles(modules), forms.duplicates(), longest, _edges(modules))
+    crossing = {(user, used) for user, used in concealed if user[0] != used[0]}
+    for (user, _), (used, _) in crossing:
+        modules[user].imports.add(used)
+    edges = _edges(modules) + len(crossing)
+    return Architecture(_cycles(modules), _duplicates(modules), _weight(modules), edges)
 
 
 def improvement(start: Architecture, now: Architecture, clean: Architecture) -> float:
@@ -116,63 +123,92 @@ def _edges(modules: Mapping[str, Module]) -> int:
 # --- Expressions -------------------------------------------------------------------------------------
 
 
-class _Forms:
-    """The forms of all expressions that were added; equal forms have equal numbers."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[Any, int] = {}
-        self.seen: Counter[int] = Counter()
-        self.variables: set[str] = set()
-
-    def duplicates(self) -> int:
-        """Large expressions whose form was there before."""
-        return self.seen.total() - len(self.seen)
-
-    def add(self, statement: ast.stmt) -> int:
-        """Add the expressions of a top-level statement; returns its weight."""
-        self.variables = set(_variables(statement))
-        return self.weigh_statement(statement)
-
-    def weigh_statement(self, node: ast.AST) -> int:
-        """Weight of what a statement, or a part of one that is no expression, holds."""
-        if isinstance(node, ast.expr):
-            return self.weigh(node)[1]
-        if isinstance(node, ast.FunctionDef):
-            return sum(map(self.weigh_statement, _without_docstring(node.body)))
-        names = (name for name in FIELDS[node.__class__])
-        return sum(self.weigh_statement(child) for name in names for child in _nodes(getattr(node, name)))
-
-    def weigh(self, node: ast.AST) -> tuple[int, int]:
-        """Form and weight of an expression, or of a part of one that is no expression."""
-        key: list[Any] = [node.__class__]
-        weight = int(isinstance(node, ast.expr))
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if name == "func" and isinstance(value, ast.Attribute):
-                # The name of a method does not count, and is no expression of its own.
-                form, inner = self.weigh(value.value)
-                key.append((value.attr, form))
-                weight += inner
-            elif isinstance(value, list):
-                found = [self.weigh(child) for child in value if isinstance(child, ast.AST)]
-                key.append(tuple(form for form, _ in found))
-                weight += sum(inner for _, inner in found)
-            elif isinstance(value, ast.AST):
-                form, inner = self.weigh(value)
-                key.append(form)
-                weight += 0 if name == "func" and isinstance(value, ast.Name) else inner
+def _weight(modules: Mapping[str, Module]) -> int:
+    """Weight of the longest function, or of what a module has at top level outside functions."""
+    weights = [0]
+    for module in modules.values():
+        outside = 0
+        for statement in _without_docstring(module.tree.body):
+            if isinstance(statement, ast.FunctionDef):
+                weights.append(weigh(statement))
             else:
-                key.append(self.leaf(node, value))
-        form = self.numbers.setdefault(tuple(key), len(self.numbers))
-        if isinstance(node, ast.expr) and weight >= MIN_DUPLICATE:
-            self.seen[form] += 1
-        return form, weight
+                outside += weigh(statement) + len(_assigned(statement))
+        weights.append(outside)
+    return max(weights)
 
-    def leaf(self, node: ast.AST, value: Any) -> str:
-        """A name or constant as it counts in a form: all variables are alike."""
-        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and value in self.variables):
-            return "a variable"
-        return repr(value)
+
+def weigh(part: ast.AST) -> int:
+    """How much a function or another part of a module says.
+
+    Every expression counts 1, and so does what a statement does beyond its expressions: choosing, repeating,
+    changing. Defaults, decorators and functions inside count like everything else. Not counted are the name
+    of a called function or method, ``not``, and giving a value a name and using this name once. A constant
+    counts 1 for each byte it holds, a text that tells what is wrong 1.
+    """
+    return _weigh(part) - len(_assigned(part) & _loaded(part))
+
+
+def _weigh(node: ast.AST) -> int:
+    if isinstance(node, ast.Constant):
+        return _bytes_of(node.value)
+    is_negation = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    weight = int(isinstance(node, ast.expr | _ACTING) and not is_negation)
+    if isinstance(node, ast.Raise | ast.Assert):
+        weight -= sum(_bytes_of(text) - 1 for text in _texts(node))
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return 0
+    for name, value in ast.iter_fields(node):
+        children = [] if name == "annotation" else _nodes(value)
+        if name == "body" and isinstance(node, ast.FunctionDef):
+            children = list(_without_docstring(node.body))
+        if name == "func" and isinstance(value, ast.Name):
+            continue
+        if name == "func" and isinstance(value, ast.Attribute):
+            children = [value.value]
+        weight += sum(map(_weigh, children))
+    return weight
+
+
+_ACTING = (
+    ast.If
+    | ast.For
+    | ast.While
+    | ast.AugAssign
+    | ast.Assert
+    | ast.Raise
+    | ast.ExceptHandler
+    | ast.match_case
+    | ast.comprehension
+)
+
+
+def _texts(node: ast.AST) -> list[str]:
+    """Texts in a part of a module."""
+    constants = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+    return [value for value in constants if isinstance(value, str)]
+
+
+def _bytes_of(value: object) -> int:
+    """Bytes that a constant holds, 1 at least."""
+    if isinstance(value, int):
+        return max(1, (value.bit_length() + 7) // 8)
+    if isinstance(value, str | bytes):
+        return max(1, len(value.encode(errors="replace") if isinstance(value, str) else value))
+    return 8 if isinstance(value, float | complex) else 1
+
+
+def _assigned(part: ast.AST) -> set[str]:
+    """Variables that assignments give values, one for each assignment."""
+    nodes = [node for node in ast.walk(part) if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr)]
+    targets = [node.targets[0] if isinstance(node, ast.Assign) else node.target for node in nodes]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _loaded(part: ast.AST) -> set[str]:
+    """Names whose values are used, those of called functions left out."""
+    called = {id(node.func) for node in ast.walk(part) if isinstance(node, ast.Call)}
+    nodes = (node for node in ast.walk(part) if isinstance(node, ast.Name) and id(node) not in called)
+    return {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
 
 
 def _nodes(value: Any) -> list[ast.AST]:
@@ -180,12 +216,10 @@ def _nodes(value: Any) -> list[ast.AST]:
     return [node for node in values if isinstance(node, ast.AST)]
 
 
-def _variables(statement: ast.stmt) -> Iterator[str]:
-    """Parameters and local variables of a function, those of functions in it included."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and "__" not in node.id:
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
+def _duplicates(modules: Mapping[str, Module]) -> int:
+    """Large expressions that compute what one before them computes."""
+    reader = Reader(Forms(), modules, lambda name: name)
+    seen: Counter[int] = Counter()
+    for _, _, statement in _parts(modules):
+        seen.update(value.form for value in reader.read([statement])[1] if value.size >= MIN_DUPLICATE)
+    return seen.total() - len(seen)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from etude_gym.envs.code import architecture
-from etude_gym.envs.code.exercise import STRATA, Exercise, Files, Test
+from etude_gym.envs.code import architecture, faithfulness
+from etude_gym.envs.code.exercise import STRATA, Architecture, Exercise, Files, Test
+from etude_gym.envs.code.faithfulness import Faithfulness
 from etude_gym.envs.code.submissions.linker import Refused, link
 from etude_gym.envs.code.submissions.plain import as_written
 from etude_gym.envs.code.submissions.runner import Outcome, Runner
@@ -22,6 +24,8 @@ STATUSES = (
     Status.OK,
 )
 """What tests that were run can show; of several the first one counts."""
+
+_KEPT = 256
 
 MAX_COMPARED = 1_000_000
 """Values inside a value at most; a larger one equals nothing."""
@@ -145,13 +149,32 @@ def _judge(exercise: Exercise, outcomes: Sequence[Outcome]) -> Grade:
 
 
 def _restructured(exercise: Exercise, package: Files, result: Grade) -> Grade:
-    """The grade of a restructured package: nothing unless it does what it did."""
+    """The grade of a restructured package: nothing unless it does what it did, and in the same way."""
     if exercise.start is None or exercise.clean is None:
         raise ValueError("An exercise of family 'refactor' needs start and clean.")
     gained = 0.0
     if result.status == Status.OK:
-        gained = architecture.improvement(exercise.start, architecture.measure(package), exercise.clean)
+        public = [(module, name) for module, names in _interface(exercise).items() for name in names]
+        kept = faithfulness.compare(exercise.files, package, public)
+        now = architecture.measure(package, kept.concealed)
+        now = replace(now, duplicates=_duplicates(exercise, exercise.start, now, kept))
+        gained = architecture.improvement(exercise.start, now, exercise.clean) * kept.share
     return replace(result, score=gained, improvement=gained)
+
+
+def _duplicates(exercise: Exercise, start: Architecture, now: Architecture, kept: Faithfulness) -> int:
+    """Duplicates as far as they count: those are not gone that are only said in another way, or cut up."""
+    # A few expressions that only differ in style count in text, and were not counted when the task was made.
+    overlooked = _measured(tuple(exercise.files.items())).duplicates - start.duplicates
+    duplicates = max(0, now.duplicates - overlooked)
+    backed = max(0, kept.saved - kept.new)
+    return max(duplicates, start.duplicates - backed)
+
+
+@lru_cache(_KEPT)
+def _measured(files: tuple[tuple[str, str], ...]) -> Architecture:
+    """The measures of a package that was given, as text."""
+    return architecture.measure(dict(files))
 
 
 def _status(test: Test, outcome: Outcome) -> Status:

@@ -46,7 +46,9 @@ GOALS = """\
   (A part is a name, a number, an operation or a call.)
 - No function should be longer than it needs to be.
 - Modules should use few functions and constants of other modules.
-How far you come counts for each goal alike; what gets worse instead counts against you."""
+How far you come counts for each goal alike; what gets worse instead counts against you.
+How things are worked out has to stay as it is, apart from style: steps that are left out or replaced, tables
+of answers, copies, and public functions whose work is done in another module count against you."""
 
 _TASKS = {
     "synthesize": "Write the function solve as specified.",
