@@ -208,20 +208,35 @@ def test_it_is_an_arm_like_any_other(tmp_path, capsys):
     assert "self_play" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_the_proposer_tracks_the_solver(tmp_path):
-    """Difficulty falls until something is solved, then rises with the solver; success stays in between."""
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory):
+    """Success and mean difficulty of practice in five parts of each run, one run for each seed."""
     recipe, horizon = load_recipe("rllib", "EtudePlan-v0"), 1.5e11
-    RunConfig(
-        *("EtudePlan-v0", "self_play", "rllib", 1000, horizon, recipe.num_envs, 2, (0.0,) * 4),
-        options=recipe.options,
-    ).write(tmp_path)
-    assert practice_run(tmp_path, salt=7)
-    iterations = [record for record in Run(tmp_path).read(PRACTICE) if record["episodes"]]
-    success = np.array([record["success"] for record in iterations])
-    difficulty = np.array([np.mean(list(record["difficulty"].values())) for record in iterations])
-    parts = np.array_split(np.arange(len(iterations)), 5)
-    after_warm_up = parts[2:]
-    assert all(0.3 <= success[part].mean() <= 0.7 for part in after_warm_up)
-    assert difficulty[parts[1]].mean() < difficulty[parts[-1]].mean()
-    assert np.diff([difficulty[part].mean() for part in after_warm_up]).min() > 0.0
+    found = []
+    for seed in (1000, 1001, 1002):
+        folder = tmp_path_factory.mktemp("self_play")
+        RunConfig(
+            *("EtudePlan-v0", "self_play", "rllib", seed, horizon, recipe.num_envs, 2, (0.0,) * 4),
+            options=recipe.options,
+        ).write(folder)
+        assert practice_run(folder, salt=7)
+        iterations = [record for record in Run(folder).read(PRACTICE) if record["episodes"]]
+        course = [(record["success"], np.mean(list(record["difficulty"].values()))) for record in iterations]
+        found.append([part.mean(axis=0) for part in np.array_split(course, 5)])
+    success, difficulty = np.moveaxis(np.array(found), 2, 0)
+    print("success", success.round(3), "difficulty", difficulty.round(3), sep="\n")
+    return success, difficulty
+
+
+@pytest.mark.slow
+def test_once_warm_the_proposer_keeps_success_in_the_middle_on_every_seed(courses):
+    success, _ = courses
+    assert (np.abs(success[:, 2:] - 0.5) < 0.25).all()
+
+
+@pytest.mark.slow
+def test_the_tasks_of_the_proposer_grow_harder_with_the_solver_on_every_seed(courses):
+    """Difficulty falls until something is solved; from then on it rises."""
+    _, difficulty = courses
+    assert (difficulty[:, -1] > difficulty[:, 1]).all()
+    assert (np.diff(difficulty[:, 2:].mean(axis=0)) > 0).all()
