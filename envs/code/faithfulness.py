@@ -106,7 +106,7 @@ def compare(given: Files, now: Files, public: Collection[Name]) -> Faithfulness:
 
     Args:
         given: the package that was given.
-        now: the package that was handed in.
+        now: the submitted package.
         public: module and name of each public function; both packages have them.
 
     Raises:

@@ -251,7 +251,12 @@ def stratified_pass_rate(strata: Sequence[int], passed: Sequence[bool]) -> float
 
 
 def graded(pass_rate: float, floor: float) -> float:
-    """Score of a pass rate: 0 up to the floor, which a trivial program reaches, and 1 for all tests."""
+    """Score of a pass rate: 0 up to the floor, which a trivial program reaches, and 1 for all tests.
+
+    Args:
+        pass_rate: of the hidden tests, in [0, 1].
+        floor: pass rate that is worth 0, in [0, 1].
+    """
     if floor >= 1:
         return float(pass_rate >= 1)
     return max(0.0, (pass_rate - floor) / (1 - floor))

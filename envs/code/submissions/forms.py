@@ -2,6 +2,8 @@
 
 Sums, comparisons, choices, ``min``, ``max`` and ``abs`` come in one normal order; ``x + 0``, ``1 * x`` and
 ``-(-x)`` are ``x``. What has no normal order is a form of its own, made of the forms of its parts.
+
+A form is a number; all methods of ``Forms`` take forms that the same object has made.
 """
 
 from __future__ import annotations
@@ -46,7 +48,13 @@ class Forms:
         return forms
 
     def make(self, kind: str, *details: Any, parts: Iterable[Form] = ()) -> Form:
-        """The form of a kind, with details and parts."""
+        """The form of a kind, with details and parts.
+
+        Args:
+            kind: what it computes ("product").
+            details: hashable, what else tells it from others of its kind.
+            parts: forms that it is made of, in their order.
+        """
         key = (kind, *details, tuple(parts))
         number = self._numbers.setdefault(key, len(self.keys))
         if number == len(self.keys):
@@ -54,7 +62,11 @@ class Forms:
         return self.names.get(number, number)
 
     def kind(self, form: Form) -> str:
-        """The kind of a form."""
+        """The kind of a form.
+
+        Args:
+            form: made by ``make``.
+        """
         return str(self.keys[form][0])
 
     def parts(self, form: Form) -> tuple[Form, ...]:
@@ -63,7 +75,11 @@ class Forms:
         return parts
 
     def tree(self, form: Form) -> set[Form]:
-        """A form and all that it is made of."""
+        """A form and all that it is made of.
+
+        Args:
+            form: the root.
+        """
         found: set[Form] = set()
         left = [form]
         while left:
@@ -76,7 +92,11 @@ class Forms:
     # --- Numbers: a sum has a constant and, as parts, terms, each with a factor --------------------------
 
     def constant(self, value: Any) -> Form:
-        """A number, a text or another constant."""
+        """A number, a text or another constant.
+
+        Args:
+            value: of any type that ``ast.Constant`` holds; types tell constants apart.
+        """
         known = value if isinstance(value, int) else repr(value)
         return self.make("constant", type(value).__name__, known)
 
@@ -89,7 +109,13 @@ class Forms:
         return 0, {form: 1}
 
     def sum(self, left: Form, right: Form, factor: int = 1) -> Form:
-        """The sum of a form and a multiple of another one."""
+        """The sum of a form and a multiple of another one.
+
+        Args:
+            left: a number.
+            right: a number.
+            factor: how many times ``right`` is added; negative to subtract.
+        """
         (start, terms), (constant, others) = self._as_sum(left), self._as_sum(right)
         for term, times in others.items():
             terms[term] = terms.get(term, 0) + factor * times
@@ -108,7 +134,12 @@ class Forms:
         return self.make("sum", total, tuple(chosen.values()), parts=chosen)
 
     def difference(self, left: Form, right: Form) -> Form:
-        """One form less another one."""
+        """One form less another one.
+
+        Args:
+            left: a number.
+            right: the number to subtract.
+        """
         return self.sum(left, right, -1)
 
     def negative(self, form: Form) -> Form:
@@ -116,7 +147,12 @@ class Forms:
         return self.difference(self.constant(0), form)
 
     def product(self, left: Form, right: Form) -> Form:
-        """The product of two forms."""
+        """The product of two forms.
+
+        Args:
+            left: a number.
+            right: a number.
+        """
         for one, other in ((left, right), (right, left)):
             constant, terms = self._as_sum(one)
             if not terms and abs(constant) <= MAX_NUMBER:
@@ -124,11 +160,19 @@ class Forms:
         return self.make("product", parts=sorted((left, right)))
 
     def largest(self, forms: Iterable[Form]) -> Form:
-        """The largest of some forms."""
+        """The largest of some forms.
+
+        Args:
+            forms: numbers, at least one.
+        """
         return self._set_of("largest", forms)
 
     def smallest(self, forms: Iterable[Form]) -> Form:
-        """The smallest of some forms: the largest one with other signs."""
+        """The smallest of some forms: the largest one with other signs.
+
+        Args:
+            forms: numbers, at least one.
+        """
         return self.negative(self.largest(map(self.negative, forms)))
 
     def _set_of(self, kind: str, forms: Iterable[Form]) -> Form:
@@ -161,7 +205,11 @@ class Forms:
         return self.make("zero", parts=(min(form, self.negative(form)),))
 
     def truth(self, form: Form) -> Form:
-        """Whether a value counts as true."""
+        """Whether a value counts as true.
+
+        Args:
+            form: a truth value or a number.
+        """
         is_truth = self.kind(form) in _TRUTHS or self.keys[form][1] == "bool"
         return form if is_truth else self.opposite(self.zero(form))
 
@@ -174,11 +222,21 @@ class Forms:
         return self.make("not", parts=(truth,))
 
     def both(self, forms: Iterable[Form]) -> Form:
-        """Whether all forms count as true."""
+        """Whether all forms count as true.
+
+        Args:
+            forms: truth values or numbers, at least one.
+        """
         return self._set_of("all", map(self.truth, forms))
 
     def compare(self, operator: ast.cmpop, left: Form, right: Form) -> Form:
-        """A comparison of whole numbers: of their difference with 0."""
+        """A comparison of whole numbers: of their difference with 0.
+
+        Args:
+            operator: node of the comparison.
+            left: a number; for operators such as ``in`` any value.
+            right: the same.
+        """
         match operator:
             case ast.Gt():
                 return self.positive(self.difference(left, right))
@@ -195,7 +253,13 @@ class Forms:
         return self.make("compare", type(operator).__name__, parts=(left, right))
 
     def choice(self, test: Form, yes: Form, no: Form) -> Form:
-        """One value if a test holds, and another one otherwise."""
+        """One value if a test holds, and another one otherwise.
+
+        Args:
+            test: a truth value or a number.
+            yes: value where it counts as true.
+            no: value where it does not.
+        """
         test = self.truth(test)
         if yes == no:
             return yes

@@ -1,7 +1,7 @@
 """Reads functions symbolically: the form of what each returns, and of every expression that is written.
 
 Variables stand for the values that were assigned to them, statements ``if`` for conditional expressions,
-functions that are defined or handed over on the spot for what they return. Loops and what else is not
+functions that are defined or passed on the spot for what they return. Loops and what else is not
 understood are forms of their own.
 """
 
@@ -84,6 +84,9 @@ class Reader:
 
     def read(self, statements: Iterable[ast.stmt]) -> tuple[Form | None, list[Value]]:
         """Read statements of a module's top level.
+
+        Args:
+            statements: of a linked module.
 
         Returns:
             What the last function among them returns, and the expressions that are written in them, but for
