@@ -134,6 +134,9 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
         ("list nowhere:Id-v0", "No module named 'nowhere'."),
+        ("list ..:Id-v0", "'..' is no name of a module."),
+        ("play EtudePlan", "Did you mean 'EtudePlan-v0'?"),
+        ("plya", "Did you mean 'play'?"),
         ("play EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("play --seed -1", "A seed is an integer from 0 to 2**64 - 1, got -1."),
         ("play --difficulty horizon", "--difficulty takes AXIS=VALUE, such as horizon=0.2; got 'horizon'."),
@@ -197,6 +200,45 @@ def test_square_brackets_in_a_message_are_kept(capsys, monkeypatch):
 
     monkeypatch.setattr(List, "run", fail)
     assert 'pip install "etude-gym[report]"' in run(capsys, "list")[2]
+
+
+# --- Whatever it is written to -----------------------------------------------------------------------------
+
+
+def command(*arguments, **environment):
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "etude_gym.cli", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        ("play --seed 3", {"PYTHONIOENCODING": "ascii"}),
+        ("list EtudePlan-v0", {"PYTHONIOENCODING": "ascii"}),
+        ("play --seed 3", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+        ("--help", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+        ("practice --help", {"COLUMNS": "1", "NO_COLOR": "1", "TERM": "dumb"}),
+    ],
+)
+def test_commands_write_to_terminals_without_unicode_and_to_narrow_ones(arguments, environment):
+    running = command(*arguments.split(), **environment)
+    out, err = running.communicate(b"go alder\nquit\n", timeout=120)
+    assert (running.returncode, err) == (0, b"")
+    assert len(out.splitlines()) > 5
+    assert "COLUMNS" in environment or out.isascii()
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    writer = command("practice", "--help")
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    assert writer.wait(60) in (1, 141)
 
 
 # --- etude list ------------------------------------------------------------------------------------------

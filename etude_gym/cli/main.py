@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from etude_gym.cli.terminal import leave_broken_pipe, prepare_terminal
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -284,12 +285,14 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the ``etude`` command.
 
-    Exits with 1 if a check or a run failed, 2 for wrong input, 130 if interrupted.
+    Exits with 1 if a check or a run failed, 2 for wrong input, 130 if interrupted, 141 if whoever read the
+    output has gone.
 
     Args:
         arguments: of the command line, without the program's name; None reads them from ``sys.argv``.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    prepare_terminal(console, errors)
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for `module:Id-v0` and `module:Class` of one's own
     try:
@@ -303,6 +306,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             config=(tyro.conf.DisallowNone,),
         )
         command.run()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        leave_broken_pipe()
     except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
         _fail(error, 2)
     except RuntimeError as error:

@@ -55,12 +55,13 @@ def find_spec(env_id: str) -> EnvSpec:
     """
     module, _, name = env_id.rpartition(":")
     if module:
+        how = "An id reads 'Id-v0' or 'module:Id-v0'."
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise ValueError(f"{module!r} is no name of a module. {how}")
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise ValueError(
-                f"No module named {error.name!r}. An id reads 'Id-v0' or 'module:Id-v0'."
-            ) from error
+            raise ValueError(f"No module named {error.name!r}. {how}") from error
     return registry[check_name("environment", name, registered_ids())]
 
 

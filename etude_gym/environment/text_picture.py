@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import textwrap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.environment.pixel_font import ADVANCE, LINE_HEIGHT, dots
+from etude_gym.environment.pixel_font import dots
 
 SIZE = 768
 """Height and width in pixels: one size for every state, as videos need it."""
@@ -18,8 +17,9 @@ ROWS = (40, 48, 56, 62)
 """Lines of a page: the first number that holds the text, so that it is drawn as large as possible. A line has
 room for twice as many characters."""
 
-PAPER = np.array([250, 250, 246], dtype=np.float64)
-INK = np.array([32, 42, 38], dtype=np.float64)
+PAPER, INK = (250, 250, 246), (32, 42, 38)
+COLORS = np.linspace(PAPER, INK, 256).round().astype(np.uint8)
+"""From paper to ink."""
 _ESCAPES = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 
@@ -34,11 +34,10 @@ def text_picture(text: str) -> NDArray[np.uint8]:
         uint8 array of shape (768, 768, 3).
     """
     rows, lines = _layout(text)
-    down, across = _stretch(rows * LINE_HEIGHT), _stretch(2 * rows * ADVANCE)
-    ink = down @ dots(lines, 2 * rows).astype(np.float64) @ across.T
-    sheet = np.zeros((SIZE, SIZE))
-    sheet[MARGIN:-MARGIN, MARGIN:-MARGIN] = ink
-    return np.asarray(np.rint(PAPER + sheet[..., None] * (INK - PAPER)), dtype=np.uint8)
+    page = dots(lines, 2 * rows).astype(np.float32)
+    sheet = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    sheet[MARGIN:-MARGIN, MARGIN:-MARGIN] = np.rint(255 * _stretch(_stretch(page).T).T)
+    return COLORS[sheet]
 
 
 def _layout(text: str) -> tuple[int, list[str]]:
@@ -60,17 +59,11 @@ def _broken(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width, subsequent_indent=inside, drop_whitespace=True) or [""]
 
 
-@functools.cache
-def _stretch(dots_given: int) -> NDArray[np.float64]:
-    """What share of each pixel each dot covers, when the dots are stretched over the page.
-
-    Returns:
-        float64 array of shape (pixels, dots), rows sum to 1.
-    """
-    pixels = SIZE - 2 * MARGIN
-    edges = np.arange(pixels + 1) * (dots_given / pixels)
-    low, high = edges[:-1, None], edges[1:, None]
-    dot = np.arange(dots_given)
-    covered: NDArray[np.float64] = np.clip(np.minimum(high, dot + 1) - np.maximum(low, dot), 0.0, None)
-    covered /= covered.sum(axis=1, keepdims=True)
-    return covered
+def _stretch(page: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Stretch rows of dots over as many or more rows of pixels: a pixel covers one dot or two."""
+    pixels, given = SIZE - 2 * MARGIN, len(page)
+    edges = np.arange(pixels + 1) * (given / pixels)
+    dot = np.minimum(edges[:-1].astype(np.int64), given - 1)
+    share = np.minimum(1.0, (dot + 1 - edges[:-1]) * (pixels / given)).astype(np.float32)[:, None]
+    stretched: NDArray[np.float32] = share * page[dot] + (1 - share) * page[np.minimum(dot + 1, given - 1)]
+    return stretched
