@@ -259,7 +259,7 @@ BROKEN_FRONTS = {
     "episodes_are_reported_once": (TaskStream, "report", forget_what_is_given_up),
     "autoreset_disabled": (EtudeVectorEnv, "_rows_to_reset", lambda self, options: self._all),
     "seeds_by_list": (EtudeVectorEnv, "_seed", seed_all_from_the_first),
-    "step_after_the_end": (EtudeEnv, "_check_running", lambda self, what: None),
+    "step_after_the_end": (EtudeEnv, "check_running", lambda self, what: None),
     "masks_agree": (EtudeEnv, "action_masks", lambda self: np.ones(8, dtype=np.int8)),
     "pinned_values": (TaskStream, "parse_options", lambda self, options: (np.full(2, np.nan), -1)),
     "wrong_arguments": (DifficultySpace, "parse", lambda self, difficulty: np.full(2, np.nan)),

@@ -25,6 +25,7 @@ from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.text_picture import SIZE, text_picture
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.errors import ResetNeeded
+from etude_gym.wrappers import TextFront
 
 ENVIRONMENTS = ["EtudePlan-v0", "EtudeLogic-v0", "counting:Counting-v0"]
 EASY = {"presses": 0.0, "buttons": 0.0}
@@ -227,6 +228,18 @@ def test_whatever_is_used_before_the_first_reset_says_to_reset(env_id):
             use()
         assert isinstance(caught.value, RuntimeError)
         assert isinstance(caught.value, gym.error.ResetNeeded)
+
+
+@pytest.mark.parametrize("env_id", ["EtudePlan-v0", "EtudeLogic-v0"])
+def test_a_reply_before_the_first_reset_or_after_the_end_says_to_reset(env_id):
+    env = TextFront(gym.make(env_id, practice="uniform"))
+    with pytest.raises(ResetNeeded, match=r"No episode has begun: call reset\(\) before step\(\)"):
+        env.step("go Alder")
+    env.reset(seed=0)
+    while not env.step("what?")[2]:
+        pass
+    with pytest.raises(ResetNeeded, match=r"The episode is over: call reset\(\) before step\(\)"):
+        env.step("go Alder")
 
 
 def test_a_picture_of_text_has_one_size_and_shows_every_character():

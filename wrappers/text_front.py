@@ -99,6 +99,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
         Returns:
             The next prompt, the sum of the rewards, terminated, truncated and ``info``.
         """
+        self.unwrapped.check_running("step()")  # type: ignore[attr-defined]
         reply = self._domain.parse(self._worlds, 0, action)
         moves = list(play_reply(self.env, reply))
         last = moves[-1]

@@ -124,7 +124,12 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         if not self._started:
             raise ResetNeeded(f"No episode has begun: call reset() before {what}.")
 
-    def _check_running(self, what: str) -> None:
+    def check_running(self, what: str) -> None:
+        """Raise ``ResetNeeded`` unless an episode is running.
+
+        Args:
+            what: what needs one ("step()").
+        """
         self._check_started(what)
         if self._over:
             raise ResetNeeded(f"The episode is over: call reset() before {what}.")
@@ -147,7 +152,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             ResetNeeded: if no episode is running.
         """
         if self._over:
-            self._check_running("step()")
+            self.check_running("step()")
         try:
             action = index(action)
         except TypeError:
