@@ -26,7 +26,7 @@ Name = tuple[str, str]
 
 CHANGE = 0.1
 """Share of the logic whose change or copying costs everything."""
-FREE_MOVES, MOVES = 0.25, 0.5
+FREE_MOVES, MOVES = 0.25, 0.4
 """Share of the logic that may leave its module for nothing, and that costs everything."""
 
 MAX_ROUNDS = 4
@@ -179,10 +179,17 @@ def _copied(before: _Logic, after: _Logic) -> int:
 
 
 def _moved(before: _Logic, after: _Logic) -> float:
-    """Share of what public functions alone said that is said in other modules only now."""
-    own = {form: home for form, home in before.owner.items() if before.written[form] == 1}
-    kept = [home in after.places[form] for form, home in own.items() if form in after.places]
-    return kept.count(False) / len(kept) if kept else 0.0
+    """Share of what public functions alone said that is said in other modules only now; all of it where
+    nothing of that is left in half of the modules but for one."""
+    kept: dict[str, list[bool]] = defaultdict(list)
+    for form, home in before.owner.items():
+        if before.written[form] == 1 and form in after.places:
+            kept[home].append(home in after.places[form])
+    emptied = sum(not any(module) for module in kept.values())
+    if emptied and 2 * emptied >= len(kept) - 1:
+        return 1.0
+    everything = [stays for module in kept.values() for stays in module]
+    return everything.count(False) / max(1, len(everything))
 
 
 # --- Reading a package -------------------------------------------------------------------------------
