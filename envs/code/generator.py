@@ -418,7 +418,17 @@ def generate_refactoring(world: Any, key: Any, difficulty: Any, drafts: Any) -> 
 def generate_programs(
     worlds: Any, rows: Any, keys: Any, difficulties: Any, families: Any, drafts: Any, machines: Any
 ) -> None:
-    """Start tasks of writing or repairing in some worlds, which are zero."""
+    """Make tasks of writing or repairing: each a pure function of its key, difficulty and family.
+
+    Args:
+        worlds: WORLD (n,), all zeros in ``rows``.
+        rows: int64 (m,), the rows to write.
+        keys: uint64 (m,), one for each task.
+        difficulties: float64 in [0, 1], shape (m, 4), axes in the order of the domain.
+        families: int64 (m,), SYNTHESIZE or DEBUG.
+        drafts: ``programs.drafts.DRAFT`` (1,), memory.
+        machines: ``interpreter.MACHINE`` (1,), memory.
+    """
     for i in range(len(rows)):
         world = worlds[rows[i]]
         begin(world, keys[i], families[i])
@@ -427,7 +437,15 @@ def generate_programs(
 
 @entry_point
 def generate_packages(worlds: Any, rows: Any, keys: Any, difficulties: Any, drafts: Any) -> None:
-    """Start tasks of refactoring in some worlds, which are zero."""
+    """Make tasks of refactoring: each a pure function of its key and difficulty.
+
+    Args:
+        worlds: WORLD (n,), all zeros in ``rows``.
+        rows: int64 (m,), the rows to write.
+        keys: uint64 (m,), one for each task.
+        difficulties: float64 in [0, 1], shape (m, 4), axes in the order of the domain.
+        drafts: ``packages.damages.DRAFT`` (1,), memory.
+    """
     for i in range(len(rows)):
         world = worlds[rows[i]]
         begin(world, keys[i], REFACTOR)

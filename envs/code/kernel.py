@@ -197,7 +197,14 @@ def execute_on_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
 
 @entry_point
 def run_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
-    """Run a complete program on all tests: note which pass, and what the public ones return."""
+    """Run a complete program on all tests: note which pass, and what the public ones return.
+
+    Args:
+        world: a record of WORLD; "passed" and "shown" are written.
+        tokens: int16 (MAX_TOKENS,), the program in prefix order.
+        count: length of the program.
+        machine: a record of ``interpreter.MACHINE``, memory.
+    """
     execute_on_tests(world, tokens, count, machine)
     for i in range(NUM_TESTS):
         world.passed[i] = machine.hashes[i] == world.expected[i]
@@ -296,9 +303,14 @@ def is_naming(world: Any) -> Any:
 
 @kernel
 def may_point(world: Any, slot: Any, offset: Any) -> Any:
-    """Whether the refactoring which was chosen could be about what stands in a definition: -1 is its header.
+    """Whether the refactoring that was chosen can be about an expression, or the header of a definition.
 
     Whether anything comes of it is for the agent to find out: what cannot be done changes nothing.
+
+    Args:
+        world: a record of WORLD.
+        slot: of the definition.
+        offset: of the expression in its body; -1 for the header.
     """
     if world.chosen == 0 or is_naming(world):
         return False
@@ -666,7 +678,14 @@ def observe(world: Any, seen: Any, mask: Any) -> None:
 
 @entry_point
 def observe_batch(worlds: Any, rows: Any, observations: Any, masks: Any) -> None:
-    """Observe some worlds."""
+    """Write observations and masks of some rows.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        observations: int16 (n, NUM_FEATURES), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+    """
     for row in rows:
         observe(worlds[row], observations[row], masks[row])
 
@@ -682,7 +701,18 @@ def step_batch(
     ends: Any,
     machines: Any,
 ) -> None:
-    """Let the active worlds take their actions; observe all."""
+    """Step every active row; write observation, mask, reward and end of every row.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        actions: int64 (n,), any integers.
+        active: bool (n,): rows whose episode goes on.
+        observations: int16 (n, NUM_FEATURES), written.
+        masks: int8 (n, NUM_ACTIONS), written.
+        rewards: float64 (n,), written: 0 where not active.
+        ends: bool (n,), written: True where an episode ended in this step.
+        machines: ``interpreter.MACHINE`` (1,), memory.
+    """
     for row in range(len(worlds)):
         world = worlds[row]
         rewards[row], ends[row] = 0.0, False

@@ -24,6 +24,11 @@ def planned_action(world: Any) -> Any:
 
 @entry_point
 def solve_batch(worlds: Any, actions: Any) -> None:
-    """The next action of each plan."""
+    """Write the next action of each plan.
+
+    Args:
+        worlds: WORLD (n,).
+        actions: int64 (n,), written.
+    """
     for row in range(len(worlds)):
         actions[row] = planned_action(worlds[row])

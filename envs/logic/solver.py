@@ -57,7 +57,16 @@ def choice_left(world: Any, known: Any) -> Any:
 
 @kernel
 def find_model(world: Any, known: Any, stack: Any) -> Any:
-    """A model in which the known literals hold, one literal for each atom; empty if there is none."""
+    """A model in which the known literals hold.
+
+    Args:
+        world: a record of WORLD.
+        known: uint32, literals that have to hold.
+        stack: uint32 (STACK,), memory for choices.
+
+    Returns:
+        uint32, one literal for each atom; empty if there is no model.
+    """
     depth = 0
     while True:
         known = propagate(world, known)
@@ -80,7 +89,12 @@ def find_model(world: Any, known: Any, stack: Any) -> Any:
 
 @entry_point
 def decide(world: Any, stack: Any) -> None:
-    """Find the status of the query, and the models that show it where there are any."""
+    """Find the status of the query, and the models that show it where there are any.
+
+    Args:
+        world: a record of WORLD; "status" and "model" are written.
+        stack: uint32 (STACK,), memory for choices.
+    """
     for false in range(2):
         query = negated(world.query) if false else world.query
         world.model[false] = find_model(world, world.facts | query, stack)

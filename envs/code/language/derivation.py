@@ -114,7 +114,16 @@ def least_size(category: Any) -> Any:
 
 @kernel
 def push_hole(d: Any, category: Any, size: Any, flags: Any, parent: Any, index: Any) -> None:
-    """Open a hole."""
+    """Open a hole.
+
+    Args:
+        d: a record of DERIVATION, changed.
+        category: what fits in.
+        size: the largest size that fits in.
+        flags: what is in scope: IN_LOOP, IN_FOLD, IN_HELPER.
+        parent: production that opens it, or -1.
+        index: which of that production's holes it is.
+    """
     top = d.num_open
     d.category[top], d.size[top], d.flags[top] = category, size, flags
     d.parent[top], d.index[top] = parent, index
@@ -157,7 +166,14 @@ def size_of_statement(d: Any, token: Any) -> Any:
 
 @kernel
 def child_size(token: Any, i: Any, size: Any, cap: Any) -> Any:
-    """Size of the i-th hole that a production opens in a hole of a size."""
+    """Size of a hole that a production opens.
+
+    Args:
+        token: number of the production.
+        i: which of its holes.
+        size: of the hole that the production fills.
+        cap: size of a hole that may have any size.
+    """
     rule, amount = HOLE_RULE[token, i], HOLE_AMOUNT[token, i]
     if token >= CALL:
         number = token - CALL if token < TEST else token - TEST
@@ -199,7 +215,16 @@ def leaf_fits(d: Any, token: Any, category: Any, size: Any, flags: Any) -> Any:
 
 @kernel
 def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) -> Any:
-    """Whether a production may fill a hole when ``room`` more productions are allowed in all."""
+    """Whether a production may fill a hole.
+
+    Args:
+        d: a record of DERIVATION.
+        token: number of the production.
+        category: of the hole.
+        size: of the hole.
+        flags: of the hole.
+        room: productions that may still be written in all.
+    """
     special = token == ITEM or token == PARAMETER or token >= VARIABLE or category == DIVISOR
     if special:
         if not leaf_fits(d, token, category, size, flags):
@@ -270,7 +295,12 @@ def end_statement(d: Any) -> None:
 
 @entry_point
 def fill(d: Any, token: Any) -> None:
-    """Fill the open hole by a legal production."""
+    """Fill the open hole by a legal production.
+
+    Args:
+        d: a record of DERIVATION, changed.
+        token: number of the production; ``fits`` says whether it is legal.
+    """
     top = d.num_open - 1
     category, size, flags = d.category[top], np.int64(d.size[top]), d.flags[top]
     d.num_open = top

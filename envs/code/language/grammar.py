@@ -255,7 +255,11 @@ MAX_HOLES = 3
 
 
 def weigh(production: Production) -> int:
-    """How many expressions a production adds to a syntax tree; names of called functions do not count."""
+    """How many expressions a production adds to a syntax tree; names of called functions do not count.
+
+    Args:
+        production: any; statements weigh 0.
+    """
     if production.category == STATEMENTS:
         return 0
     source = production.template.format(*["hole"] * MAX_HOLES, h="function")

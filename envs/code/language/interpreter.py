@@ -143,7 +143,13 @@ _LITERALS = np.array(LITERALS, dtype=np.int64)
 
 @kernel
 def find_ends(tokens: Any, count: Any, machine: Any) -> None:
-    """Where every subtree ends, and where the bodies of helpers begin."""
+    """Find where every subtree ends, and where the bodies of helpers begin.
+
+    Args:
+        tokens: productions in prefix order.
+        count: how many of them there are.
+        machine: a record of MACHINE; "ends" and "definitions" are written.
+    """
     ends = machine.ends
     for i in range(count - 1, -1, -1):
         end = i + 1
@@ -406,12 +412,17 @@ _BOTTOM, _ABOVE, _ONE_ITEM = np.int64(0), np.int64(1), np.int64(1)
 
 @part
 def evaluate(tokens: Any, start: Any, stop: Any, machine: Any, base: Any, width: Any) -> None:
-    """Evaluate the expression at positions ``start`` to ``stop`` in all runs; ``find_ends`` came before.
+    """Evaluate an expression in all runs; ``find_ends`` came before.
 
     Numbers and truth values are left at the place ``base`` of their stack, texts at the bottom of theirs. In
     the body of a helper, its parameter lies below ``base``.
 
     Args:
+        tokens: productions in prefix order.
+        start: position of the expression.
+        stop: position after it.
+        machine: a record of MACHINE, changed.
+        base: first free place of the stack of numbers.
         width: for how many items, from ``machine.item`` on; more than one only where there are just numbers.
     """
     ints, frames, runs = machine.ints, machine.frames, machine.num_runs
@@ -630,7 +641,15 @@ def loop(tokens: Any, statement: Any, variable: Any, machine: Any) -> None:
 
 @kernel
 def hand_over(machine: Any, run: Any, numbers: Any, length: Any, k: Any) -> None:
-    """Set the parameters of one run, after the number of runs; they stay until others are handed over."""
+    """Set the parameters of one run, after the number of runs; they stay until they are set again.
+
+    Args:
+        machine: a record of MACHINE, changed.
+        run: 0 to ``machine.num_runs`` - 1.
+        numbers: the list, int8 (LIST_LENGTH,).
+        length: of the list.
+        k: the number.
+    """
     machine.variables[K, run] = k
     machine.variable_lengths[NUMBERS, run] = length
     for i in range(length):
@@ -639,7 +658,15 @@ def hand_over(machine: Any, run: Any, numbers: Any, length: Any, k: Any) -> None
 
 @entry_point
 def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) -> None:
-    """Run a program from a statement on, where those before it, which set variables, were run already."""
+    """Run a program from a statement on, where those before it, which set variables, were run already.
+
+    Args:
+        tokens: int16 (MAX_TOKENS,), the program in prefix order.
+        count: length of the program.
+        position: of the first statement to run.
+        variable: how many variables are set before it.
+        machine: a record of MACHINE after ``find_ends``, changed.
+    """
     runs, guarded = machine.num_runs, machine.guarded
     while position < count:
         token = tokens[position]
@@ -687,7 +714,7 @@ def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) 
 
 @part_of_caller
 def execute(tokens: Any, count: Any, machine: Any) -> None:
-    """Run a program on all inputs that were handed over; ``find_ends`` came before.
+    """Run a program on all inputs that ``hand_over`` has set; ``find_ends`` came before.
 
     What it returns is kept like a variable, as ``RESULT``.
     """

@@ -1,4 +1,4 @@
-"""What a program returns."""
+"""Runs programs of the grammar from Python, with the interpreter of the kernels."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _run(tokens: Any, count: Any, numbers: Any, length: Any, k: Any, machines: A
 
 
 def run_program(tokens: Any, count: int, return_category: int, numbers: list[int], k: int) -> Value:
-    """What a program of the grammar returns.
+    """The value that a program of the grammar returns.
 
     Args:
-        tokens: int16 array of ``interpreter.MAX_TOKENS`` productions, a complete derivation.
-        count: how many of them count.
-        return_category: category of what it returns.
+        tokens: int16 array of shape (``interpreter.MAX_TOKENS``,), a complete derivation in prefix order.
+        count: length of the derivation.
+        return_category: category of the value.
         numbers: at most ``LIST_LENGTH`` numbers from -127 to 127.
         k: from -127 to 127.
     """

@@ -86,7 +86,12 @@ def draw(draft: Any) -> Any:
 
 @entry_point
 def copy_package(source: Any, target: Any) -> None:
-    """Copy a package."""
+    """Copy a package.
+
+    Args:
+        source: a record of PACKAGE.
+        target: a record of PACKAGE, written.
+    """
     target.num_modules = source.num_modules
     for slot in range(MAX_DEFINITIONS):
         target.length[slot] = source.length[slot]

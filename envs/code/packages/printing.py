@@ -1,6 +1,6 @@
-"""How a package reads, as Python modules, and the tests that say what its public functions return.
+"""The printer of packages: their Python modules, and tests of what their public functions return.
 
-Names are drawn by slot from the key alone, so that they say nothing about what was done to the package.
+Names are drawn by slot from the key alone, so that they do not depend on what was done to the package.
 """
 
 from __future__ import annotations
@@ -54,17 +54,35 @@ def _shuffled(names: Sequence[str], key: int, counter: int) -> tuple[str, ...]:
 
 
 def package_function_names(key: int) -> tuple[str, ...]:
-    """The name of the function in each slot."""
+    """The name of the function in each slot.
+
+    Args:
+        key: task key, the source of the names.
+
+    Returns:
+        ``MAX_DEFINITIONS`` names.
+    """
     return _shuffled(FUNCTION_NAMES, key, _FUNCTIONS)
 
 
 def package_constant_names(key: int) -> tuple[str, ...]:
-    """The name of the constant in each slot."""
+    """The name of the constant in each slot.
+
+    Args:
+        key: task key, the source of the names.
+
+    Returns:
+        ``MAX_DEFINITIONS`` names.
+    """
     return _shuffled(CONSTANT_NAMES, key, _CONSTANTS)
 
 
 def package_module_names(key: int) -> tuple[str, ...]:
-    """The name of each module."""
+    """The name of each module that a package may have.
+
+    Args:
+        key: task key, the source of the names.
+    """
     return _shuffled(MODULE_NAMES, key, _MODULES)
 
 
@@ -170,7 +188,13 @@ def _call_function(package: Any, slot: Any, number: Any, machines: Any) -> Any:
 
 
 def call_function(package: Any, slot: int, number: int) -> int:
-    """What the function in a slot returns for a number from -127 to 127."""
+    """The value that a function of a package returns.
+
+    Args:
+        package: a record of ``refactoring.PACKAGE``.
+        slot: of the function.
+        number: its argument, -127 to 127.
+    """
     return int(_call_function(package, np.int64(slot), np.int64(number), machines()))
 
 

@@ -58,7 +58,17 @@ _LAST_CALL = CALL + MAX_DEFINITIONS - 1
 
 @entry_point
 def flatten(package: Any, tokens: Any) -> Any:
-    """Write all definitions in the order of their slots, each with a header; returns how many tokens."""
+    """Write all definitions in the order of their slots, each with a header.
+
+    A flat position is an index into what is written.
+
+    Args:
+        package: a record of PACKAGE.
+        tokens: int16 (MAX_TOKENS,), written.
+
+    Returns:
+        The number of tokens.
+    """
     count = 0
     for slot in range(MAX_DEFINITIONS):
         length = package.length[slot]
@@ -72,7 +82,12 @@ def flatten(package: Any, tokens: Any) -> Any:
 
 @entry_point
 def slot_at(package: Any, position: Any) -> Any:
-    """The slot whose header or body holds a flat position, or -1."""
+    """The slot whose header or body holds a flat position, or -1.
+
+    Args:
+        package: a record of PACKAGE.
+        position: any integer.
+    """
     start = 0
     for slot in range(MAX_DEFINITIONS):
         length = package.length[slot]
@@ -85,7 +100,12 @@ def slot_at(package: Any, position: Any) -> Any:
 
 @entry_point
 def header_of(package: Any, slot: Any) -> Any:
-    """The flat position of a definition's header."""
+    """The flat position of a definition's header.
+
+    Args:
+        package: a record of PACKAGE.
+        slot: of the definition; ``MAX_DEFINITIONS`` gives the number of tokens of the package.
+    """
     position = 0
     for other in range(slot):
         if package.length[other] > 0:
@@ -174,6 +194,10 @@ def measure(package: Any, out: Any) -> None:
 
     Subtrees are counted as Python's syntax has them: both multiplications are the same there, a test for
     divisibility holds a remainder, and the use of a constant is just a name.
+
+    Args:
+        package: a record of PACKAGE.
+        out: int64 (NUM_MEASURES,), written.
     """
     count_edges(package, out)
     forms = np.empty(_MAX_FORMS, np.int64)
@@ -211,7 +235,13 @@ def measure(package: Any, out: Any) -> None:
 
 @kernel
 def improvement(start: Any, now: Any, clean: Any) -> Any:
-    """How much of what can be gained has been gained, from 0 to 1; what gets worse instead takes from it."""
+    """How much of what can be gained has been gained, from 0 to 1; what gets worse instead takes from it.
+
+    Args:
+        start: int64 (NUM_MEASURES,), measures of the package that was given.
+        now: int64 (NUM_MEASURES,), present measures.
+        clean: int64 (NUM_MEASURES,), measures that can be reached.
+    """
     total = 0.0
     shares = 0
     gainable = False
@@ -231,7 +261,14 @@ def improvement(start: Any, now: Any, clean: Any) -> Any:
 
 @part
 def shift_tail(package: Any, slot: Any, start: Any, by: Any) -> None:
-    """Move what stands from an offset on to the right, or to the left, and adapt the length of the body."""
+    """Move the end of a body, and adapt its length.
+
+    Args:
+        package: a record of PACKAGE, changed.
+        slot: of the definition.
+        start: offset from which on tokens are moved.
+        by: places to the right; negative to the left.
+    """
     length = np.int64(package.length[slot])
     for i in range(length - start):
         at = length - 1 - i if by > 0 else start + i
@@ -247,7 +284,16 @@ def total_tokens(package: Any) -> Any:
 
 @part
 def occurs_at(package: Any, slot: Any, at: Any, model: Any, start: Any, length: Any) -> Any:
-    """Whether the tokens at an offset of a body are those from ``start`` on in the body of a model."""
+    """Whether the tokens at an offset of a body are the same as some in another body.
+
+    Args:
+        package: a record of PACKAGE.
+        slot: of the first definition.
+        at: offset in its body.
+        model: slot of the other definition.
+        start: offset in that one's body.
+        length: how many tokens to compare.
+    """
     if at + length > package.length[slot]:
         return False
     equal = 0
@@ -303,7 +349,13 @@ def can_merge(package: Any, going: Any, staying: Any) -> Any:
 
 @entry_point
 def merge(package: Any, going: Any, staying: Any) -> None:
-    """Drop a definition; what used it uses the other one."""
+    """Replace a definition by another one with the same body, and drop it.
+
+    Args:
+        package: a record of PACKAGE, changed.
+        going: slot of the definition to drop.
+        staying: slot of the other one; ``can_merge`` says whether it may take the place.
+    """
     package.length[going] = 0
     for slot in range(MAX_DEFINITIONS):
         for i in range(package.length[slot]):
@@ -325,7 +377,12 @@ def occurrences_of_parameter(package: Any, slot: Any) -> Any:
 
 @entry_point
 def can_inline(package: Any, slot: Any) -> Any:
-    """Whether a body can be put wherever the definition is used: it has to fit, and no code is multiplied."""
+    """Whether a body can be put wherever the definition is used: it has to fit, and no code is multiplied.
+
+    Args:
+        package: a record of PACKAGE.
+        slot: of the definition; any integer.
+    """
     if not is_used(package, slot) or package.public[slot]:
         return False
     growth = np.int64(package.length[slot]) - 2  # the call and n make room
@@ -346,7 +403,12 @@ def can_inline(package: Any, slot: Any) -> Any:
 
 @entry_point
 def inline(package: Any, slot: Any) -> None:
-    """Put a body wherever the definition is used, with what is handed over for n, and drop it."""
+    """Put a body wherever the definition is used, with the argument of each call in place of n, and drop it.
+
+    Args:
+        package: a record of PACKAGE, changed.
+        slot: of the definition; ``can_inline`` says whether it may be inlined.
+    """
     handed_over = np.empty(MAX_BODY, np.int64)
     length = np.int64(package.length[slot])
     uses = occurrences_of_parameter(package, slot)
@@ -377,6 +439,11 @@ def extract_target(package: Any, slot: Any, offset: Any) -> Any:
 
     It is the one whose whole body the expression is, if there is one: the one that was pointed at, else the
     first; else the lowest free slot.
+
+    Args:
+        package: a record of PACKAGE.
+        slot: of the definition that holds the expression; any integer.
+        offset: of the expression in its body; any integer.
     """
     if not is_used(package, slot) or not 0 <= offset < package.length[slot]:
         return -1
@@ -414,6 +481,11 @@ def extract(package: Any, slot: Any, offset: Any) -> None:
     """Make a private function of an expression, and call it wherever the expression stands.
 
     A function that has just this body already is called instead.
+
+    Args:
+        package: a record of PACKAGE, changed.
+        slot: of the definition that holds the expression.
+        offset: of the expression in its body; ``can_extract`` says whether it may be extracted.
     """
     target = extract_target(package, slot, offset)
     length = end_of(package, slot, offset) - offset

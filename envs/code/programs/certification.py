@@ -1,4 +1,4 @@
-"""What makes a draft a task: tests that catch mutants, a floor, and proof that no step is idle."""
+"""What makes a draft a task: tests that catch mutants, a floor, and proof that every step is needed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,15 @@ MISTAKES = _mistakes()
 
 @part
 def mutate(tokens: Any, count: Any, key: Any, counter: Any, limit: Any) -> Any:
-    """Make one mistake below a position; returns where, or -1."""
+    """Make one mistake in a program; returns its position, or -1 if none was found.
+
+    Args:
+        tokens: the program in prefix order, changed.
+        count: length of the program.
+        key: uint64, the source of randomness.
+        counter: first of the key's numbers to use; 16 are used.
+        limit: positions from here on are left alone.
+    """
     for attempt in range(8):
         position = below(key, counter + 2 * attempt, limit)
         token = tokens[position]
@@ -110,7 +118,7 @@ def is_variant_derivable(draft: Any) -> Any:
 
 @part_of_caller
 def run_variant(draft: Any, machine: Any) -> None:
-    """Run the variant on the inputs that were handed over."""
+    """Run the variant on the inputs that ``hand_over_inputs`` has set."""
     find_ends(draft.variant, draft.num_variant, machine)
     execute(draft.variant, draft.num_variant, machine)
 
@@ -123,7 +131,7 @@ def differs(draft: Any, row: Any, run: Any, machine: Any) -> Any:
 
 @part_of_caller
 def run_mutants(draft: Any, key: Any, machine: Any) -> None:
-    """Find out which inputs, all of which were handed over, tell which mutants from the reference."""
+    """Find out which inputs tell which mutants from the reference; inputs are the whole pool."""
     draft.killed[:] = 0
     for mutant in range(MUTANTS):
         copy_reference(draft)
@@ -144,8 +152,16 @@ _NUM_BITS = np.array([bits.bit_count() for bits in range(1 << MUTANTS)], dtype=n
 def choose_tests(draft: Any, start: Any, stop: Any, first: Any, count: Any, caught: Any) -> Any:
     """Choose inputs of a part of the pool as tests: each time the one that catches most further mutants.
 
+    Args:
+        draft: a record of DRAFT; "taken" and "chosen" are written.
+        start: first input of the part.
+        stop: the input after the part.
+        first: index of the first test.
+        count: how many tests.
+        caught: mutants that other tests catch, as bits.
+
     Returns:
-        Which mutants are caught then, as bits; ``caught`` are those that others catch.
+        Mutants that are caught then, as bits.
     """
     for i in range(count):
         best, most = -1, -1
@@ -173,7 +189,7 @@ def choose_all_tests(draft: Any) -> None:
 
 @part
 def hand_over_hidden_tests(draft: Any, machine: Any) -> None:
-    """Have programs run on the hidden tests from now on."""
+    """Set the hidden tests as the inputs that programs run on from now on."""
     hand_over_inputs(draft, draft.chosen[:NUM_HIDDEN], machine)
 
 
@@ -199,7 +215,7 @@ def weight_of(draft: Any, row: Any) -> Any:
 
 @part
 def pass_rate_of_constant(draft: Any, row: Any) -> Any:
-    """Pass rate of returning always what one input makes."""
+    """Pass rate of always returning what the reference returns for one input."""
     rate = 0.0
     for i in range(NUM_HIDDEN):
         other = draft.chosen[i]
@@ -210,7 +226,7 @@ def pass_rate_of_constant(draft: Any, row: Any) -> Any:
 
 @part
 def pass_rate_of_variant(draft: Any, machine: Any) -> Any:
-    """Pass rate of the variant on the hidden tests, which were handed over."""
+    """Pass rate of the variant on the hidden tests, which were set as inputs before."""
     run_variant(draft, machine)
     rate = 0.0
     for i in range(NUM_HIDDEN):
@@ -268,6 +284,13 @@ def find_floor(draft: Any, machine: Any) -> Any:
     """Best pass rate of all constants and all programs of up to four productions.
 
     Constants that no such program can spell are among them: the floor is rather too high.
+
+    Args:
+        draft: a record of ``drafts.DRAFT`` with tests; the hidden ones were set as inputs before.
+        machine: a record of ``interpreter.MACHINE``, changed.
+
+    Returns:
+        float64 in [0, 1]; not exact from ``HIGHEST_FLOOR`` on.
     """
     best = 0.0
     for i in range(NUM_HIDDEN):
@@ -305,7 +328,15 @@ def run_without(draft: Any, at: Any, machine: Any) -> None:
 def idle_sentence(draft: Any, machine: Any) -> Any:
     """A step or helper that a quarter of the outputs do not need, a guard that none needs, or -1.
 
-    Outputs that a guard returns are left out: no step is reached for them. The hidden tests stay handed over.
+    Outputs that a guard returns are left out: no step is reached for them. The hidden tests stay set as
+        inputs.
+
+    Args:
+        draft: a record of ``drafts.DRAFT`` with tests.
+        machine: a record of ``interpreter.MACHINE``, changed.
+
+    Returns:
+        The index of the sentence.
     """
     run_reference(draft, draft.chosen[:NUM_HIDDEN], machine)
     reached = 0

@@ -269,7 +269,16 @@ def write_stub(draft: Any, step: Any, tokens: Any, count: Any, current: Any) -> 
 
 @entry_point
 def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
-    """Write the program of a draft, one sentence left out if it is not -1; returns its length."""
+    """Write the program of a draft, with one sentence left out on demand.
+
+    Args:
+        draft: a record of DRAFT; "begins" and "num_variables" are written.
+        left_out: index of the sentence to leave out; -1 for none.
+        tokens: int16 (MAX_TOKENS,), written: the program in prefix order.
+
+    Returns:
+        The length of the program.
+    """
     count, current, declared, helpers = np.int64(0), 0, FIRST_LET, 0
     begun: Any = 0  # where the last statement begins
     for at in range(draft.num_sentences):
@@ -299,7 +308,17 @@ def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
 
 @entry_point
 def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
-    """How many productions of a program the grammar allows, one after another; ``count`` if all of them."""
+    """How many productions of a program the grammar allows, one after another.
+
+    Args:
+        tokens: int16 (MAX_TOKENS,), the program in prefix order.
+        count: length of the program.
+        return_category: category of what it returns.
+        d: a record of ``derivation.DERIVATION``, written.
+
+    Returns:
+        ``count`` if it allows all of them.
+    """
     begin_derivation(d, return_category)
     for i in range(count):
         if d.num_open == 0:
@@ -335,7 +354,7 @@ def has_guard(draft: Any, step: Any) -> Any:
 
 @part
 def run_into_guard(draft: Any, row: Any, key: Any, guard: Any) -> None:
-    """Change an input such that a guard catches it."""
+    """Change an input so that a guard returns for it."""
     if guard == EMPTY_LIST:
         draft.num_numbers[row] = 0
     elif guard == NEGATIVE_K:
@@ -390,7 +409,13 @@ def draw_pool(draft: Any, key: Any) -> None:
 
 @part
 def hand_over_inputs(draft: Any, rows: Any, machine: Any) -> None:
-    """Have programs run on some inputs of the pool from now on."""
+    """Set some inputs of the pool as those that programs run on from now on.
+
+    Args:
+        draft: a record of DRAFT.
+        rows: indices into the pool.
+        machine: a record of ``interpreter.MACHINE``, changed.
+    """
     machine.num_runs = len(rows)
     for run in range(len(rows)):
         row = rows[run]
@@ -399,7 +424,13 @@ def hand_over_inputs(draft: Any, rows: Any, machine: Any) -> None:
 
 @part_of_caller
 def run_reference(draft: Any, rows: Any, machine: Any) -> None:
-    """Hand over some inputs; note what the reference returns for them, and where it does so from a guard."""
+    """Run the reference on some inputs of the pool; note what it returns, and where it does so from a guard.
+
+    Args:
+        draft: a record of DRAFT; "expected" and "guarded" are written.
+        rows: indices into the pool.
+        machine: a record of ``interpreter.MACHINE``, changed.
+    """
     hand_over_inputs(draft, rows, machine)
     find_ends(draft.tokens, draft.num_tokens, machine)
     execute(draft.tokens, draft.num_tokens, machine)
