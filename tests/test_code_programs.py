@@ -184,7 +184,7 @@ def test_no_random_program_can_leave_the_bounds(programs):
 
 
 def test_no_program_that_wants_growth_can_leave_the_bounds():
-    found = [check_bounds(*program) for program in as_written(greedy_programs(1000))]
+    found = [check_bounds(*program) for program in as_written(greedy_programs(2000))]
     # It does get far, or the test would say nothing.
     assert max(bounds.number for bounds in found) > 2**50
     assert max(bounds.text for bounds in found) > 200

@@ -188,10 +188,11 @@ def test_wrong_arguments_are_refused():
         (duel.parallel_env, {"rounds": 1.5}, "rounds must be a positive integer"),
         (duel.race_parallel_env, {"num_racers": 1}, "at least 2"),
         (duel.race_parallel_env, {"practice": "adaptiv"}, "Did you mean 'adaptive'"),
-        (duel.parallel_env, {"obserwation": "raw"}, "obserwation"),
     ):
         with pytest.raises(ValueError, match=message):
             make("EtudePlan-v0", **wrong)
+    with pytest.raises(TypeError, match="Did you mean 'observation'"):
+        duel.parallel_env("EtudePlan-v0", obserwation="raw")
     with pytest.raises(ValueError, match="Did you mean 'EtudePlan-v0'"):
         duel.parallel_env("EtudePlann-v0")
 
