@@ -195,6 +195,8 @@ def test_wrong_arguments_are_refused():
         duel.parallel_env("EtudePlan-v0", obserwation="raw")
     with pytest.raises(ValueError, match="Did you mean 'EtudePlan-v0'"):
         duel.parallel_env("EtudePlann-v0")
+    with pytest.raises(TypeError, match="Did you mean 'observation'"):
+        duel.parallel_env("EtudePlan-v0", obserwation="raw")
 
 
 def test_observations_that_are_dictionaries_are_played_as_well():

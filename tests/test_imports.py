@@ -48,7 +48,7 @@ ORDER = (
     "cli",
 )
 """Folders of the core; each imports only itself and those before it."""
-SHARED = {"errors", "randomness", "entry_points"}
+SHARED = {"arithmetic", "entry_points", "errors", "randomness"}
 """Modules of the core that every folder may import, and that import no folder."""
 ENTRY_POINTS = {"etude_gym/__init__.py", "etude_gym/runs/agents.py", "agents/rllib/duel_env.py"}
 """Files that name domains, agents and games in strings, as ids of Gymnasium do; no others may."""

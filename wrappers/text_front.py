@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
+from etude_gym.arithmetic import add_up
 from etude_gym.environment.playing import Move, play_reply
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.tasks.domain import Domain, Reply, Worlds
@@ -108,7 +109,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
             told |= {"status": str(reply.status), "problem": reply.problem}
         info = last.info | told
         note = self._note(reply, moves, info)
-        reward = sum(move.reward for move in moves)
+        reward = add_up(move.reward for move in moves)
         return self._prompt(note), reward, last.terminated, last.truncated, info
 
     def _note(self, reply: Reply, moves: list[Move], info: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple
 from typing import Any
 
+from etude_gym.arithmetic import add_up
 from etude_gym.envs.code.exercise import Architecture, Files
 from etude_gym.envs.code.submissions.forms import Forms
 from etude_gym.envs.code.submissions.linker import resolve_files
@@ -68,7 +69,7 @@ def improvement(start: Architecture, now: Architecture, clean: Architecture) -> 
             shares.append(max(-1.0, min(1.0, (before - after) / (before - best))))
         elif after > best:
             shares.append(-min(1.0, (after - best) / max(best, 1)))
-    return max(0.0, min(1.0, sum(shares) / len(shares))) if can_gain else 0.0
+    return max(0.0, min(1.0, add_up(shares) / len(shares))) if can_gain else 0.0
 
 
 # --- Modules -----------------------------------------------------------------------------------------

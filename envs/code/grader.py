@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from etude_gym.arithmetic import add_up
 from etude_gym.envs.code import architecture, faithfulness
 from etude_gym.envs.code.exercise import STRATA, Architecture, Exercise, Files, Test
 from etude_gym.envs.code.faithfulness import Faithfulness
@@ -247,7 +248,7 @@ def stratified_pass_rate(strata: Sequence[int], passed: Sequence[bool]) -> float
         tests[stratum] += 1
         right[stratum] += ok
     rates = [ok / count for ok, count in zip(right, tests, strict=True) if count]
-    return sum(rates) / len(rates) if rates else 0.0
+    return add_up(rates) / len(rates) if rates else 0.0
 
 
 def graded(pass_rate: float, floor: float) -> float:

@@ -8,6 +8,7 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.arithmetic import add_up
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
 from etude_gym.randomness import Keys, uniform
 
@@ -31,7 +32,7 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
     def cumulative(x: float) -> float:
         s = x * num_axes
         terms = ((-1) ** k * comb(num_axes, k) * (s - k) ** num_axes for k in range(int(s) + 1))
-        return float(sum(terms)) / factorial(num_axes)
+        return add_up(terms) / factorial(num_axes)
 
     edges = [0.0]
     for quantile in (0.25, 0.5, 0.75):
