@@ -459,30 +459,28 @@ def training_rate(
 
 
 def compilation() -> list[Row]:
-    """A cold start with an empty kernel cache, and a warm one."""
+    """A start with an empty kernel cache, and one that finds the kernels there."""
     return [
-        *(compilation_row(subject.name, subject.env_id, 10.0) for subject in SUBJECTS),
-        compilation_row("code", CODE_ID, None),
+        *(compilation_row(subject.name, subject.env_id, 8.0) for subject in SUBJECTS),
+        compilation_row("code", CODE_ID, 40.0),
     ]
 
 
-def compilation_row(name: str, env_id: str, limit: float | None) -> Row:
-    """The first and the second start of one domain."""
-    program = f"import gymnasium, etude_gym; e = gymnasium.make('{env_id}'); e.reset(seed=0); e.step(0)"
+def compilation_row(name: str, env_id: str, limit: float) -> Row:
+    """The first and the second start of one domain, up to its first observation."""
+    program = (
+        f"import gymnasium, etude_gym, time; gymnasium.make('{env_id}').reset(seed=0); "
+        "print(time.process_time())"
+    )
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"NUMBA_CACHE_DIR": cache}
-        seconds = []
-        for _ in range(2):
-            started = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", program], env=environment, check=True, stderr=-3
-            )
-            seconds.append(time.perf_counter() - started)
-    cold, warm = seconds
-    what = f"{name}: first use, cold against cached kernels"
-    if limit is None:
-        return Row(what, "seconds", cold, warm, "reported", True)
-    return Row(what, "seconds", cold, warm, f"<= {limit:.0f} s", cold <= limit)
+        command = [sys.executable, "-W", "ignore", "-c", program]
+        cold, warm = (
+            float(subprocess.check_output(command, env=environment, stderr=subprocess.DEVNULL))
+            for _ in range(2)
+        )
+    what = f"{name}: first reset, kernels to compile against kernels in the cache"
+    return Row(what, "CPU seconds", cold, warm, f"<= {limit:.0f} s", cold <= limit)
 
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inner_kernels import CallableKernels, callable_kernel
 from scipy.stats import spearmanr
 
 from etude_gym.envs.code import architecture
@@ -19,9 +20,9 @@ from etude_gym.envs.code.actions import EXTRACT, INLINE, MERGE, MODULE, MOVE, PO
 from etude_gym.envs.code.exercise import Architecture
 from etude_gym.envs.code.language.grammar import MAX_DEFINITIONS, NUM_HOLES, NUMBER_OF, PRODUCTIONS
 from etude_gym.envs.code.language.tokens import CALL, MAX_TOKENS
-from etude_gym.envs.code.packages import refactoring
+from etude_gym.envs.code.packages import generation
+from etude_gym.envs.code.packages import refactoring as rules
 from etude_gym.envs.code.packages.damages import DRAFT
-from etude_gym.envs.code.packages.generation import generate_package
 from etude_gym.envs.code.packages.printing import (
     call_function,
     package_exercise_tests,
@@ -30,6 +31,9 @@ from etude_gym.envs.code.packages.printing import (
     package_module_names,
 )
 from etude_gym.randomness import mix
+
+refactoring = CallableKernels(rules)
+generate_package = callable_kernel(generation.generate_package)
 
 DRAFTS = np.zeros(1, DRAFT)
 PARAMETERS = (-127, -30, -2, -1, 0, 1, 2, 3, 5, 8, 13, 29, 100, 127)

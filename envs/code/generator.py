@@ -86,6 +86,7 @@ MAX_DEFECTS = 4
 SHARE_BEGUN = 0.5
 """Share of the tasks of writing in which some sentences are written already, where that leaves enough."""
 _WHOLE_POOL = np.arange(POOL)
+_ALL_SENTENCES, _START = np.int64(-1), np.int64(0)
 
 
 # --- Writing -----------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def find_fault(draft: Any, machine: Any) -> Any:
     for at in range(draft.num_sentences):
         if draft.step[at] < 0:
             return at
-    draft.num_tokens = assemble(draft, -1, draft.tokens)
+    draft.num_tokens = assemble(draft, _ALL_SENTENCES, draft.tokens)
     allowed = derive(draft.tokens, draft.num_tokens, draft.return_category, draft.derivation)
     if allowed < draft.num_tokens:
         fault = 0
@@ -109,7 +110,7 @@ def find_fault(draft: Any, machine: Any) -> Any:
     return idle_sentence(draft, machine)
 
 
-@part
+@part_of_caller
 def revise(draft: Any, fault: Any, key: Any) -> None:
     """Draw a sentence anew: the one at fault, or one before or behind that may be what makes it idle."""
     at = fault
@@ -127,18 +128,20 @@ def try_draft(draft: Any, key: Any, machine: Any) -> Any:
     draw_sentences(draft, key)
     draw_pool(draft, key)
     draft.killed[:] = 0
-    for revision in range(REVISIONS):
-        revision_key = finalize_word(key ^ np.uint64(revision + 1))
+    revision, has_mutants = 0, False
+    while revision < REVISIONS:
         fault = find_fault(draft, machine)
-        if fault >= 0:
-            revise(draft, fault, revision_key)
-            continue
-        run_reference(draft, _WHOLE_POOL, machine)
-        run_mutants(draft, key, machine)
-        choose_all_tests(draft)
-        if idle_sentence(draft, machine) < 0:
+        if fault < 0 and has_mutants:
             return find_floor(draft, machine)
-        return 1.0
+        if fault < 0:  # again with the tests that catch most mutants
+            run_reference(draft, _WHOLE_POOL, machine)
+            run_mutants(draft, key, machine)
+            has_mutants = True
+        elif has_mutants:
+            break
+        else:
+            revision += 1
+            revise(draft, fault, finalize_word(key ^ np.uint64(revision)))
     return 1.0
 
 
@@ -226,7 +229,7 @@ def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any)
     """Decide how much of the reference is given: nothing in some tasks, else any number of productions."""
     world.num_given, world.floor = 0, floor
     if uniform(key, 8) < SHARE_BEGUN:
-        assemble(draft, -1, draft.tokens)  # finds out where the sentences begin
+        assemble(draft, _ALL_SENTENCES, draft.tokens)  # finds out where the sentences begin
         given = 1 + below(key, 9, draft.num_tokens - 1)
         best = max(floor, floor_of_beginning(draft, given, machine))
         if best < HIGHEST_FLOOR:
@@ -237,13 +240,13 @@ def choose_beginning(world: Any, draft: Any, key: Any, floor: Any, machine: Any)
 def write_draft(world: Any, draft: Any, machine: Any) -> None:
     """Make a draft the task of a world: to write."""
     world.return_category = draft.return_category
-    world.num_reference = copy_tokens(draft.tokens, world.reference, 0, draft.num_tokens)
+    world.num_reference = copy_tokens(draft.tokens, world.reference, _START, draft.num_tokens)
     write_specification(world, draft)
     write_tests(world, draft)
     write_milestones(world, machine)
     world.budget = min(world.num_reference + world.num_reference // 4 + 4, MAX_PROGRAM)
-    world.num_tokens = copy_tokens(world.reference, world.tokens, 0, world.num_given)
-    replay(world.derivation, world.tokens, world.num_given, world.return_category)
+    world.num_tokens = copy_tokens(world.reference, world.tokens, _START, world.num_given)
+    replay(world.derivation, world.tokens, world.num_given, np.int64(world.return_category))
     world.begun = world.derivation.num_variables - FIRST_LET
     world.reached = world.begun
     world.step_limit = world.budget - world.num_given + SPARE_STEPS
@@ -266,9 +269,12 @@ def make_mistakes(draft: Any, key: Any, counter: Any, defects: Any, positions: A
         for j in range(made):
             fresh &= positions[j] != position
         if fresh:
-            positions[made] = position
+            at = made
+            while at > 0 and positions[at - 1] > position:
+                positions[at] = positions[at - 1]
+                at -= 1
+            positions[at] = position
             made += 1
-    positions[:made].sort()
     return made
 
 
@@ -280,7 +286,7 @@ def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: An
     """
     find_ends(world.reference, world.num_reference, machine)
     count, done = np.int64(0), np.int64(0)
-    world.num_tokens = copy_tokens(draft.variant, world.tokens, 0, draft.num_variant)
+    world.num_tokens = copy_tokens(draft.variant, world.tokens, _START, draft.num_variant)
     for i in range(made):
         position = positions[i]
         if position < done:
@@ -288,9 +294,9 @@ def write_repairs(world: Any, draft: Any, positions: Any, made: Any, machine: An
         world.plan[count] = POINT + position
         begin_repair(world, position, machine)
         find_ends(world.reference, world.num_reference, machine)
-        alone = keeps_operands(world, world.reference[position])
+        alone = keeps_operands(world, np.int64(world.reference[position]))
         done = position + 1 if alone else machine.ends[position]
-        copy_tokens(world.kept, world.tokens, 0, world.num_kept)
+        copy_tokens(world.kept, world.tokens, _START, world.num_kept)
         world.num_tokens = world.num_kept
         for j in range(position, done):
             world.tokens[j] = world.reference[j]
@@ -319,7 +325,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
         write_repairs(world, draft, positions, made, machine)
         if world.num_plan > MOST_REPAIRS:
             continue
-        copy_tokens(draft.variant, world.given, 0, draft.num_variant)
+        copy_tokens(draft.variant, world.given, _START, draft.num_variant)
         world.num_defects = made
         return True
     return False
@@ -328,7 +334,7 @@ def write_repair_task(world: Any, draft: Any, key: Any, defects: Any, machine: A
 @part_of_caller
 def begin_debugging(world: Any, machine: Any) -> None:
     """Set a world to the beginning of a repair."""
-    world.num_tokens = copy_tokens(world.given, world.tokens, 0, world.num_reference)
+    world.num_tokens = copy_tokens(world.given, world.tokens, _START, world.num_reference)
     world.budget = min(world.num_reference + 12, MAX_PROGRAM)
     world.step_limit = 2 * world.num_plan + SPARE_STEPS // 2
     world.derivation.num_open, world.derivation.pending = 0, 0
@@ -347,7 +353,7 @@ def begin(world: Any, key: Any, family: Any) -> None:
     world.chosen_slot, world.repaired = -1, -1
 
 
-@part
+@part_of_caller
 def shrink(draft: Any) -> None:
     """Make a draft smaller, down to two plain steps."""
     draft.num_steps = max(draft.num_steps - 1, 2)
@@ -378,7 +384,7 @@ def generate_program(world: Any, key: Any, difficulty: Any, family: Any, draft: 
         begin_debugging(world, machine)
 
 
-@part
+@part_of_caller
 def generate_refactoring(world: Any, key: Any, difficulty: Any, drafts: Any) -> None:
     """Make a task of refactoring."""
     metrics = np.zeros(4, dtype=np.int64)

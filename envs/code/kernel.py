@@ -65,7 +65,7 @@ from etude_gym.envs.code.packages.refactoring import (
     offset_at,
     slot_at,
 )
-from etude_gym.tasks.kernels import entry_point, kernel, part_of_caller
+from etude_gym.tasks.kernels import entry_point, kernel, part, part_of_caller
 
 WORLD = np.dtype(
     [
@@ -143,13 +143,13 @@ SHOWN = 6
 # --- Running a program on the tests ------------------------------------------------------------------
 
 
-@kernel
+@part_of_caller
 def clip16(value: Any) -> Any:
     """A number as an observation holds it."""
     return np.int16(min(max(value, -32767), 32767))
 
 
-@kernel
+@part
 def show_variable(shown: Any, variable: Any, run: Any, machine: Any) -> None:
     """Write a variable or the result after a run.
 
@@ -169,7 +169,7 @@ def show_variable(shown: Any, variable: Any, run: Any, machine: Any) -> None:
         shown[1 + i] = clip16(value)
 
 
-@kernel
+@part
 def stratified_pass_rate(world: Any) -> Any:
     """Mean over the strata of the share of hidden tests that pass."""
     total, present = 0.0, 0
@@ -195,7 +195,7 @@ def execute_on_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
     execute(tokens, count, machine)
 
 
-@entry_point
+@part_of_caller
 def run_tests(world: Any, tokens: Any, count: Any, machine: Any) -> None:
     """Run a complete program on all tests: note which pass, and what the public ones return.
 
@@ -249,7 +249,7 @@ def look_for_milestones(world: Any, machine: Any) -> None:
     world.score = MILESTONES * (world.reached - world.begun) / (world.num_milestones - world.begun + 1)
 
 
-@kernel
+@part_of_caller
 def measure_package(world: Any) -> None:
     """Set the score from the architecture of the present package."""
     measure(world.present, world.measures)
@@ -273,19 +273,19 @@ def room(world: Any) -> Any:
     return min(left, world.budget - world.num_tokens - world.num_tail)
 
 
-@kernel
+@part_of_caller
 def is_expression(token: Any) -> Any:
     """Whether a production stands for a value, not for a statement."""
     return CATEGORY[token] != STATEMENTS
 
 
-@kernel
+@part_of_caller
 def is_target(tokens: Any, position: Any) -> Any:
     """Whether a variable is what a conditional assignment assigns to."""
     return position > 0 and tokens[position - 1] == ASSIGN_IF
 
 
-@kernel
+@part_of_caller
 def may_repair(world: Any, position: Any) -> Any:
     """Whether there is an expression at a position that may be derived anew."""
     if position < 0 or position >= world.num_tokens:
@@ -295,7 +295,7 @@ def may_repair(world: Any, position: Any) -> Any:
     return world.steps + 2 <= world.step_limit
 
 
-@kernel
+@part_of_caller
 def is_naming(world: Any) -> Any:
     """Whether a module is to be named next."""
     return world.chosen == MOVE and world.chosen_slot >= 0
@@ -371,7 +371,7 @@ def legal_actions(world: Any, mask: Any) -> None:
 # --- What an action does -----------------------------------------------------------------------------
 
 
-@kernel
+@part
 def copy_tokens(source: Any, target: Any, start: Any, stop: Any) -> Any:
     """Copy the tokens of some positions to the beginning of another array; returns how many."""
     for i in range(start, stop):
@@ -379,20 +379,21 @@ def copy_tokens(source: Any, target: Any, start: Any, stop: Any) -> Any:
     return stop - start
 
 
-@kernel
+@part
 def begin_repair(world: Any, position: Any, machine: Any) -> None:
     """Open a hole in place of the expression at a position."""
     find_ends(world.tokens, world.num_tokens, machine)
     end = machine.ends[position]
-    world.num_kept = copy_tokens(world.tokens, world.kept, 0, world.num_tokens)
+    world.num_kept = copy_tokens(world.tokens, world.kept, np.int64(0), world.num_tokens)
     world.num_tail = copy_tokens(world.tokens, world.tail, end, world.num_tokens)
     world.num_tokens = position
     world.repaired, world.repaired_end = position, end
     d = world.derivation
     # The list that a loop goes over may not get larger items than what follows was written for.
-    replay(d, world.kept, end, world.return_category)
+    return_category = np.int64(world.return_category)
+    replay(d, world.kept, end, return_category)
     list_size = d.list_size
-    replay(d, world.kept, position, world.return_category)
+    replay(d, world.kept, position, return_category)
     top = d.num_open - 1
     d.category[0], d.size[0], d.flags[0] = d.category[top], d.size[top], d.flags[top]
     d.parent[0], d.index[0] = d.parent[top], d.index[top]
@@ -401,7 +402,7 @@ def begin_repair(world: Any, position: Any, machine: Any) -> None:
     d.num_open, d.pending = 1, 1
 
 
-@kernel
+@part
 def keeps_operands(world: Any, token: Any) -> Any:
     """Whether a production can take over the operands of the one that it replaces.
 
@@ -410,7 +411,7 @@ def keeps_operands(world: Any, token: Any) -> Any:
     old = np.int64(world.kept[world.repaired])
     if NUM_HOLES[old] != NUM_HOLES[token]:
         return False
-    size, cap = np.int64(world.derivation.size[0]), world.derivation.cap
+    size, cap = np.int64(world.derivation.size[0]), np.int64(world.derivation.cap)
     for i in range(NUM_HOLES[token]):
         if HOLE_CATEGORY[old, i] != HOLE_CATEGORY[token, i]:
             return False
@@ -419,7 +420,7 @@ def keeps_operands(world: Any, token: Any) -> Any:
     return True
 
 
-@kernel
+@part_of_caller
 def take_over_operands(world: Any) -> None:
     """Write the operands of the expression that was pointed at behind the production that replaced it."""
     for i in range(world.repaired + 1, world.repaired_end):
@@ -428,7 +429,7 @@ def take_over_operands(world: Any) -> None:
     world.derivation.num_open, world.derivation.pending = 0, 0
 
 
-@kernel
+@part_of_caller
 def end_repair(world: Any) -> None:
     """Put what stood behind the repaired expression back in its place."""
     for i in range(world.num_tail):
@@ -437,11 +438,11 @@ def end_repair(world: Any) -> None:
     world.num_tail = 0
 
 
-@kernel
+@part_of_caller
 def break_off(world: Any) -> None:
     """Time ran out in the middle: a repair is undone, an unfinished program is worth nothing."""
     if world.family == DEBUG and is_writing(world):
-        world.num_tokens = copy_tokens(world.kept, world.tokens, 0, world.num_kept)
+        world.num_tokens = copy_tokens(world.kept, world.tokens, np.int64(0), world.num_kept)
         world.num_tail = 0
     elif world.family == SYNTHESIZE:
         world.score = 0.0
@@ -456,7 +457,7 @@ def write_production(world: Any, action: Any, machine: Any) -> None:
     world.num_tokens += 1
     d = world.derivation
     in_statement = d.num_open > 0 and d.category[d.num_open - 1] != STATEMENTS
-    takes_over = world.repaired >= 0 and keeps_operands(world, action)
+    takes_over = world.repaired >= 0 and keeps_operands(world, np.int64(action))
     fill(d, action)
     if takes_over:
         take_over_operands(world)
@@ -470,7 +471,7 @@ def write_production(world: Any, action: Any, machine: Any) -> None:
         look_for_milestones(world, machine)
 
 
-@kernel
+@part_of_caller
 def choose_refactoring(world: Any, action: Any) -> None:
     """Take one of the actions that make up a refactoring; carry it out when it is complete, if it can be."""
     if action >= EXTRACT:
@@ -547,7 +548,7 @@ HOLE = NUM_PRODUCTIONS + 1
 """Stands among the productions (which count from 1) where the open hole is."""
 
 
-@kernel
+@part_of_caller
 def sentence_at_hole(d: Any) -> Any:
     """Which sentence the open hole belongs to, if the program follows the specification in order."""
     if d.num_open == 0:
@@ -556,7 +557,7 @@ def sentence_at_hole(d: Any) -> Any:
     return d.num_helpers + d.num_statements - inside
 
 
-@kernel
+@part_of_caller
 def observe_globals(world: Any, seen: Any) -> None:
     """Write the numbers about the whole state."""
     d = world.derivation
@@ -588,7 +589,7 @@ def observe_globals(world: Any, seen: Any) -> None:
         seen[18] = world.chosen - EXTRACT + 1
 
 
-@kernel
+@part_of_caller
 def observe_program(world: Any, seen: Any) -> None:
     """Write scope, specification and the productions of the program."""
     d = world.derivation
@@ -613,7 +614,7 @@ def observe_program(world: Any, seen: Any) -> None:
         seen[TOKENS_AT + i] = 0
 
 
-@kernel
+@part_of_caller
 def observe_examples(world: Any, seen: Any) -> None:
     """Write the public tests: what is given, what has to be returned, what is returned at present."""
     for i in range(NUM_PUBLIC):
@@ -630,7 +631,7 @@ def observe_examples(world: Any, seen: Any) -> None:
         seen[at + 3 + 2 * SHOWN] = world.passed[test]
 
 
-@kernel
+@part_of_caller
 def observe_definitions(world: Any, seen: Any) -> None:
     """Write what is to be known about each definition of a package, in the order in which they stand."""
     package = world.present
@@ -659,7 +660,7 @@ def observe_definitions(world: Any, seen: Any) -> None:
                 seen[DEFINITIONS_AT + (world.tokens[i] - CALL) * len(DEFINITION_FEATURES) + 4] += 1
 
 
-@kernel
+@part_of_caller
 def observe(world: Any, seen: Any, mask: Any) -> None:
     """Write observation and mask of one world."""
     observe_globals(world, seen)

@@ -36,7 +36,7 @@ from etude_gym.envs.logic.kernel import (
 )
 from etude_gym.envs.logic.oracle import COMMON, LOOSE, OPPOSING, SUPPORTING, run_oracle
 from etude_gym.envs.logic.solver import STACK, decide
-from etude_gym.tasks.kernels import below, entry_point, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller, stochastic_round, uniform
 
 CHAIN, CONSTRAINTS, CONTEXT, DISTRACTORS = range(4)
 FAMILIES = ("syllogism", "chain", "cases", "puzzle")
@@ -66,7 +66,7 @@ NO_CONSTRAINT, FIRST, LATER = range(3)
 _ATOMS, _SHAPE, _LINKS, _BRANCHES, _DISTRACTORS, _ORDER = 0, 100, 200, 300, 500, 900
 
 
-@kernel
+@part
 def name_atoms(world: Any, sketch: Any) -> None:
     """Let a random literal of a random atom stand for each atom of the anatomy."""
     key = world.key
@@ -85,7 +85,7 @@ def name_atoms(world: Any, sketch: Any) -> None:
         world.positive |= sketch[LITERAL + atom]
 
 
-@kernel
+@part
 def choose_links(key: Any, counter: Any, places: Any, wanted: Any) -> Any:
     """A random set of ``wanted`` of the first ``places`` links, as bits."""
     chosen = np.uint32(0)
@@ -96,7 +96,7 @@ def choose_links(key: Any, counter: Any, places: Any, wanted: Any) -> Any:
     return chosen
 
 
-@kernel
+@part
 def place_constraints(world: Any, sketch: Any, wanted: Any) -> None:
     """Choose the links that are constraints, at most ``wanted`` of them, spread over both parts.
 
@@ -116,7 +116,7 @@ def place_constraints(world: Any, sketch: Any, wanted: Any) -> None:
     world.num_constraints = number
 
 
-@kernel
+@part
 def sketch_arguments(world: Any, difficulty: Any, sketch: Any) -> None:
     """Decide on the length of the arguments, their constraints and whether these need case splits."""
     key = world.key
@@ -134,7 +134,7 @@ def sketch_arguments(world: Any, difficulty: Any, sketch: Any) -> None:
         world.needs_split = np.uint8((sketch[IN_COMMON] != 0) + 2 * (sketch[IN_BRANCH] != 0))
 
 
-@kernel
+@part_of_caller
 def state(world: Any, kind: Any, conditions: Any, alternatives: Any, role: Any, order: Any) -> None:
     """Add a premise: if all conditions hold, then one of the alternatives does."""
     i = world.num_premises
@@ -146,7 +146,7 @@ def state(world: Any, kind: Any, conditions: Any, alternatives: Any, role: Any, 
     world.num_premises = i + 1
 
 
-@kernel
+@part
 def excluded(world: Any, sketch: Any) -> Any:
     """A literal that is known not to hold: its negation is a fact."""
     literal = sketch[LITERAL + sketch[NEEDED] - np.uint32(1)]
@@ -154,7 +154,7 @@ def excluded(world: Any, sketch: Any) -> Any:
     return literal
 
 
-@kernel
+@part
 def side_condition(world: Any, sketch: Any, links: Any, counter: Any) -> Any:
     """A second condition for a rule: a literal of the common part that is known before; often none."""
     often = 0.6 if world.family == CHAINS else 0.3
@@ -164,7 +164,7 @@ def side_condition(world: Any, sketch: Any, links: Any, counter: Any) -> Any:
     return sketch[LITERAL] if sketch[SPLIT] != 0 else sketch[LITERAL + below(world.key, counter + 1, earlier)]
 
 
-@kernel
+@part
 def constraint_at(bits: Any, j: Any) -> Any:
     """Whether link j of a part of an argument is a constraint, and if so, the first of the part."""
     below_j = bits & ((np.uint32(1) << np.uint32(j)) - np.uint32(1))
@@ -173,7 +173,7 @@ def constraint_at(bits: Any, j: Any) -> Any:
     return FIRST if below_j == 0 else LATER
 
 
-@kernel
+@part
 def link(
     world: Any,
     sketch: Any,
@@ -216,7 +216,7 @@ def link(
     state(world, DISJUNCTION, source | unfulfilled, target | other, role, links)
 
 
-@kernel
+@part
 def lay_common_part(world: Any, sketch: Any) -> None:
     """The links from the first fact to the junction."""
     links = np.int64(sketch[COMMON_LINKS])
@@ -227,10 +227,10 @@ def lay_common_part(world: Any, sketch: Any) -> None:
         source, target = sketch[LITERAL + j], sketch[LITERAL + j + 1]
         constraint = constraint_at(sketch[IN_COMMON], j)
         at = _LINKS + 4 * j
-        link(world, sketch, source, target, end, constraint, np.uint32(0), COMMON, j, at)
+        link(world, sketch, source, target, end, constraint, np.uint32(0), np.int64(COMMON), j, at)
 
 
-@kernel
+@part
 def withhold_links(world: Any, sketch: Any, context: Any, counter: Any) -> Any:
     """Choose what an incomplete branch lacks: two links at context 0; at 1 one, and that is nearly stated.
 
@@ -247,7 +247,7 @@ def withhold_links(world: Any, sketch: Any, context: Any, counter: Any) -> Any:
     return stated
 
 
-@kernel
+@part
 def lay_branch(world: Any, sketch: Any, first: Any, target: Any, role: Any, counter: Any) -> None:
     """The links from the junction to a target, over two atoms of its own from ``first`` on."""
     links = np.int64(sketch[COMMON_LINKS])
@@ -267,7 +267,7 @@ def lay_branch(world: Any, sketch: Any, first: Any, target: Any, role: Any, coun
         source = goal
 
 
-@kernel
+@part
 def lay_arguments(world: Any, sketch: Any, context: Any) -> None:
     """Draw the status, and lay the arguments that make it."""
     key = world.key
@@ -300,7 +300,7 @@ def lay_arguments(world: Any, sketch: Any, context: Any) -> None:
     world.stated = np.float32(stated / (BRANCH * incomplete))
 
 
-@kernel
+@part
 def is_new(world: Any, kind: Any, literals: Any) -> Any:
     """Whether no premise says the same."""
     for i in range(world.num_premises):
@@ -309,7 +309,7 @@ def is_new(world: Any, kind: Any, literals: Any) -> Any:
     return True
 
 
-@kernel
+@part
 def add_distractors(world: Any, sketch: Any, distractors: Any) -> None:
     """Add premises that never matter: dead ends, near misses, loose ends, idle choices."""
     key = world.key
@@ -349,7 +349,7 @@ def add_distractors(world: Any, sketch: Any, distractors: Any) -> None:
                 break
 
 
-@kernel
+@part
 def shuffle_premises(world: Any) -> None:
     """Bring the premises into random order."""
     for i in range(world.num_premises - 1, 0, -1):
@@ -368,7 +368,7 @@ def shuffle_premises(world: Any) -> None:
         world.order[j] = order
 
 
-@kernel
+@part
 def list_literals(world: Any) -> None:
     """Write the literals of each premise as numbers, and note which atoms occur."""
     occurring = world.query | world.facts
@@ -381,14 +381,14 @@ def list_literals(world: Any) -> None:
         occurring |= left
         for n in range(MAX_LITERALS):
             lowest = left & (~left + np.uint32(1))
-            place = np.int64(number_of(lowest - np.uint32(1)))
+            place = np.int64(number_of(np.uint32(lowest - np.uint32(1))))
             number = place + 1 if place < MAX_ATOMS else MAX_ATOMS - 1 - place
             world.shown[n, i] = number if left != 0 else 0
             left ^= lowest
     world.atoms = occurring | negated(occurring)
 
 
-@kernel
+@part
 def note_proof(world: Any) -> None:
     """Note which premises make the proof, or contradict each other: none of them can be spared."""
     world.proof = 0
@@ -397,7 +397,7 @@ def note_proof(world: Any) -> None:
             world.proof |= np.uint32(1) << np.uint32(i)
 
 
-@kernel
+@part
 def measure_reference(world: Any, scratch: Any) -> None:
     """Carry out the reference solution, to know how many actions it takes."""
     begin(world)
@@ -406,7 +406,7 @@ def measure_reference(world: Any, scratch: Any) -> None:
     begin(world)
 
 
-@kernel
+@part_of_caller
 def generate_world(
     world: Any, key: Any, difficulty: Any, family: Any, sketch: Any, stack: Any, scratch: Any
 ) -> None:

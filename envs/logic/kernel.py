@@ -319,7 +319,7 @@ def support(world: Any, status: Any) -> Any:
         return 1.0
     if status == UNKNOWN:
         return PARTIAL * (world.reached[0] + world.reached[1]) / 2
-    return PARTIAL * number_of(world.applied & world.proof) / max(1, number_of(world.proof))
+    return PARTIAL * number_of(np.uint32(world.applied & world.proof)) / max(1, number_of(world.proof))
 
 
 @kernel
@@ -499,7 +499,7 @@ def observe_hints(world: Any, scratch: Any, features: Any) -> None:
         open_ones = scratch[OPEN + i]
         alternatives = open_ones & ~negated(world.conditions[i])
         choice = scratch[PENDING + i] & np.uint32(several(alternatives)) & np.uint32(world.kind[i] != RULE)
-        features[HINTS_AT + i] = np.float32(number_of(open_ones)) * _QUARTER
+        features[HINTS_AT + i] = np.float32(number_of(np.uint32(open_ones))) * _QUARTER
         features[HINTS_AT + MAX_PREMISES + i] = np.float32(number_of(scratch[FALSE + i])) * _QUARTER
         features[HINTS_AT + 2 * MAX_PREMISES + i] = np.float32(choice)
 

@@ -28,19 +28,19 @@ from etude_gym.envs.logic.kernel import (
     take_action,
 )
 from etude_gym.envs.logic.solver import choice_left
-from etude_gym.tasks.kernels import entry_point, kernel
+from etude_gym.tasks.kernels import entry_point, part
 
 # Roles of premises: outside all complete arguments, in their common part, or in one of their branches.
 LOOSE, COMMON, SUPPORTING, OPPOSING = range(4)
 
 
-@kernel
+@part
 def assumption_of(literal: Any) -> Any:
     """The action that assumes a literal."""
     return ASSUME + np.int64(number_of(literal - np.uint32(1)))
 
 
-@kernel
+@part
 def next_step(world: Any, premises: Any) -> Any:
     """The first of some premises, by their order in the argument, from which something follows; else -1.
 
@@ -58,7 +58,7 @@ def next_step(world: Any, premises: Any) -> Any:
     return best
 
 
-@kernel
+@part
 def any_step(world: Any) -> Any:
     """The first premise from which something follows; -1 if there is none."""
     known = world.known[world.depth]
@@ -68,7 +68,7 @@ def any_step(world: Any) -> Any:
     return -1
 
 
-@kernel
+@part
 def part_to_contradict(world: Any) -> Any:
     """Where contradicting premises are drawn next: the common part, one branch, then the other.
 
@@ -82,7 +82,7 @@ def part_to_contradict(world: Any) -> Any:
     return OPPOSING, negated(world.query), False
 
 
-@kernel
+@part
 def prove(world: Any) -> Any:
     """The next action of the proof, or of the one that premises contradict each other.
 
@@ -101,11 +101,11 @@ def prove(world: Any) -> Any:
         return assumption_of(negated(conclusion))
     if world.depth > 1 or (world.depth == 1 and world.assumed[1] != negated(conclusion)):
         return RETRACT
-    step = next_step(world, premises)
+    step = next_step(world, np.uint32(premises))
     return APPLY + step if step >= 0 else RETRACT
 
 
-@kernel
+@part
 def show_models(world: Any) -> Any:
     """The next action on the way to a model with the query true, then to one with it false."""
     if world.reached[0] and world.reached[1]:
@@ -121,13 +121,13 @@ def show_models(world: Any) -> Any:
     query = negated(world.query) if false else world.query
     if known & query == 0:
         return assumption_of(query)
-    choice = choice_left(world, known) & model
+    choice = choice_left(world, np.uint32(known)) & model
     if choice == 0 or world.depth == MAX_DEPTH:
         return RETRACT
-    return assumption_of(choice & (~choice + np.uint32(1)))
+    return assumption_of(np.uint32(choice & (~choice + np.uint32(1))))
 
 
-@kernel
+@part
 def oracle_action(world: Any) -> Any:
     """The next action of the reference solution, from the present state."""
     if world.answer >= 0:
@@ -137,7 +137,7 @@ def oracle_action(world: Any) -> Any:
     return show_models(world) if world.status == UNKNOWN else prove(world)
 
 
-@kernel
+@part
 def run_oracle(world: Any, scratch: Any) -> None:
     """Carry out the reference solution to its end."""
     while not world.over:
@@ -145,7 +145,7 @@ def run_oracle(world: Any, scratch: Any) -> None:
         take_action(world, action, scratch)
 
 
-@kernel
+@part
 def search_action(world: Any, careful: Any) -> Any:
     """Search without knowing the answer: draw whatever follows; assume the query, then its negation.
 
@@ -172,7 +172,7 @@ def search_action(world: Any, careful: Any) -> Any:
     choice = choice_left(world, world.known[world.depth])
     if world.reached[0 if supposed else 1] or choice == 0 or world.depth == MAX_DEPTH:
         return RETRACT
-    return assumption_of(choice & (~choice + np.uint32(1)))
+    return assumption_of(np.uint32(choice & (~choice + np.uint32(1))))
 
 
 SOLVERS = ("oracle", "greedy", "careful")

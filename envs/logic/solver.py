@@ -17,7 +17,7 @@ from etude_gym.envs.logic.kernel import (
     negated,
     several,
 )
-from etude_gym.tasks.kernels import entry_point, kernel
+from etude_gym.tasks.kernels import part
 
 VIOLATED = 0xFFFFFFFF
 
@@ -27,14 +27,14 @@ CHOSEN = BEFORE + MAX_ATOMS + 1
 STACK = CHOSEN + MAX_ATOMS + 1
 
 
-@kernel
+@part
 def propagate(world: Any, known: Any) -> Any:
     """Everything that follows premise by premise; all ones if a premise is violated."""
     changed = True
     while changed:
         changed = False
         for i in range(world.num_premises):
-            found = consequences(world.kind[i], world.literals[i], known)
+            found = consequences(world.kind[i], world.literals[i], np.uint32(known))
             if found == np.uint32(VIOLATED):
                 return found
             if found != 0:
@@ -43,7 +43,7 @@ def propagate(world: Any, known: Any) -> Any:
     return known
 
 
-@kernel
+@part
 def choice_left(world: Any, known: Any) -> Any:
     """Open literals of a disjunction or group that leaves a choice; empty if none does."""
     free = ~(known | negated(known))
@@ -55,7 +55,7 @@ def choice_left(world: Any, known: Any) -> Any:
     return np.uint32(0)
 
 
-@kernel
+@part
 def find_model(world: Any, known: Any, stack: Any) -> Any:
     """A model in which the known literals hold.
 
@@ -76,7 +76,7 @@ def find_model(world: Any, known: Any, stack: Any) -> Any:
             depth -= 1
             known = stack[BEFORE + depth] | negated(stack[CHOSEN + depth])
             continue
-        choice = choice_left(world, known)
+        choice = choice_left(world, np.uint32(known))
         if choice == 0:
             free = world.atoms & ~(known | negated(known))
             return known | (free & negated(world.positive))
@@ -87,7 +87,7 @@ def find_model(world: Any, known: Any, stack: Any) -> Any:
         known |= chosen
 
 
-@entry_point
+@part
 def decide(world: Any, stack: Any) -> None:
     """Find the status of the query, and the models that show it where there are any.
 

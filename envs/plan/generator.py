@@ -28,7 +28,7 @@ from etude_gym.envs.plan.kernel import (
     SCRATCH,
 )
 from etude_gym.envs.plan.oracle import run_oracle
-from etude_gym.tasks.kernels import below, entry_point, kernel, stochastic_round, uniform
+from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller, stochastic_round, uniform
 
 HORIZON, RESOURCES, CONTINGENCY, DECOMPOSITION = range(4)
 
@@ -40,7 +40,7 @@ UNLIMITED_TIME = 2000
 _MAP, _RECIPES, _GOALS, _LIMITS, _EVENTS = 0, 100, 200, 300, 400
 
 
-@kernel
+@part
 def clear(world: Any) -> None:
     """Start of an episode: nothing carried, nothing delivered, at the depot."""
     world.stock[NOTHING] = 0
@@ -60,7 +60,7 @@ def clear(world: Any) -> None:
     world.over = 0
 
 
-@kernel
+@part
 def make_map(world: Any, horizon: Any) -> None:
     """A random connected graph of 3 to 8 places: a random tree, then a few more roads."""
     key = world.key
@@ -89,7 +89,7 @@ def make_map(world: Any, horizon: Any) -> None:
         )
 
 
-@kernel
+@part
 def add_road(world: Any, a: Any, b: Any, length: Any) -> None:
     """Add a road, unless there is one or it is no shortcut, and shorten the paths that use it."""
     if length >= world.distance[a, b]:
@@ -105,7 +105,7 @@ def add_road(world: Any, a: Any, b: Any, length: Any) -> None:
             world.distance[p, q] = min(way, world.distance[p, q])
 
 
-@kernel
+@part
 def place_fuel(world: Any, resources: Any) -> None:
     """Fuel at the depot and, where resources are ample, at more places."""
     key = world.key
@@ -121,7 +121,7 @@ def place_fuel(world: Any, resources: Any) -> None:
         world.fuel_distance[place] = nearest
 
 
-@kernel
+@part
 def place_sources(world: Any) -> None:
     """Two places where each raw item is found, never at the depot."""
     others = world.num_places - 1
@@ -135,7 +135,7 @@ def place_sources(world: Any) -> None:
         world.source[raw, 1] = 1 + second
 
 
-@kernel
+@part
 def main_ingredient(world: Any, tier: Any, counter: Any) -> Any:
     """An item of the tier below: any raw item, one of two of tier 1, or the one of tier 2."""
     if tier == 1:
@@ -145,7 +145,7 @@ def main_ingredient(world: Any, tier: Any, counter: Any) -> Any:
     return NUM_RAW + 2
 
 
-@kernel
+@part
 def make_recipes(world: Any, budget: Any) -> None:
     """Crafted items of tiers 1, 1, 2, 3, each from one of the tier below and perhaps a raw item more.
 
@@ -172,7 +172,7 @@ def make_recipes(world: Any, budget: Any) -> None:
         world.station[recipe] = station if uniform(key, at + 5) < 0.75 else ANYWHERE
 
 
-@kernel
+@part
 def choose_goals(world: Any, budget: Any, decomposition: Any) -> None:
     """Spend a budget of work on items as deep as ``decomposition`` asks for, the rest on shallower ones."""
     key = world.key
@@ -193,7 +193,7 @@ def choose_goals(world: Any, budget: Any, decomposition: Any) -> None:
         budget -= world.work[chosen]
 
 
-@kernel
+@part
 def affordable_item(world: Any, tier: Any, budget: Any, start: Any) -> Any:
     """An item of a tier that the budget pays for, the first from ``start`` on; -1 if there is none."""
     for offset in range(NUM_ITEMS):
@@ -203,7 +203,7 @@ def affordable_item(world: Any, tier: Any, budget: Any, start: Any) -> Any:
     return -1
 
 
-@kernel
+@part
 def set_capacities(world: Any, resources: Any) -> None:
     """Carrying capacity and energy: the least that suffices, plus what ``resources`` leaves free."""
     largest = 1
@@ -220,7 +220,7 @@ def set_capacities(world: Any, resources: Any) -> None:
     world.energy_capacity = min(least + spare, FAR - 1)
 
 
-@kernel
+@part
 def schedule_events(world: Any, contingency: Any) -> None:
     """Up to four chance events, each armed once some number of raw items has been gathered."""
     key = world.key
@@ -234,7 +234,7 @@ def schedule_events(world: Any, contingency: Any) -> None:
         world.event_after[event] = below(key, _EVENTS + 20 + event, raws + 1)
 
 
-@kernel
+@part
 def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
     """Time limit = what the reference plan needs in this very world, plus slack."""
     world.time_limit = UNLIMITED_TIME
@@ -254,7 +254,7 @@ def set_time_limit(world: Any, resources: Any, scratch: Any) -> None:
     clear(world)
 
 
-@kernel
+@part_of_caller
 def generate_world(world: Any, key: Any, difficulty: Any, scratch: Any) -> None:
     """Make one task in place: a pure function of key and difficulty."""
     world.key = key

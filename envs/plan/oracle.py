@@ -36,10 +36,10 @@ from etude_gym.envs.plan.kernel import (
     net_requirements,
     take_legal_action,
 )
-from etude_gym.tasks.kernels import entry_point, kernel
+from etude_gym.tasks.kernels import entry_point, part
 
 
-@kernel
+@part
 def net_trip(world: Any, scratch: Any) -> Any:
     """Net requirements of the next trip; returns the number of items still to be made.
 
@@ -59,7 +59,7 @@ def net_trip(world: Any, scratch: Any) -> Any:
     return missing
 
 
-@kernel
+@part
 def work_here(world: Any, scratch: Any) -> Any:
     """A needed craft or gather action that is possible here, or -1."""
     for recipe in range(NUM_CRAFTED):
@@ -75,7 +75,7 @@ def work_here(world: Any, scratch: Any) -> Any:
     return -1
 
 
-@kernel
+@part
 def is_clogged(world: Any, scratch: Any) -> Any:
     """Whether the load is full and nothing needed can be crafted from it."""
     if world.load < world.capacity:
@@ -86,7 +86,7 @@ def is_clogged(world: Any, scratch: Any) -> Any:
     return True
 
 
-@kernel
+@part
 def nearest_work(world: Any, scratch: Any) -> Any:
     """The nearest place where something needed can be gathered or crafted; the depot if none."""
     best = np.int64(DEPOT)
@@ -114,7 +114,7 @@ def nearest_work(world: Any, scratch: Any) -> Any:
     return best
 
 
-@kernel
+@part
 def travel_safely(world: Any, target: Any) -> Any:
     """Travel to a place, or refuel first where the energy would not reach fuel afterwards."""
     here = world.place
@@ -137,7 +137,7 @@ def travel_safely(world: Any, target: Any) -> Any:
     return TRAVEL + best if best >= 0 else TRAVEL + target
 
 
-@kernel
+@part
 def follow_trip(world: Any, scratch: Any, missing: Any) -> Any:
     """The next action of a trip, given its net requirements.
 
@@ -147,7 +147,7 @@ def follow_trip(world: Any, scratch: Any, missing: Any) -> Any:
         missing: number of items still to be made, as ``net_trip`` returned it.
     """
     if missing == 0:
-        return DELIVER if world.place == DEPOT else travel_safely(world, DEPOT)
+        return DELIVER if world.place == DEPOT else travel_safely(world, np.int64(DEPOT))
     action = work_here(world, scratch)
     if action >= 0:
         return action
@@ -156,14 +156,14 @@ def follow_trip(world: Any, scratch: Any, missing: Any) -> Any:
     return travel_safely(world, nearest_work(world, scratch))
 
 
-@kernel
+@part
 def plan_action(world: Any, scratch: Any) -> Any:
     """The next action of the reference plan from the current state."""
     missing = net_trip(world, scratch)
     return follow_trip(world, scratch, missing)
 
 
-@kernel
+@part
 def run_oracle(world: Any, scratch: Any) -> None:
     """Carry out the reference plan to its end.
 
@@ -181,7 +181,7 @@ def run_oracle(world: Any, scratch: Any) -> None:
             missing -= 1
 
 
-@kernel
+@part
 def greedy_action(world: Any, scratch: Any) -> Any:
     """Do what is needed here, else go to the nearest place with something to do, without foresight."""
     net_all_goals(world, scratch)

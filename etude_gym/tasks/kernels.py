@@ -30,18 +30,24 @@ def entry_point(function: Callable[..., Any]) -> Any:
     return cached(numba.njit(error_model="numpy", no_cfunc_wrapper=True)(function))
 
 
-part: Callable[..., Any] = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""Decorator of kernels that only kernels call: they are compiled and cached with those."""
+_UNWRAPPED = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-kernel: Callable[..., Any] = numba.njit(error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
-"""The same for small ones, which always become part of the machine code of what calls them.
+part: Callable[..., Any] = numba.njit(**_UNWRAPPED)
+"""Decorator of kernels that only kernels call: they are compiled and cached with those.
+
+A function is compiled once for every combination of types that it is called with. A literal number is a type
+of its own, and so is each size of integers: pass ``np.int64`` throughout.
+"""
+
+kernel: Callable[..., Any] = numba.njit(forceinline=True, **_UNWRAPPED)
+"""The same for what a step consists of: it always becomes part of the machine code of what calls it.
 
 An array argument is passed as seven values, which costs a step of the plan domain more than a third of its
-time.
+time. Each place where such a kernel is called makes compiling longer, though; in a generator ``part`` does.
 """
 
 part_of_caller: Callable[..., Any] = numba.njit(error_model="numpy", inline="always")
-"""The same for one that is called in one place: it is compiled with its caller, and not by itself."""
+"""The same for one that is called in one place or is very short: it is compiled with its caller alone."""
 
 
 @kernel
@@ -52,20 +58,20 @@ def finalize_word(word: Any) -> Any:
     return word ^ (word >> np.uint64(31))
 
 
-@kernel
+@part_of_caller
 def uniform(key: Any, counter: Any) -> Any:
     """Uniform number in [0, 1) for a uint64 key and a non-negative counter."""
     word = finalize_word((key ^ np.uint64(counter)) + GOLDEN_WORD)
     return (word >> np.uint64(11)) * 2.0**-53
 
 
-@kernel
+@part_of_caller
 def below(key: Any, counter: Any, bound: Any) -> Any:
     """Uniform integer in [0, bound)."""
     return np.int64(uniform(key, counter) * bound)
 
 
-@kernel
+@part_of_caller
 def stochastic_round(key: Any, counter: Any, value: Any) -> Any:
     """Round a non-negative number up or down at random, so that its expectation is exact."""
     return np.int64(min(value + uniform(key, counter), np.ceil(value)))

@@ -56,7 +56,7 @@ from etude_gym.envs.code.language.tokens import (
     TEST,
     VARIABLE,
 )
-from etude_gym.tasks.kernels import entry_point, kernel
+from etude_gym.tasks.kernels import kernel, part, part_of_caller
 
 MAX_OPEN = 48
 """Holes open at a time at most; deeper nesting is not legal."""
@@ -70,6 +70,9 @@ FIRST_INT_SIZE, INT_SIZE_STEP = 20, 5
 """Size of the first number that a statement declares, and by how much each further one may be larger."""
 DECLARED_TEXT_SIZE = 10
 """Size of texts that statements declare: ``LIST_LENGTH`` times a number and something beside it."""
+
+# Typed: for literal numbers, the function that takes them would be compiled once more.
+_ZERO, _NO_PARENT, _STATEMENTS = np.int64(0), np.int64(-1), np.int64(STATEMENTS)
 
 DERIVATION = np.dtype(
     [
@@ -100,19 +103,19 @@ DERIVATION = np.dtype(
 )
 
 
-@kernel
+@part_of_caller
 def least_tokens(category: Any) -> Any:
     """Productions that a hole takes at least: a return takes two."""
     return 2 if category == STATEMENTS else 1
 
 
-@kernel
+@part_of_caller
 def least_size(category: Any) -> Any:
     """Size that a hole must have to be filled at all."""
     return INPUT_SIZE if category == LIST else 0
 
 
-@kernel
+@part
 def push_hole(d: Any, category: Any, size: Any, flags: Any, parent: Any, index: Any) -> None:
     """Open a hole.
 
@@ -131,7 +134,7 @@ def push_hole(d: Any, category: Any, size: Any, flags: Any, parent: Any, index: 
     d.pending += least_tokens(category)
 
 
-@kernel
+@part
 def begin_derivation(d: Any, return_category: Any) -> None:
     """Start with an empty program."""
     d.num_open, d.pending = 0, 0
@@ -143,7 +146,7 @@ def begin_derivation(d: Any, return_category: Any) -> None:
     d.declaring, d.wants_list, d.list_size, d.list_declares = 0, 0, INPUT_SIZE, 0
     d.assigned, d.num_assignments = 0, 0
     d.num_helpers, d.num_statements = 0, 0
-    push_hole(d, STATEMENTS, 0, 0, -1, 0)
+    push_hole(d, _STATEMENTS, _ZERO, _ZERO, _NO_PARENT, _ZERO)
 
 
 @kernel
@@ -192,7 +195,7 @@ def child_category(d: Any, token: Any, i: Any) -> Any:
     return d.return_category if category < 0 else category
 
 
-@kernel
+@part
 def leaf_fits(d: Any, token: Any, category: Any, size: Any, flags: Any) -> Any:
     """Whether a variable, loop variable, parameter or call is in scope and fits; literals for divisors."""
     if category == DIVISOR:
@@ -213,7 +216,7 @@ def leaf_fits(d: Any, token: Any, category: Any, size: Any, flags: Any) -> Any:
     return defined and CATEGORY[token] == category and d.helper_category[number] == category
 
 
-@kernel
+@part
 def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) -> Any:
     """Whether a production may fill a hole.
 
@@ -232,7 +235,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
     elif CATEGORY[token] != category:
         return False
     needed = d.pending - least_tokens(category) + 1
-    cap = d.cap
+    cap = np.int64(d.cap)
     if category == STATEMENTS:
         size = size_of_statement(d, token)
         if token == DEFINE_INT or token == DEFINE_BOOL:
@@ -257,7 +260,7 @@ def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) ->
     return needed <= room and d.num_open + NUM_HOLES[token] < MAX_OPEN
 
 
-@kernel
+@part
 def begin_statement(d: Any, token: Any) -> None:
     """A statement begins: note what it declares."""
     if token == DEFINE_INT or token == DEFINE_BOOL:
@@ -275,7 +278,7 @@ def begin_statement(d: Any, token: Any) -> None:
         d.variable_size[d.num_variables] = declared_size(d, DECLARES[token])
 
 
-@kernel
+@part
 def end_statement(d: Any) -> None:
     """A statement is complete: what it declares is in scope from now on."""
     if d.declaring == 2:
@@ -293,7 +296,7 @@ def end_statement(d: Any) -> None:
     d.declaring, d.assigned = 0, 0
 
 
-@entry_point
+@part
 def fill(d: Any, token: Any) -> None:
     """Fill the open hole by a legal production.
 
@@ -309,7 +312,7 @@ def fill(d: Any, token: Any) -> None:
         size = size_of_statement(d, token)
         begin_statement(d, token)
         if token != RETURN:
-            push_hole(d, STATEMENTS, 0, 0, -1, 0)
+            push_hole(d, _STATEMENTS, _ZERO, _ZERO, _NO_PARENT, _ZERO)
         if token == DEFINE_INT or token == DEFINE_BOOL:
             flags = flags | IN_HELPER
     elif category == LIST and d.wants_list and VARIABLE <= token < CALL:
@@ -325,14 +328,14 @@ def fill(d: Any, token: Any) -> None:
         if HOLE_ACCUMULATOR[token, i]:
             opened = opened | IN_FOLD
         child = child_category(d, token, i)
-        push_hole(d, child, child_size(token, i, size, d.cap), opened, token, i)
+        push_hole(d, child, child_size(token, i, size, np.int64(d.cap)), opened, token, i)
     if d.num_open > 0 and d.category[d.num_open - 1] == STATEMENTS and category != STATEMENTS:
         end_statement(d)
 
 
-@kernel
+@part
 def replay(d: Any, tokens: Any, count: Any, return_category: Any) -> None:
     """Derive the first ``count`` productions of a program: the next hole is open then."""
     begin_derivation(d, return_category)
     for i in range(count):
-        fill(d, tokens[i])
+        fill(d, np.int64(tokens[i]))

@@ -95,7 +95,7 @@ from etude_gym.envs.code.language.tokens import (
     TRUE,
     VARIABLE,
 )
-from etude_gym.tasks.kernels import GOLDEN_WORD, entry_point, finalize_word, kernel, part, part_of_caller
+from etude_gym.tasks.kernels import GOLDEN_WORD, finalize_word, kernel, part, part_of_caller
 
 MAX_TEXT = 1 << TEXT_SIZE
 SEQUENCES = 40
@@ -104,7 +104,7 @@ MAX_RUNS = 36
 """Inputs that a program runs on at once at most."""
 _MAX_LANES = LIST_LENGTH * MAX_RUNS
 """Places for one number of each run, for the first item, for the second item and so on."""
-RESULT = MAX_VARIABLES
+RESULT = np.int64(MAX_VARIABLES)
 """Where a program's result is kept: behind the variables."""
 
 MACHINE = np.dtype(
@@ -134,6 +134,8 @@ MACHINE = np.dtype(
 )
 """The memory of runs; it can be used again and again."""
 
+# Typed: for literal numbers, the function that takes them would be compiled once more.
+_ZERO, _BOTTOM, _ABOVE, _ONE_ITEM = np.int64(0), np.int64(0), np.int64(1), np.int64(1)
 _TEXT_CODES = np.array([ord(text) if text else 0 for text in TEXTS], dtype=np.int64)
 _LITERALS = np.array(LITERALS, dtype=np.int64)
 
@@ -141,7 +143,7 @@ _LITERALS = np.array(LITERALS, dtype=np.int64)
 # --- Reading a derivation ----------------------------------------------------------------------------
 
 
-@kernel
+@part
 def find_ends(tokens: Any, count: Any, machine: Any) -> None:
     """Find where every subtree ends, and where the bodies of helpers begin.
 
@@ -200,14 +202,14 @@ def write_digits(value: Any, text: Any) -> Any:
 # --- Expressions -------------------------------------------------------------------------------------
 
 
-@kernel
+@part
 def copy_lanes(source: Any, target: Any, lanes: Any) -> None:
     """Copy the number in each lane."""
     for lane in range(lanes):
         target[lane] = source[lane]
 
 
-@kernel
+@part
 def fill_lanes(target: Any, value: Any, lanes: Any) -> None:
     """Set the number in each lane to the same value."""
     for lane in range(lanes):
@@ -229,7 +231,7 @@ def divide(values: Any, divisor: Any, quotients: Any, lanes: Any) -> None:
             quotients[lane] = values[lane] // divisor
 
 
-@kernel
+@part
 def apply_to_numbers(token: Any, a: Any, b: Any, lanes: Any) -> None:
     """Operations of two numbers or truth values; what they make takes the place of the second."""
     if token == ADD:
@@ -276,7 +278,7 @@ def apply_to_numbers(token: Any, a: Any, b: Any, lanes: Any) -> None:
                 b[lane] = a[lane] == b[lane] * divisor
 
 
-@kernel
+@part
 def push_variable(machine: Any, variable: Any, top: Any, upper: Any, width: Any) -> None:
     """Copy a variable to the stack that its values belong to."""
     runs, category = machine.num_runs, machine.variable_categories[variable]
@@ -293,7 +295,7 @@ def push_variable(machine: Any, variable: Any, top: Any, upper: Any, width: Any)
             copy_lanes(machine.variables[variable], machine.ints[top, i * runs :], runs)
 
 
-@kernel
+@part
 def longest_of(lengths: Any, runs: Any) -> Any:
     """The largest length."""
     longest = np.int64(0)
@@ -302,7 +304,7 @@ def longest_of(lengths: Any, runs: Any) -> Any:
     return longest
 
 
-@kernel
+@part
 def sort_lists(values: Any, lengths: Any, runs: Any) -> None:
     """Sort by exchanging neighbors, in all runs at once: as many turns as there are numbers are enough."""
     longest = longest_of(lengths, runs)
@@ -362,7 +364,7 @@ def reduce_lists(token: Any, values: Any, lengths: Any, numbers: Any, runs: Any)
                 found += values[i * runs + run] == numbers[run]
             numbers[run] = found if token == OCCURRENCES else found > 0
     else:
-        fill_lanes(numbers, 0, runs)
+        fill_lanes(numbers, _ZERO, runs)
         for i in range(longest_of(lengths, runs)):
             for run in range(runs):
                 value = values[i * runs + run]
@@ -373,7 +375,7 @@ def reduce_lists(token: Any, values: Any, lengths: Any, numbers: Any, runs: Any)
                 numbers[run] = value if i < lengths[run] else numbers[run]
 
 
-@kernel
+@part_of_caller
 def join_texts(right: Any, right_length: Any, left: Any, left_length: Any) -> None:
     """Put a text before another one."""
     for i in range(right_length - 1, -1, -1):
@@ -406,10 +408,6 @@ def apply_to_texts(token: Any, machine: Any, numbers: Any, upper: Any) -> None:
             lengths[upper, run] = token != TEXT
 
 
-# Typed: for literal numbers, the function that takes them would be compiled once more.
-_BOTTOM, _ABOVE, _ONE_ITEM = np.int64(0), np.int64(1), np.int64(1)
-
-
 @part
 def evaluate(tokens: Any, start: Any, stop: Any, machine: Any, base: Any, width: Any) -> None:
     """Evaluate an expression in all runs; ``find_ends`` came before.
@@ -427,7 +425,7 @@ def evaluate(tokens: Any, start: Any, stop: Any, machine: Any, base: Any, width:
     """
     ints, frames, runs = machine.ints, machine.frames, machine.num_runs
     lanes = width * runs
-    top, upper, depth = base, 0, 0  # of the stacks: the first free places
+    top, upper, depth = base, _ZERO, _ZERO  # of the stacks: the first free places
     parameter = base - 1
     position = stop - 1
     while True:
@@ -464,7 +462,7 @@ def evaluate(tokens: Any, start: Any, stop: Any, machine: Any, base: Any, width:
             copy_lanes(ints[parameter], ints[top], lanes)
             top += 1
         elif token == TRUE or token == FALSE:
-            fill_lanes(ints[top], token == TRUE, lanes)
+            fill_lanes(ints[top], np.int64(token == TRUE), lanes)
             top += 1
         elif token == ABSOLUTE:
             for lane in range(lanes):
@@ -508,7 +506,7 @@ def absorb_word(state: Any, word: Any) -> Any:
     return finalize_word((state ^ np.uint64(word)) + GOLDEN_WORD)
 
 
-@kernel
+@part
 def hash_sequence(values: Any, first: Any, step: Any, length: Any) -> Any:
     """A hash of a list or text, whose values stand ``step`` places apart."""
     state = absorb_word(np.uint64(7), length)
@@ -517,7 +515,7 @@ def hash_sequence(values: Any, first: Any, step: Any, length: Any) -> Any:
     return state
 
 
-@kernel
+@part
 def hash_variable(variable: Any, run: Any, machine: Any) -> Any:
     """A hash of a variable or the result after a run; equal values of one category have equal hashes."""
     category = machine.variable_categories[variable]
@@ -525,20 +523,20 @@ def hash_variable(variable: Any, run: Any, machine: Any) -> Any:
     if category == LIST:
         return hash_sequence(machine.variable_lists[variable], run, machine.num_runs, length)
     if category == STR:
-        return hash_sequence(machine.variable_texts[variable, run], 0, 1, length)
+        return hash_sequence(machine.variable_texts[variable, run], _ZERO, _ONE_ITEM, length)
     return absorb_word(np.uint64(3), machine.variables[variable, run])
 
 
 # --- Statements --------------------------------------------------------------------------------------
 
 
-@kernel
+@part_of_caller
 def category_of(machine: Any, token: Any) -> Any:
     """Category of the expression that a production begins."""
     return machine.variable_categories[token - VARIABLE] if VARIABLE <= token < CALL else CATEGORY[token]
 
 
-@kernel
+@part
 def keep(machine: Any, run: Any, variable: Any, base: Any) -> None:
     """Store what was just evaluated at a place in a variable of one run."""
     category, runs = machine.variable_categories[variable], machine.num_runs
@@ -554,7 +552,7 @@ def keep(machine: Any, run: Any, variable: Any, base: Any) -> None:
         machine.variables[variable, run] = machine.ints[base, run]
 
 
-@kernel
+@part
 def keep_all(machine: Any, variable: Any) -> None:
     """Store what was just evaluated in a variable of all runs."""
     category, runs = machine.variable_categories[variable], machine.num_runs
@@ -563,12 +561,12 @@ def keep_all(machine: Any, variable: Any) -> None:
         copy_lanes(machine.list, machine.variable_lists[variable], LIST_LENGTH * runs)
     elif category == STR:
         for run in range(runs):
-            keep(machine, run, variable, 0)
+            keep(machine, run, variable, _BOTTOM)
     else:
         copy_lanes(machine.ints[0], machine.variables[variable], runs)
 
 
-@kernel
+@part_of_caller
 def append_text(machine: Any, run: Any, variable: Any) -> None:
     """Write the text that was just evaluated behind a variable of one run."""
     at = machine.variable_lengths[variable, run]
@@ -577,7 +575,7 @@ def append_text(machine: Any, run: Any, variable: Any) -> None:
     machine.variable_lengths[variable, run] = at + machine.text_lengths[0, run]
 
 
-@kernel
+@part_of_caller
 def has_numbers_only(tokens: Any, start: Any, stop: Any, machine: Any) -> Any:
     """Whether no list or text is part of expressions."""
     for position in range(start, stop):
@@ -587,7 +585,7 @@ def has_numbers_only(tokens: Any, start: Any, stop: Any, machine: Any) -> Any:
     return True
 
 
-@part
+@part_of_caller
 def loop(tokens: Any, statement: Any, variable: Any, machine: Any) -> None:
     """Carry out a comprehension or for loop over the list that was just evaluated."""
     token, runs = tokens[statement], machine.num_runs
@@ -599,8 +597,8 @@ def loop(tokens: Any, statement: Any, variable: Any, machine: Any) -> None:
     copy_lanes(machine.length, lengths, runs)
     longest = longest_of(lengths, runs)
     copy_lanes(machine.list, source, longest * runs)
-    fill_lanes(total, 0, runs)
-    fill_lanes(made_lengths, 0, runs)
+    fill_lanes(total, _ZERO, runs)
+    fill_lanes(made_lengths, _ZERO, runs)
     width = np.int64(1)
     if token == FOR_FOLD:
         evaluate(tokens, first, second, machine, _BOTTOM, width)
@@ -639,7 +637,7 @@ def loop(tokens: Any, statement: Any, variable: Any, machine: Any) -> None:
         copy_lanes(lengths, made_lengths, runs)
 
 
-@kernel
+@part
 def hand_over(machine: Any, run: Any, numbers: Any, length: Any, k: Any) -> None:
     """Set the parameters of one run, after the number of runs; they stay until they are set again.
 
@@ -656,7 +654,7 @@ def hand_over(machine: Any, run: Any, numbers: Any, length: Any, k: Any) -> None
         machine.variable_lists[NUMBERS, i * machine.num_runs + run] = numbers[i]
 
 
-@entry_point
+@part
 def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) -> None:
     """Run a program from a statement on, where those before it, which set variables, were run already.
 
@@ -684,7 +682,7 @@ def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) 
             machine.variable_categories[RESULT] = category_of(machine, tokens[first])
             for run in range(runs):
                 if not guarded[run]:
-                    keep(machine, run, RESULT, 0)
+                    keep(machine, run, RESULT, _BOTTOM)
                 machine.hashes[run] = hash_variable(RESULT, run, machine)
             break
         if token == GUARD:
@@ -692,7 +690,7 @@ def resume(tokens: Any, count: Any, position: Any, variable: Any, machine: Any) 
             evaluate(tokens, second, machine.ends[second], machine, _ABOVE, _ONE_ITEM)
             for run in range(runs):
                 if machine.ints[0, run] and not guarded[run]:
-                    keep(machine, run, RESULT, 1)
+                    keep(machine, run, RESULT, _ABOVE)
                     machine.num_variables[run], guarded[run] = variable, 1
         elif token == ASSIGN_IF:
             target = tokens[position + 1] - VARIABLE

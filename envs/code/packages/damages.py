@@ -35,7 +35,7 @@ from etude_gym.envs.code.packages.refactoring import (
     shift_tail,
     total_tokens,
 )
-from etude_gym.tasks.kernels import entry_point, part, uniform
+from etude_gym.tasks.kernels import part, part_of_caller, uniform
 
 MAX_DAMAGES = 5
 NUM_KINDS = 4
@@ -84,7 +84,7 @@ def draw(draft: Any) -> Any:
     return uniform(draft.key, draft.counter)
 
 
-@entry_point
+@part
 def copy_package(source: Any, target: Any) -> None:
     """Copy a package.
 
@@ -202,7 +202,7 @@ def misplace(draft: Any, slot: Any) -> Any:
     return True
 
 
-@part
+@part_of_caller
 def is_divisor(package: Any, slot: Any, at: Any) -> Any:
     """Whether a divisor stands at an offset of a body."""
     for i in range(at):

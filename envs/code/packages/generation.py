@@ -24,7 +24,7 @@ from etude_gym.envs.code.packages.damages import (
     write_plan,
 )
 from etude_gym.envs.code.packages.refactoring import DUPLICATES, measure
-from etude_gym.tasks.kernels import entry_point, part, stochastic_round
+from etude_gym.tasks.kernels import part, part_of_caller, stochastic_round
 
 TRIES = 16
 """Packages drawn at most; the first is nearly always good."""
@@ -250,7 +250,7 @@ def draw_clean(draft: Any, num_modules: Any, branches: Any, transfer_share: Any,
 # --- Whole tasks -------------------------------------------------------------------------------------
 
 
-@entry_point
+@part_of_caller
 def generate_package(
     package: Any,
     clean: Any,

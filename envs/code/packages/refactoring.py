@@ -25,7 +25,7 @@ from etude_gym.envs.code.language.tokens import (
     REMAINDER,
     SCALE,
 )
-from etude_gym.tasks.kernels import entry_point, kernel, part
+from etude_gym.tasks.kernels import kernel, part, part_of_caller
 
 MAX_BODY = 40
 """Productions in a body at most."""
@@ -56,7 +56,7 @@ _LAST_CALL = CALL + MAX_DEFINITIONS - 1
 # --- Reading a package -------------------------------------------------------------------------------
 
 
-@entry_point
+@part
 def flatten(package: Any, tokens: Any) -> Any:
     """Write all definitions in the order of their slots, each with a header.
 
@@ -80,7 +80,7 @@ def flatten(package: Any, tokens: Any) -> Any:
     return count
 
 
-@entry_point
+@part
 def slot_at(package: Any, position: Any) -> Any:
     """The slot whose header or body holds a flat position, or -1.
 
@@ -98,7 +98,7 @@ def slot_at(package: Any, position: Any) -> Any:
     return -1
 
 
-@entry_point
+@part
 def header_of(package: Any, slot: Any) -> Any:
     """The flat position of a definition's header.
 
@@ -126,7 +126,7 @@ def is_used(package: Any, slot: Any) -> Any:
     return 0 <= slot < MAX_DEFINITIONS and package.length[slot] > 0
 
 
-@part
+@part_of_caller
 def is_call(token: Any) -> Any:
     """Whether a token calls a definition."""
     return CALL <= token <= _LAST_CALL
@@ -142,7 +142,7 @@ def end_of(package: Any, slot: Any, start: Any) -> Any:
     return start
 
 
-@part
+@part_of_caller
 def calls_of(package: Any, slot: Any) -> Any:
     """The slots that a definition uses, as bits."""
     calls = np.int64(0)
@@ -188,7 +188,7 @@ def note_form(forms: Any, count: Any, form: Any) -> Any:
     return known
 
 
-@entry_point
+@part
 def measure(package: Any, out: Any) -> None:
     """Write import cycles, duplicates, weight of the longest function and edges between modules.
 
@@ -276,7 +276,7 @@ def shift_tail(package: Any, slot: Any, start: Any, by: Any) -> None:
     package.length[slot] = length + by
 
 
-@part
+@part_of_caller
 def total_tokens(package: Any) -> Any:
     """How many tokens a package has, headers included."""
     return header_of(package, np.int64(MAX_DEFINITIONS))
@@ -302,7 +302,7 @@ def occurs_at(package: Any, slot: Any, at: Any, model: Any, start: Any, length: 
     return equal == length
 
 
-@part
+@part_of_caller
 def have_equal_bodies(package: Any, slot: Any, other: Any) -> Any:
     """Whether two definitions say the same."""
     length = np.int64(package.length[slot])
@@ -325,7 +325,7 @@ def can_move(package: Any, slot: Any, module: Any) -> Any:
     )
 
 
-@kernel
+@part_of_caller
 def move(package: Any, slot: Any, module: Any) -> None:
     """Put a definition into another module."""
     package.module[slot] = module
@@ -347,7 +347,7 @@ def can_merge(package: Any, going: Any, staying: Any) -> Any:
     )
 
 
-@entry_point
+@part
 def merge(package: Any, going: Any, staying: Any) -> None:
     """Replace a definition by another one with the same body, and drop it.
 
@@ -375,7 +375,7 @@ def occurrences_of_parameter(package: Any, slot: Any) -> Any:
     return found
 
 
-@entry_point
+@part
 def can_inline(package: Any, slot: Any) -> Any:
     """Whether a body can be put wherever the definition is used: it has to fit, and no code is multiplied.
 
@@ -401,7 +401,7 @@ def can_inline(package: Any, slot: Any) -> Any:
     return total <= MAX_TOKENS
 
 
-@entry_point
+@part
 def inline(package: Any, slot: Any) -> None:
     """Put a body wherever the definition is used, with the argument of each call in place of n, and drop it.
 
@@ -433,7 +433,7 @@ def inline(package: Any, slot: Any) -> None:
 # --- Extracting --------------------------------------------------------------------------------------
 
 
-@entry_point
+@part
 def extract_target(package: Any, slot: Any, offset: Any) -> Any:
     """The slot of the function that an expression becomes a call of, or -1 if it cannot.
 
@@ -470,13 +470,13 @@ def extract_target(package: Any, slot: Any, offset: Any) -> Any:
     return free if fits else -1
 
 
-@kernel
+@part_of_caller
 def can_extract(package: Any, slot: Any, offset: Any) -> Any:
     """Whether the expression at an offset of a body can become a call of a function with this body."""
     return extract_target(package, slot, offset) >= 0
 
 
-@entry_point
+@part
 def extract(package: Any, slot: Any, offset: Any) -> None:
     """Make a private function of an expression, and call it wherever the expression stands.
 

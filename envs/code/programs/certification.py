@@ -32,10 +32,10 @@ from etude_gym.envs.code.programs.drafts import (
     hand_over_inputs,
     run_reference,
 )
-from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller
+from etude_gym.tasks.kernels import below, part, part_of_caller
 
 NORMAL, EDGE, LARGE = range(3)
-NUM_LARGE = 4
+NUM_LARGE = np.int64(4)
 HIGHEST_FLOOR = 0.5
 
 # --- Mutants -----------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def run_variant(draft: Any, machine: Any) -> None:
     execute(draft.variant, draft.num_variant, machine)
 
 
-@part
+@part_of_caller
 def differs(draft: Any, row: Any, run: Any, machine: Any) -> Any:
     """Whether the variant returned something else than the reference for an input; which run that was."""
     return machine.hashes[run] != draft.expected[row]
@@ -180,20 +180,21 @@ def choose_all_tests(draft: Any) -> None:
     """Choose hidden tests in all strata, and public ones among the inputs that are left."""
     draft.taken[:] = 0
     num_normal = NUM_HIDDEN - NUM_LARGE - draft.edge_tests
-    caught = choose_tests(draft, 0, FIRST_EDGE, 0, num_normal, np.int64(0))
+    none = np.int64(0)
+    caught = choose_tests(draft, none, FIRST_EDGE, none, num_normal, none)
     caught = choose_tests(draft, FIRST_EDGE, FIRST_LARGE, num_normal, draft.edge_tests, caught)
     caught = choose_tests(draft, FIRST_LARGE, POOL, NUM_HIDDEN - NUM_LARGE, NUM_LARGE, caught)
-    caught = choose_tests(draft, 0, FIRST_EDGE, NUM_HIDDEN, NUM_PUBLIC - 1, caught)
-    choose_tests(draft, FIRST_EDGE, FIRST_LARGE, NUM_HIDDEN + NUM_PUBLIC - 1, 1, caught)
+    caught = choose_tests(draft, none, FIRST_EDGE, np.int64(NUM_HIDDEN), NUM_PUBLIC - 1, caught)
+    choose_tests(draft, FIRST_EDGE, FIRST_LARGE, NUM_HIDDEN + NUM_PUBLIC - 1, np.int64(1), caught)
 
 
-@part
+@part_of_caller
 def hand_over_hidden_tests(draft: Any, machine: Any) -> None:
     """Set the hidden tests as the inputs that programs run on from now on."""
     hand_over_inputs(draft, draft.chosen[:NUM_HIDDEN], machine)
 
 
-@part
+@part_of_caller
 def stratum_of(row: Any) -> Any:
     """The stratum of an input of the pool."""
     return NORMAL if row < FIRST_EDGE else (EDGE if row < FIRST_LARGE else LARGE)
@@ -213,7 +214,7 @@ def weight_of(draft: Any, row: Any) -> Any:
 # --- The floor ---------------------------------------------------------------------------------------
 
 
-@part
+@part_of_caller
 def pass_rate_of_constant(draft: Any, row: Any) -> Any:
     """Pass rate of always returning what the reference returns for one input."""
     rate = 0.0
@@ -224,7 +225,7 @@ def pass_rate_of_constant(draft: Any, row: Any) -> Any:
     return rate
 
 
-@part
+@part_of_caller
 def pass_rate_of_variant(draft: Any, machine: Any) -> Any:
     """Pass rate of the variant on the hidden tests, which were set as inputs before."""
     run_variant(draft, machine)
@@ -279,7 +280,7 @@ def _small_table() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
 SMALL = _small_table()
 
 
-@entry_point
+@part_of_caller
 def find_floor(draft: Any, machine: Any) -> Any:
     """Best pass rate of all constants and all programs of up to four productions.
 
@@ -324,7 +325,7 @@ def run_without(draft: Any, at: Any, machine: Any) -> None:
         run_variant(draft, machine)
 
 
-@entry_point
+@part_of_caller
 def idle_sentence(draft: Any, machine: Any) -> Any:
     """A step or helper that a quarter of the outputs do not need, a guard that none needs, or -1.
 

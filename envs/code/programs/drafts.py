@@ -45,15 +45,7 @@ from etude_gym.envs.code.programs.catalog import (
     TRANSFER,
     USES_HELPER,
 )
-from etude_gym.tasks.kernels import (
-    below,
-    entry_point,
-    finalize_word,
-    part,
-    part_of_caller,
-    stochastic_round,
-    uniform,
-)
+from etude_gym.tasks.kernels import below, finalize_word, part, part_of_caller, stochastic_round, uniform
 
 PLAIN, BORROWED, CALLING = range(3)
 """Sorts of steps: ordinary ones, ones from other domains, ones that call the last helper."""
@@ -63,9 +55,9 @@ MAX_SHRINKING = 2
 MAX_STEPS_BEFORE_CALL = 6
 """The last one of so many steps may call a helper: later on, numbers may have grown too large."""
 
-POOL = MAX_RUNS
+POOL = np.int64(MAX_RUNS)
 """Inputs that tests are chosen from: normal ones first, then edge cases, then large ones."""
-FIRST_EDGE, FIRST_LARGE = 16, 28
+FIRST_EDGE, FIRST_LARGE = np.int64(16), np.int64(28)
 MUTANTS = 6
 
 DRAFT = np.dtype(
@@ -109,13 +101,13 @@ DRAFT = np.dtype(
 # --- The reference program ---------------------------------------------------------------------------
 
 
-@part
+@part_of_caller
 def eligible_steps(draft: Any) -> Any:
     """Steps that may be borrowed from other domains: not the one that calls a helper or writes a text."""
     return draft.num_steps - (draft.num_helpers > 0) - (draft.return_category == STR)
 
 
-@part
+@part_of_caller
 def draw_sizes(draft: Any, key: Any, difficulty: Any) -> None:
     """How many steps, helpers, guards and steps from other domains: the same for all drafts of a task."""
     kind = uniform(key, 0)
@@ -217,7 +209,7 @@ def set_kinds(draft: Any, key: Any) -> None:
     set_sorts(draft, key, first, first_number)
 
 
-@part
+@part_of_caller
 def draw_sentences(draft: Any, key: Any) -> None:
     """Draw helpers, guards and steps."""
     set_kinds(draft, key)
@@ -227,7 +219,7 @@ def draw_sentences(draft: Any, key: Any) -> None:
         draw_sentence(draft, at, finalize_word(key + np.uint64(100 + at)))
 
 
-@part
+@part_of_caller
 def value_of_guard(draft: Any, at: Any) -> Any:
     """The production that stands for what a guard returns."""
     if draft.return_category == LIST:
@@ -267,7 +259,7 @@ def write_stub(draft: Any, step: Any, tokens: Any, count: Any, current: Any) -> 
     return count + 2
 
 
-@entry_point
+@part
 def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     """Write the program of a draft, with one sentence left out on demand.
 
@@ -279,7 +271,8 @@ def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     Returns:
         The length of the program.
     """
-    count, current, declared, helpers = np.int64(0), 0, FIRST_LET, 0
+    count, current, helpers = np.int64(0), np.int64(0), np.int64(0)
+    declared = np.int64(FIRST_LET)
     begun: Any = 0  # where the last statement begins
     for at in range(draft.num_sentences):
         step = draft.step[at]
@@ -306,7 +299,7 @@ def assemble(draft: Any, left_out: Any, tokens: Any) -> Any:
     return count + 2
 
 
-@entry_point
+@part
 def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
     """How many productions of a program the grammar allows, one after another.
 
@@ -325,9 +318,10 @@ def derive(tokens: Any, count: Any, return_category: Any, d: Any) -> Any:
             return i
         top = d.num_open - 1
         category, size, flags = d.category[top], np.int64(d.size[top]), d.flags[top]
-        if not fits(d, tokens[i], category, size, flags, MAX_PROGRAM - i):
+        token = np.int64(tokens[i])
+        if not fits(d, token, category, size, flags, MAX_PROGRAM - i):
             return i
-        fill(d, tokens[i])
+        fill(d, token)
     return count
 
 
@@ -388,20 +382,20 @@ def shape_edge(draft: Any, row: Any, key: Any) -> None:
 @part
 def draw_pool(draft: Any, key: Any) -> None:
     """Draw the inputs that tests are chosen from."""
-    longest = 9 if has_guard(draft, LONG_LIST) else LIST_LENGTH
+    longest = 9 if has_guard(draft, np.int64(LONG_LIST)) else LIST_LENGTH
     for row in range(POOL):
         draft.k[row] = 1 + below(key, 900 + row, 9)
         if row >= FIRST_LARGE:
-            draw_list(draft, row, key, longest - below(key, 940 + row, 3), -60, 60)
+            draw_list(draft, row, key, longest - below(key, 940 + row, 3), np.int64(-60), np.int64(60))
         else:
-            draw_list(draft, row, key, 4 + below(key, 940 + row, 5), -5, 15)
+            draw_list(draft, row, key, 4 + below(key, 940 + row, 5), np.int64(-5), np.int64(15))
         if FIRST_EDGE <= row < FIRST_LARGE:
             if draft.num_guards > 0:
                 at = draft.num_helpers + row % draft.num_guards
                 run_into_guard(draft, row, key, draft.step[at])
             else:
                 shape_edge(draft, row, key)
-        elif has_guard(draft, K_IN_LIST):
+        elif has_guard(draft, np.int64(K_IN_LIST)):
             for i in range(draft.num_numbers[row]):
                 if draft.numbers[row, i] == draft.k[row]:
                     draft.numbers[row, i] += 11
