@@ -42,6 +42,14 @@ def environment(folder: Path, **variables: str | None) -> dict[str, str]:
     return kept | {name: value for name, value in changed.items() if value is not None}
 
 
+def install(folder: Path) -> None:
+    """Copy the packages into a folder as a wheel lays them out."""
+    compiled_files = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "etude_gym", folder / "etude_gym", ignore=compiled_files)
+    for part in ("envs", "wrappers", "agents"):
+        shutil.copytree(ROOT / part, folder / "etude_gym" / part, ignore=compiled_files)
+
+
 # --- Stale kernels -----------------------------------------------------------------------------------
 
 FILES = {
@@ -170,6 +178,55 @@ class _Altered:
         return text + "\n# changed\n" if file == self.altered else text
 
 
+WORLD = """
+import hashlib
+import gymnasium as gym
+import etude_gym
+env = gym.make_vec({env_id!r}, num_envs=32, practice="uniform", vectorization_mode="vector_entry_point")
+env.reset(seed=0)
+print(hashlib.sha256(env.unwrapped.worlds.tobytes()).hexdigest())
+"""
+SUM = """
+import numpy as np
+from etude_gym.envs.code.language.grammar import INT, NUMBER_OF
+from etude_gym.envs.code.language.running import run_program
+from etude_gym.envs.code.language.tokens import MAX_TOKENS
+tokens = np.zeros(MAX_TOKENS, np.int16)
+tokens[:4] = [NUMBER_OF[name] for name in ("RETURN", "ADD", "LITERAL_1", "LITERAL_2")]
+print(run_program(tokens, 4, INT, [], 0))
+"""
+ROUNDING = ("etude_gym/tasks/kernels.py", "np.ceil(value)", "np.floor(value)")
+ADDING = (
+    "etude_gym/envs/code/language/interpreter.py",
+    "b[lane] = a[lane] + b[lane]",
+    "b[lane] = a[lane] - b[lane]",
+)
+CHANGES = {
+    "EtudePlan-v0": (WORLD.format(env_id="EtudePlan-v0"), ROUNDING),
+    "EtudeLogic-v0": (WORLD.format(env_id="EtudeLogic-v0"), ROUNDING),
+    "EtudeCode-v0": (SUM, ADDING),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", KERNEL_DOMAINS)
+def test_a_domain_sees_that_a_callee_in_another_file_has_changed(env_id: str, tmp_path: Path) -> None:
+    code, (name, old, new) = CHANGES[env_id]
+    install(tmp_path)
+    before, again = run(code, tmp_path), run(code, tmp_path)
+    assert before.returncode == 0, before.stderr
+    assert again.stdout == before.stdout
+    assert not compiled(again)
+    file = tmp_path / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    after = run(code, tmp_path)
+    assert after.returncode == 0, after.stderr
+    assert after.stdout != before.stdout
+    if code == SUM:
+        assert (before.stdout, after.stdout) == ("3\n", "-1\n")
+
+
 # --- Where kernels are kept --------------------------------------------------------------------------
 
 
@@ -284,8 +341,7 @@ def without_privileges() -> list[str]:
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of POSIX")
 def test_an_installation_and_a_home_that_cannot_be_written_are_no_hindrance(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
-    for part in ("etude_gym", "envs", "wrappers", "agents"):
-        shutil.copytree(ROOT / part, installed / part, ignore=shutil.ignore_patterns("__pycache__"))
+    install(installed)
     for folder in (installed, *(path for path in installed.rglob("*") if path.is_dir())):
         folder.chmod(0o555)
     (tmp_path / "temporary").mkdir()

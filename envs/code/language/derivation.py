@@ -195,7 +195,7 @@ def child_category(d: Any, token: Any, i: Any) -> Any:
     return d.return_category if category < 0 else category
 
 
-@part
+@kernel
 def leaf_fits(d: Any, token: Any, category: Any, size: Any, flags: Any) -> Any:
     """Whether a variable, loop variable, parameter or call is in scope and fits; literals for divisors."""
     if category == DIVISOR:
@@ -216,7 +216,7 @@ def leaf_fits(d: Any, token: Any, category: Any, size: Any, flags: Any) -> Any:
     return defined and CATEGORY[token] == category and d.helper_category[number] == category
 
 
-@part
+@kernel
 def fits(d: Any, token: Any, category: Any, size: Any, flags: Any, room: Any) -> Any:
     """Whether a production may fill a hole.
 
