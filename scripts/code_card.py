@@ -1,4 +1,4 @@
-"""Writes the examples of the domain card: ``python -m scripts.code_card``."""
+"""Writes the examples of the domain card: ``python scripts/code_card.py``."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import code_card as card
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ from etude_gym.envs.code.submissions import reply as submission
 from etude_gym.envs.code.submissions import runner
 from etude_gym.envs.code.terminal_view import action_name
 from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS
-from scripts import code_card as card
 
 CARD = card.CARD.read_text(encoding="utf-8")
 LINES = CARD.splitlines()
