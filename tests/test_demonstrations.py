@@ -130,6 +130,10 @@ def test_a_resumed_learner_goes_on_exactly():
         assert torch.equal(weights, resumed.state_dict()["policy"][name]), name
 
 
+def test_a_learner_that_imitates_learns_from_failures():
+    assert [make_learner(epochs).learns_from_failures for epochs in (0, 1)] == [False, True]
+
+
 @pytest.mark.parametrize("options", [{"imitation_epochs": -1}, {"imitation_batch_size": 0}])
 def test_wrong_amounts_are_refused(options):
     with pytest.raises(ValueError, match="imitation_epochs"):

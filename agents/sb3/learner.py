@@ -129,6 +129,11 @@ class MaskablePPOLearner:
         return find_recipe("sb3", env_id)
 
     @property
+    def learns_from_failures(self) -> bool:
+        """Whether the solutions of all attempted tasks are imitated; see ``etude_gym.Learner``."""
+        return self._imitation[0] > 0
+
+    @property
     def flops(self) -> Mapping[str, float]:
         """FLOPs so far by line of the ledger."""
         lines = self._policy_flops.lines if self._policy_flops else {}

@@ -51,6 +51,9 @@ class Learner(Agent, Protocol):
     - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
       ``etude_gym.runs.agents.Resources`` by name, and has ``check(resources)``, which raises ValueError if
       they are not there.
+    - ``learns_from_failures``, True for one that is shown the solution of every task it has attempted, and so
+      learns from those it fails as well; False is assumed. Samplers need not keep such a learner away from
+      tasks that it cannot solve yet.
     - ``plays_itself = True``, for one that carries out the arms "self_play" and "race": see
       ``etude_gym.practice.self_play.SelfPlaySampler`` and ``RaceSampler``.
 
