@@ -1,6 +1,7 @@
 """Task samplers: contracts that all share, and simulated learners whose best order of tasks is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from etude_gym.practice.adaptive import AdaptiveSampler, LearnabilitySampler
 from etude_gym.practice.blind import ScheduleSampler, StaticSampler
 from etude_gym.practice.learner_model import sigmoid
 from etude_gym.practice.learning_progress import LearningProgressSampler
-from etude_gym.practice.sampler import REASONS, Results
+from etude_gym.practice.sampler import REASONS, Results, join_results
 from etude_gym.practice.strategies import SAMPLERS, make_sampler
 from etude_gym.randomness import mix, uniform
+from etude_gym.tasks.keys import Starts, whole
 
 SPACE = DifficultySpace(tuple(Axis(name, "") for name in ("a", "b", "c", "d")), ("first", "second"))
 WEIGHTS = np.array([5.0, 4.0, 2.0, 1.0])
@@ -328,3 +330,40 @@ def test_samplers_with_a_model_report_what_it_computes_and_blind_ones_report_not
     restored = make_sampler("adaptive", space)
     restored.load_state_dict(adaptive.state_dict())
     assert restored.flops == adaptive.flops
+
+
+def test_joined_results_keep_why_and_where_episodes_started():
+    part = Results(np.zeros((2, 2)), np.zeros(2, np.int64), np.ones(2), np.array([0, 1]))
+    drills = replace(part, starts=Starts(np.array([0.5, 0.0]), np.array([3.0, np.inf])))
+    empty = Results(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0))
+    joined = join_results([empty, part, drills])
+    assert joined.reason.tolist() == [0, 1, 0, 1]
+    assert joined.starts.share.tolist() == [0, 0, 0.5, 0]
+    assert joined.starts.left.tolist() == [np.inf, np.inf, 3, np.inf]
+    assert joined[2:3].starts.left.tolist() == [3]
+    assert join_results([part, part]).starts is None
+    assert join_results([part, replace(part, reason=None)]).reason is None
+
+
+def test_results_of_other_lengths_than_their_columns_raise():
+    with pytest.raises(ValueError, match="1 rows of reason and 2 scores"):
+        Results(np.zeros((2, 2)), np.zeros(2, np.int64), np.ones(2), np.zeros(1, np.int64))
+    with pytest.raises(ValueError, match="3 rows of starts and 2 scores"):
+        Results(np.zeros((2, 2)), np.zeros(2, np.int64), np.ones(2), starts=whole(3))
+
+
+@pytest.mark.parametrize(
+    ("share", "left", "played"),
+    [
+        (0.0, np.inf, 0),
+        (0.5, np.inf, 3),
+        (0.999, np.inf, 6),
+        (0.0, 2, 5),
+        (0.0, 1, 6),
+        (0.5, 2, 5),
+        (0.9, 5, 6),
+    ],
+)
+def test_a_start_plays_a_share_or_all_but_some_actions_and_always_leaves_one(share, left, played):
+    starts = Starts(np.full(3, share), np.full(3, float(left)))
+    assert starts.played(np.array([7, 1, 0])).tolist() == [played, 0, 0]

@@ -182,7 +182,7 @@ class TaskStream:
         if self.listener is not None:
             self.listener(difficulty, reason, scores)
         if not self.sampler.blind:
-            self.sampler.update(Results(difficulty, family, scores))
+            self.sampler.update(Results(difficulty, family, scores, reason))
 
     def parse_options(self, options: Mapping[str, Any] | None) -> tuple[Difficulty, int]:
         """Pinned difficulty and family of one reset.

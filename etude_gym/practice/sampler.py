@@ -19,11 +19,22 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
 from etude_gym.practice.learner_model import Families, Floats
 from etude_gym.randomness import Keys, name_key, uniform
+from etude_gym.tasks.keys import Starts, join_starts
 
-REASONS = ("uniform", "static", "easy", "schedule", "frontier", "learnability", "progress", "proposed")
+REASONS = (
+    "uniform",
+    "static",
+    "easy",
+    "schedule",
+    "frontier",
+    "learnability",
+    "progress",
+    "proposed",
+    "drill",
+)
 """Why a task was drawn: :attr:`Draw.reason` indexes these names."""
 
-UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED = range(len(REASONS))
+UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED, DRILL = range(len(REASONS))
 
 FIRST_COUNTER = name_key("task sampler") >> 1
 """Samplers take the numbers of a task key from here on, apart from those that make the task itself."""
@@ -39,15 +50,18 @@ class Draw:
         difficulty: float64 in [0, 1], shape (n, axes).
         family: int64, shape (n,): index into the families of the domain.
         reason: int64, shape (n,): index into :data:`REASONS`.
+        starts: where the episodes start; None for whole tasks.
     """
 
     task_keys: Keys
     difficulty: Difficulty
     family: Families
     reason: NDArray[np.int64]
+    starts: Starts | None = None
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Draw:
-        return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows])
+        starts = None if self.starts is None else self.starts[rows]
+        return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows], starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +72,17 @@ class Results:
         difficulty: float64 in [0, 1], shape (n, axes).
         family: int64, shape (n,).
         scores: float64 in [0, 1], shape (n,). Episodes that could not be graded are left out.
+        reason: int64, shape (n,): why they were drawn, indices into :data:`REASONS`; None if nobody says.
+        starts: where they started in fact, the share and the number of actions exact; ``left`` is infinite
+            for episodes that were not drawn as drills, the length of the solution for drills of a whole task.
+            None if none was a drill.
     """
 
     difficulty: Difficulty
     family: Families
     scores: Floats
+    reason: NDArray[np.int64] | None = None
+    starts: Starts | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores)
@@ -71,24 +91,43 @@ class Results:
                 f"Results need one row per episode, got {len(self.difficulty)} difficulties, "
                 f"{len(self.family)} families and {n} scores."
             )
+        for name, column in (("reason", self.reason), ("starts", self.starts)):
+            if column is not None and len(column) != n:
+                raise ValueError(
+                    f"Results need one row per episode, got {len(column)} rows of {name} and {n} scores."
+                )
         for score in self.scores.tolist():
             if not 0.0 <= score <= 1.0:
                 raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
 
+    def __len__(self) -> int:
+        return len(self.scores)
+
     def __getitem__(self, rows: slice) -> Results:
-        return Results(self.difficulty[rows], self.family[rows], self.scores[rows])
+        return Results(
+            self.difficulty[rows],
+            self.family[rows],
+            self.scores[rows],
+            None if self.reason is None else self.reason[rows],
+            None if self.starts is None else self.starts[rows],
+        )
 
 
 def join_results(parts: Sequence[Results]) -> Results:
     """Results of several parts, one after the other.
 
     Args:
-        parts: at least one, all of one difficulty space.
+        parts: at least one, all of one difficulty space. The reasons are known where all parts that are not
+            empty say them.
     """
+    reasons = [part.reason for part in parts if len(part)]
+    known = [reason for reason in reasons if reason is not None]
     return Results(
         np.concatenate([part.difficulty for part in parts]),
         np.concatenate([part.family for part in parts]),
         np.concatenate([part.scores for part in parts]),
+        np.concatenate(known) if known and len(known) == len(reasons) else None,
+        join_starts([part.starts for part in parts], [len(part) for part in parts]),
     )
 
 

@@ -137,8 +137,9 @@ class EpisodeDomain(Domain):
         if not episodes:  # nothing has begun
             return {}
         actions = [np.array(episode.actions, dtype=np.int64) for episode in episodes]
+        tasks = join_tasks([episode.task for episode in episodes])
         return {
-            "tasks": dict(vars(join_tasks([episode.task for episode in episodes]))),
+            "tasks": {"keys": tasks.keys, "difficulty": tasks.difficulty, "family": tasks.family},
             "actions": np.concatenate(actions),
             "lengths": np.array([len(taken) for taken in actions]),
             "reached": [_reached(episode) for episode in episodes],

@@ -56,19 +56,75 @@ class TaskKey(int):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Where episodes start: how much of the reference solution is played before the agent begins.
+
+    Of a solution of some length, max(floor(share * length), length - left) actions are played, and never all.
+
+    Attributes:
+        share: float64 in [0, 1), shape (n,): share of the solution's actions that is played.
+        left: float64, at least 1, shape (n,): the most of its actions that are left to the agent; infinite
+            for whole tasks.
+    """
+
+    share: NDArray[np.float64]
+    left: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Starts:
+        return Starts(self.share[rows], self.left[rows])
+
+    def played(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of actions that are played.
+
+        Args:
+            lengths: int64 (n,), actions of each reference solution.
+        """
+        by_share = np.floor(self.share * lengths)
+        played = np.clip(np.maximum(by_share, lengths - self.left), 0, np.maximum(lengths - 1, 0))
+        return played.astype(np.int64)
+
+
+def whole(count: int) -> Starts:
+    """Starts at the beginning.
+
+    Args:
+        count: number of episodes.
+    """
+    return Starts(np.zeros(count), np.full(count, np.inf))
+
+
+def join_starts(parts: Sequence[Starts | None], counts: Sequence[int]) -> Starts | None:
+    """Starts of several parts, one after the other; None if none of them has any.
+
+    Args:
+        parts: at least one; None for a part of whole tasks.
+        counts: number of episodes of each part.
+    """
+    if all(part is None for part in parts):
+        return None
+    full = [whole(n) if part is None else part for part, n in zip(parts, counts, strict=True)]
+    return Starts(np.concatenate([part.share for part in full]), np.concatenate([part.left for part in full]))
+
+
 @dataclass(frozen=True)
 class TaskBatch:
-    """What a generator needs to make ``n`` tasks.
+    """What a generator needs to make ``n`` tasks, and where their episodes start.
 
     Attributes:
         keys: uint64, shape (n,): all randomness of a task, its events included.
         difficulty: float64 in [0, 1], shape (n, axes).
         family: int64, shape (n,): index into the families of the domain.
+        starts: n starts; None for whole tasks. ``Domain.generate`` ignores them.
     """
 
     keys: Keys
     difficulty: Difficulty
     family: NDArray[np.int64]
+    starts: Starts | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -79,6 +135,7 @@ class TaskBatch:
             np.ascontiguousarray(self.keys[rows]),
             np.ascontiguousarray(self.difficulty[rows]),
             np.ascontiguousarray(self.family[rows]),
+            None if self.starts is None else self.starts[rows],
         )
 
 
@@ -92,4 +149,5 @@ def join_tasks(batches: Sequence[TaskBatch]) -> TaskBatch:
         np.concatenate([batch.keys for batch in batches]),
         np.concatenate([batch.difficulty for batch in batches]),
         np.concatenate([batch.family for batch in batches]),
+        join_starts([batch.starts for batch in batches], [len(batch) for batch in batches]),
     )
