@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from etude_gym.measure.rollout import rollout
@@ -45,6 +47,43 @@ def demonstrate(domain: Domain, tasks: TaskBatch) -> Demonstrations:
     return Demonstrations(
         _join(recorder.observations), np.concatenate(recorder.masks), np.concatenate(recorder.actions)
     )
+
+
+@dataclass(frozen=True)
+class Imitation:
+    """How a learner imitates the worked solutions of the tasks whose episodes have ended, after each update.
+
+    Attributes:
+        epochs: passes over the steps of the solutions; 0 learns from rewards alone.
+        batch_size: steps in a minibatch.
+
+    Raises:
+        ValueError: for a negative number of passes, or empty minibatches.
+    """
+
+    epochs: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 1:
+            raise ValueError(
+                "imitation_epochs must not be negative and imitation_batch_size at least 1, got "
+                f"{self.epochs} and {self.batch_size}."
+            )
+
+    def minibatches(
+        self, count: int, generator: torch.Generator | None = None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Rows of minibatches of one size: about ``epochs`` passes over all rows, each in a new order.
+
+        Args:
+            count: number of rows, at least 1.
+            generator: source of the orders; None for PyTorch's global one.
+        """
+        batches = max(1, round(self.epochs * count / self.batch_size))
+        passes = -(-batches * self.batch_size // count)
+        order = np.concatenate([torch.randperm(count, generator=generator).numpy() for _ in range(passes)])
+        yield from order[: batches * self.batch_size].reshape(batches, self.batch_size)
 
 
 class _Recorder:

@@ -12,6 +12,7 @@ from etude_gym.practice.self_play import RaceSampler
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.folder import CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.keys import join_tasks
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
@@ -20,7 +21,8 @@ pytest.importorskip("pettingzoo")
 from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from etude_gym.agents.rllib import race  # noqa: E402
+from etude_gym.agents.demonstrations import demonstrate  # noqa: E402
+from etude_gym.agents.rllib import curriculum, race  # noqa: E402
 from etude_gym.agents.rllib.learner import (  # noqa: E402
     RLlibPPOLearner,
     weights_digest,
@@ -39,8 +41,8 @@ def made():
     """Makes learners, and stops them."""
     learners = []
 
-    def make():
-        learners.append(RLlibPPOLearner(DOMAIN, seed=1, **SMALL))
+    def make(**options):
+        learners.append(RLlibPPOLearner(DOMAIN, seed=1, **SMALL, **options))
         return learners[-1]
 
     yield make
@@ -99,6 +101,19 @@ def test_every_game_is_in_the_league(made):
     iterate(learner, env, times=4)
     assert sum(entry["games"] for entry in env.sampler.league.table()) == len(heard) > 0
     assert env.sampler.state_dict()["num_results"] == len(heard)
+
+
+def test_the_solutions_of_the_tasks_raced_for_are_imitated(made, monkeypatch):
+    learner, env, shown = made(imitation_epochs=1), make_vector(), []
+
+    def watched_demonstrate(domain, tasks):
+        shown.append(tasks)
+        return demonstrate(domain, tasks)
+
+    monkeypatch.setattr(curriculum, "demonstrate", watched_demonstrate)
+    iterate(learner, env, times=4)
+    tasks = join_tasks(shown)
+    assert len(set(tasks.keys.tolist())) == len(tasks) == env.sampler.state_dict()["num_results"] > 0
 
 
 def test_the_ledger_equals_a_counter_that_is_always_on(made):

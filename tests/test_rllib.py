@@ -21,6 +21,7 @@ import etude_gym  # noqa: F401
 from etude_gym.cli.main import main
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.practice.adaptive import AdaptiveSampler
 from etude_gym.practice.blind import UniformSampler
@@ -30,14 +31,18 @@ from etude_gym.runs.agents import ONE_PROCESS, Resources, load_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.keys import join_tasks
 
 ray = pytest.importorskip("ray")
 torch = pytest.importorskip("torch")
 
+from ray.rllib.core import DEFAULT_MODULE_ID  # noqa: E402
 from ray.util.debug import reset_log_once  # noqa: E402
 from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from etude_gym.agents.demonstrations import Imitation, demonstrate  # noqa: E402
+from etude_gym.agents.rllib import curriculum as curriculum_module  # noqa: E402
 from etude_gym.agents.rllib import learner as learner_module  # noqa: E402
 from etude_gym.agents.rllib.config import (  # noqa: E402
     connect,
@@ -55,6 +60,7 @@ from etude_gym.agents.rllib.environment import (  # noqa: E402
 from etude_gym.agents.rllib.learner import (  # noqa: E402
     CONFIGS,
     RLlibPPOLearner,
+    _digests,
     weights_digest,
 )
 from etude_gym.agents.rllib.module import CountingPPOLearner  # noqa: E402
@@ -257,7 +263,11 @@ def fake_algorithm(*reports):
         learner_group=SimpleNamespace(
             is_remote=False, foreach_learner=lambda function: SimpleNamespace(result_or_errors=[])
         ),
-        config=SimpleNamespace(get_rollout_fragment_length=lambda: 16, num_envs_per_env_runner=4),
+        config=SimpleNamespace(
+            get_rollout_fragment_length=lambda: 16,
+            num_envs_per_env_runner=4,
+            learner_config_dict={"imitation": Imitation(0, 1)},
+        ),
     )
 
 
@@ -289,14 +299,98 @@ def test_a_runner_that_is_gone_costs_one_fragment_once():
     assert repeated == [nothing, fragment, fragment, nothing, fragment]
 
 
+# --- Imitation -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown():
+    domain = make_domain("EtudePlan-v0")
+    return demonstrate(domain, stratified_tasks(domain, "probe", 3, 10))
+
+
+def test_the_tasks_of_a_report_are_those_whose_episodes_ended():
+    env, attempted = make_practice(), set()
+    draw = env.unwrapped.stream.draw
+
+    def watched_draw(*arguments):
+        drawn = draw(*arguments)
+        attempted.update(drawn.keys.tolist())
+        return drawn
+
+    env.unwrapped.stream.draw = watched_draw
+    play(env, 100)
+    report = env.report(0, {})
+    finished = join_tasks(report.tasks)
+    assert len(set(finished.keys.tolist())) == len(finished) > NUM_ENVS
+    assert set(finished.keys.tolist()) >= attempted - set(env.unwrapped.tasks().keys.tolist())
+    np.testing.assert_array_equal(finished.difficulty, report.results.difficulty)
+    np.testing.assert_array_equal(finished.family, report.results.family)
+    assert env.report(0, {}).tasks == ()
+
+
+def test_imitation_makes_the_reference_more_probable(made, shown):
+    agreement = []
+    for epochs in (0, 2):
+        learner = made(network=(32,), n_steps=32, batch_size=64, n_epochs=1, imitation_epochs=epochs)
+        assert learner.learns_from_failures == (epochs > 0)
+        learner.learn(make_vector(practice="uniform"), 1.2e8)
+        agreement.append((learner.act(shown.observations, shown.masks) == shown.actions).mean())
+    assert agreement[1] > agreement[0] + 0.1
+
+
+@pytest.mark.parametrize("imitation_batch_size", [32, 50])  # the first as large as those of rewards
+def test_imitation_is_on_the_ledger(made, imitation_batch_size):
+    learner = made(n_steps=32, imitation_epochs=2, imitation_batch_size=imitation_batch_size)
+    with FlopCounterMode(display=False) as counter:
+        learner.learn(make_vector(practice="uniform"), 4e7)
+    assert sum(learner.flops.values()) == pytest.approx(counter.get_total_flops(), rel=1e-3)
+
+
+def test_env_runners_act_with_what_was_imitated(made, monkeypatch):
+    learner, imitated = made(n_steps=32, imitation_epochs=1), []
+    imitate = CountingPPOLearner.imitate
+
+    def watched_imitate(self, shown, minibatches):
+        imitated.append(len(minibatches))
+        imitate(self, shown, minibatches)
+
+    monkeypatch.setattr(CountingPPOLearner, "imitate", watched_imitate)
+    learner.learn(make_vector(practice="uniform"), 1.0)
+    digest = weights_digest(learner.state_dict()["module"])
+    assert len(imitated) == 1
+    assert on_runners(learner, lambda runner: weights_digest(runner.module.get_state())) == [digest]
+
+
+def test_the_same_seed_imitates_in_the_same_order(made):
+    digests = set()
+    for _ in range(2):
+        learner = made(n_steps=32, imitation_epochs=1)
+        learner.learn(make_vector(practice="uniform"), 1.0)
+        digests.add(weights_digest(learner.state_dict()["module"]))
+    assert len(digests) == 1
+
+
+def test_without_imitation_nothing_is_demonstrated(made, monkeypatch):
+    monkeypatch.setattr(curriculum_module, "demonstrate", None)
+    made(n_steps=32).learn(make_vector(practice="uniform"), 1.0)
+
+
+@pytest.mark.parametrize("options", [{"imitation_epochs": -1}, {"imitation_batch_size": 0}])
+def test_wrong_amounts_of_imitation_are_refused(made, options):
+    with pytest.raises(ValueError, match="imitation_epochs"):
+        made(**options)
+
+
 # --- Checkpoints -----------------------------------------------------------------------------------------
 
 
-def test_a_restored_learner_has_weights_optimizer_and_counters(made):
-    learner, env = made(), make_vector()
+@pytest.mark.parametrize("imitation_epochs", [0, 1])
+def test_a_restored_learner_has_weights_optimizer_and_counters(made, imitation_epochs):
+    options = {"n_steps": 32, "imitation_epochs": imitation_epochs}
+    learner, env = made(**options), make_vector()
     learner.learn(env, 1e6)
     state = learner.state_dict()
-    restored = made()
+    restored = made(**options)
     restored.load_state_dict(state)
     assert restored.flops == learner.flops
     restored._build(make_vector())
@@ -470,6 +564,28 @@ def test_remote_runners_and_a_remote_learner_share_weights_curriculum_and_ledger
         expenses = learner.take_expenses()
         assert expenses["rollout"]["cpu_seconds"] > 0
         assert expenses["update"]["cpu_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_remote_learners_imitate_together(made, shown):
+    rows = list(np.random.default_rng(0).permutation(len(shown))[:62].reshape(2, 31))
+    with time_limit():
+        weights = []
+        for resources in (ONE_PROCESS, Resources(env_runners=1, learners=2)):
+            learner = made(resources=resources, n_steps=32, imitation_epochs=1)
+            env = make_vector(practice="uniform")
+            learner._build(env)
+            group = learner.algorithm.learner_group
+            group.foreach_learner(lambda each: each.imitate(shown, rows))
+            found = group.foreach_learner(lambda each: each.module[DEFAULT_MODULE_ID].get_state())
+            weights += [result.get() for result in found.result_or_errors]
+            learner.learn(env, 1.0)
+            found = group.foreach_learner(lambda each: _digests(each.module, [DEFAULT_MODULE_ID]))
+            assert len({str(result.get()) for result in found.result_or_errors}) == 1
+        assert len(weights) == 3
+        assert weights_digest(weights[1]) == weights_digest(weights[2])
+        for name, expected in weights[0].items():
+            np.testing.assert_allclose(weights[1][name], expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, PRACTICE, Run
 from etude_gym.runs.practice_run import practice_run
+from etude_gym.tasks.keys import join_tasks
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("torch")
@@ -29,6 +30,8 @@ from ray.rllib.core import COMPONENT_RL_MODULE  # noqa: E402
 from ray_cluster import cluster  # noqa: E402, F401
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from etude_gym.agents.demonstrations import demonstrate  # noqa: E402
+from etude_gym.agents.rllib import curriculum  # noqa: E402
 from etude_gym.agents.rllib.environment import practice_env  # noqa: E402
 from etude_gym.agents.rllib.learner import (  # noqa: E402
     RLlibPPOLearner,
@@ -135,6 +138,22 @@ def test_the_drivers_record_learns_from_every_round_and_runners_share_it(made):
     assert record_on_the_runner(learner) == env.sampler.record.state_dict()
     records = {id(duel.unwrapped.game.record) for duel in learner.algorithm.env_runner.env.envs}
     assert len(records) == 1
+
+
+def test_the_solver_imitates_the_tasks_that_it_was_set(made, monkeypatch):
+    learner, env, shown, heard = made(n_steps=32, imitation_epochs=1), make_vector(), [], []
+    env.stream.listener = lambda difficulty, reason, scores: heard.extend(difficulty.tolist())
+
+    def watched_demonstrate(domain, tasks):
+        shown.append(tasks)
+        return demonstrate(domain, tasks)
+
+    monkeypatch.setattr(curriculum, "demonstrate", watched_demonstrate)
+    for _ in range(3):
+        learner.learn(env, learner._training_flops() + env.sampler.flops + 1.0)
+    tasks = join_tasks(shown)
+    assert tasks.difficulty.tolist() == heard
+    assert len(set(tasks.keys.tolist())) == len(tasks) > 0
 
 
 def test_every_choice_of_the_proposer_is_learned_from_with_its_reward(made, monkeypatch):

@@ -9,6 +9,7 @@ import ray
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from etude_gym.agents.demonstrations import Imitation
 from etude_gym.agents.rllib import environment
 from etude_gym.agents.rllib.curriculum import CurriculumCallback
 from etude_gym.agents.rllib.module import ActionMaskModule, CountingPPOLearner, check_policy
@@ -111,6 +112,8 @@ def ppo_config(
     entropy_coefficient: float = 0.01,
     gamma: float = 0.99,
     gae_lambda: float = 0.95,
+    imitation_epochs: int = 0,
+    imitation_batch_size: int = 512,
 ) -> PPOConfig:
     """A configuration of RLlib's PPO that practices a domain, for scripts of one's own.
 
@@ -135,9 +138,12 @@ def ppo_config(
         entropy_coefficient: weight of the entropy bonus.
         gamma: discount factor.
         gae_lambda: bias-variance trade-off of the advantage estimate.
+        imitation_epochs: passes over the worked solutions of the tasks whose episodes have ended, after each
+            update; 0 learns from rewards alone.
+        imitation_batch_size: steps of worked solutions in a minibatch, over all learners.
 
     Raises:
-        ValueError: if the domain does not fit the policy.
+        ValueError: if the domain does not fit the policy, or for an amount that is not allowed.
     """
     domain = make_domain(env_id) if isinstance(env_id, str) else env_id
     spec = module_spec(domain, policy, network)
@@ -163,6 +169,7 @@ def ppo_config(
             learner_class=CountingPPOLearner,
             num_learners=resources.learners,
             num_gpus_per_learner=resources.gpus_per_learner,
+            learner_config_dict={"imitation": Imitation(imitation_epochs, imitation_batch_size)},
         )
         .rl_module(rl_module_spec=spec)
         .training(

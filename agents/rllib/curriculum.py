@@ -2,20 +2,26 @@
 
 Every env runner draws from a copy of the task sampler. After an iteration the driver pulls finished
 episodes, FLOPs and environment steps from all runners in one call, lets the one sampler learn from them in
-the order of the runners, and pushes its state back, to restarted runners as well.
+the order of the runners, and pushes its state back, to restarted runners as well. If solutions are imitated,
+it also has the reference solver play the tasks that were finished, and shows all learners what it did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.rllib.core import DEFAULT_MODULE_ID
 
+from etude_gym.agents.demonstrations import demonstrate
 from etude_gym.agents.rllib.environment import Report, practice_env
 from etude_gym.agents.rllib.module import take_flops
 from etude_gym.practice.sampler import TaskSampler
 from etude_gym.practice.strategies import make_sampler
+from etude_gym.randomness import mix, name_key
+from etude_gym.tasks.keys import TaskBatch, join_tasks
 
 
 def _report_of(env_runner: Any) -> Report | None:
@@ -147,9 +153,29 @@ class Curriculum:
         for report in reports:
             self.book("rollout", report.flops, report.cpu_seconds, report.env_steps)
             self.learn(report)
+        self._imitate(algorithm, [batch for report in reports for batch in report.tasks])
         for flops, cpu_seconds in _learner_reports(algorithm.learner_group):
             self.book("update", flops, cpu_seconds)
         self.ledger.iterations += 1
+
+    def _imitate(self, algorithm: Any, tasks: Sequence[TaskBatch]) -> None:
+        """Let all learners make what the reference solver does on these tasks more probable."""
+        imitation = algorithm.config.learner_config_dict["imitation"]
+        if not tasks or not imitation.epochs:
+            return
+        shown = demonstrate(algorithm.config.env_config["domain"], join_tasks(tasks))
+        seed = mix(name_key("imitation"), algorithm.config.seed, self.ledger.iterations)
+        order = torch.Generator().manual_seed(int(seed[0]) >> 1)
+        minibatches = list(imitation.minibatches(len(shown), order))
+        results = algorithm.learner_group.foreach_learner(lambda learner: learner.imitate(shown, minibatches))
+        for result in results.result_or_errors:
+            if not result.ok:
+                raise result.get()
+        algorithm.env_runner_group.sync_weights(
+            from_worker_or_learner_group=algorithm.learner_group,
+            policies=[DEFAULT_MODULE_ID],
+            inference_only=True,
+        )
 
     def learn(self, report: Report) -> None:
         """Learn from the finished episodes of an env runner.

@@ -19,6 +19,7 @@ from etude_gym.practice.sampler import Draw, Results, TaskSampler, join_results
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, mix
 from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.keys import TaskBatch
 from etude_gym.wrappers.action_mask import VectorActionMaskObservation
 
 PRACTICE_ENV = "EtudeRLlibPractice-v0"
@@ -70,6 +71,7 @@ class Report:
         env_steps: environment steps, without those that only reset.
         flops: by line of the ledger.
         cpu_seconds: of the runner's process; 0 for the driver's own.
+        tasks: those of the finished episodes, in batches.
     """
 
     worker: int
@@ -79,6 +81,7 @@ class Report:
     env_steps: int
     flops: Mapping[str, int]
     cpu_seconds: float
+    tasks: tuple[TaskBatch, ...] = ()
 
 
 @runtime_checkable
@@ -121,6 +124,7 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         _assert_next_step(self)
         self._sampler = sampler
         self._reasons: list[NDArray[np.int64]] = []
+        self._tasks: list[TaskBatch] = []
         env.stream.listener = lambda difficulty, reason, scores: self._reasons.append(reason)
         self._incarnation = uuid.uuid4().hex
         self._generation = 0
@@ -150,6 +154,9 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         self._env_steps += self.num_envs - int(self._over.sum())
         result = super().step(actions)
         self._over = result[2] | result[3]
+        ended = np.flatnonzero(self._over)
+        if len(ended):
+            self._tasks.append(self.env.unwrapped.tasks()[ended])  # type: ignore[attr-defined]
         return result
 
     def listen(self, state: dict[str, Any], generation: int) -> None:
@@ -174,6 +181,7 @@ class PracticeVectorEnv(VectorActionMaskObservation):
             flops: FLOPs that its module spent, by line of the ledger.
         """
         reasons, self._reasons = self._reasons, []
+        tasks, self._tasks = tuple(self._tasks), []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
         return Report(
@@ -184,6 +192,7 @@ class PracticeVectorEnv(VectorActionMaskObservation):
             env_steps,
             flops,
             self._cpu_seconds - before if worker else 0.0,
+            tasks,
         )
 
 

@@ -19,6 +19,7 @@ from etude_gym.agents.rllib.environment import CollectingSampler, Report
 from etude_gym.practice.sampler import TaskSampler
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.keys import TaskBatch
 
 SOLVER = DEFAULT_MODULE_ID
 """The solver is the module of the single-agent learner, by name too: what is done to that is done to it."""
@@ -34,12 +35,14 @@ class GamePractice:
         sampler: the same, which collects results for the driver.
         generation: iteration of the driver; games that are seeded in another one have other tasks.
         reasons: why the tasks of the collected results were drawn.
+        tasks: those of the games that are over, for the driver.
     """
 
     def __init__(self, sampler: TaskSampler) -> None:
         self.sampler = CollectingSampler(sampler)
         self.generation = 0
         self.reasons: list[int] = []
+        self.tasks: list[TaskBatch] = []
         self._incarnation = uuid.uuid4().hex
         self._env_steps = 0
         self._cpu_seconds = time.process_time()
@@ -70,6 +73,7 @@ class GamePractice:
             flops: FLOPs that its module spent, by line of the ledger.
         """
         reasons, self.reasons = self.reasons, []
+        tasks, self.tasks = tuple(self.tasks), []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
         return Report(
@@ -80,6 +84,7 @@ class GamePractice:
             env_steps,
             flops,
             self._cpu_seconds - before if worker else 0.0,
+            tasks,
         )
 
 
@@ -91,6 +96,7 @@ class PracticeGame(DuelMultiAgentEnv):
 
     Attributes:
         practice: what it shares with the others.
+        task: what is being played; None before the first task is known.
     """
 
     counted: str
@@ -99,6 +105,7 @@ class PracticeGame(DuelMultiAgentEnv):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.practice: Any = None
+        self.task: TaskBatch | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -111,7 +118,9 @@ class PracticeGame(DuelMultiAgentEnv):
         """
         if seed is not None:
             seed = int(mix(seed, self.practice.generation)[0]) >> 1
-        return super().reset(seed=seed, options=options)
+        result = super().reset(seed=seed, options=options)
+        self._hear(result[1])
+        return result
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
         """Step; a step in which the counted agent acts is an environment step.
@@ -121,7 +130,22 @@ class PracticeGame(DuelMultiAgentEnv):
         """
         if self.counted in action_dict:
             self.practice.count_step()
-        return super().step(action_dict)
+        result = super().step(action_dict)
+        self._hear(result[-1])
+        return result
+
+    def _hear(self, infos: Mapping[str, Any]) -> None:
+        """Note the task when it is told, and keep it for the driver once it has been scored."""
+        told = infos.get(self.counted, {})
+        if "task_key" in told:
+            space = self.game.domain.space
+            self.task = TaskBatch(
+                np.array([told["task_key"]], dtype=np.uint64),
+                space.parse(told["difficulty"])[None],
+                np.array([space.parse_family(told["family"])]),
+            )
+        if "score" in told and self.task is not None:
+            self.practice.tasks.append(self.task)
 
 
 def multi_agent_config(

@@ -20,6 +20,7 @@ from etude_gym.agents.flops import count_flops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.rllib.config import connect, module_spec, ppo_config
 from etude_gym.agents.rllib.curriculum import Ledger
+from etude_gym.agents.rllib.module import as_tensors
 from etude_gym.agents.rllib.race import race_config
 from etude_gym.agents.rllib.self_play import self_play_config
 from etude_gym.runs.agents import ONE_PROCESS, Recipe, Resources
@@ -31,7 +32,7 @@ SAVED = [f"{COMPONENT_LEARNER}/{name}" for name in RESTORED]
 
 RECIPE_OPTIONS = (
     *("policy", "network", "n_steps", "batch_size", "n_epochs", "learning_rate", "final_learning_rate"),
-    *("entropy_coefficient", "gamma", "gae_lambda"),
+    *("entropy_coefficient", "gamma", "gae_lambda", "imitation_epochs", "imitation_batch_size"),
 )
 """Options that mean the same as in the recipes for Stable-Baselines3."""
 
@@ -66,7 +67,8 @@ class RLlibPPOLearner:
             "clauses" and "derivation".
         learning_rate: of Adam, at the start.
         final_learning_rate: at the horizon and beyond.
-        **options: n_steps, batch_size, n_epochs, entropy_coefficient, gamma, gae_lambda: see ``ppo_config``.
+        **options: n_steps, batch_size, n_epochs, entropy_coefficient, gamma, gae_lambda, imitation_epochs,
+            imitation_batch_size: see ``ppo_config``.
 
     Raises:
         ValueError: if the domain does not fit the policy, or the cluster has less than is asked for.
@@ -98,7 +100,8 @@ class RLlibPPOLearner:
             "network": tuple(network),
             "learning_rate": learning_rate,
         }
-        ppo_config(domain, **self._options)  # says at once what is wrong with an option
+        config = ppo_config(domain, **self._options)  # says at once what is wrong with an option
+        self.learns_from_failures: bool = config.learner_config_dict["imitation"].epochs > 0
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self._module = module_spec(domain, policy, tuple(network)).build()
@@ -233,7 +236,7 @@ class RLlibPPOLearner:
         Returns:
             int64 array of shape (n,).
         """
-        shown = {"observation": _tensors(observations), "action_mask": torch.as_tensor(masks)}
+        shown = as_tensors({"observation": observations, "action_mask": masks})
         with torch.no_grad():
             if len(masks) in self._known_flops:
                 logits = self._module.logits(shown)
@@ -286,12 +289,6 @@ class RLlibPPOLearner:
             self.algorithm = None
         if self._owns_ray:
             ray.shutdown()
-
-
-def _tensors(observations: Observations) -> Any:
-    if isinstance(observations, dict):
-        return {name: torch.as_tensor(array) for name, array in observations.items()}
-    return torch.as_tensor(observations)
 
 
 def _digests(module: Any, names: Collection[str]) -> dict[str, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
@@ -15,10 +18,13 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
+from torch.nn import functional
 
+from etude_gym.agents.demonstrations import Demonstrations
 from etude_gym.agents.flops import count_flops
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import MissingExtra, check_name
+from etude_gym.tasks.observations import take
 
 REFERENCE_NETWORKS = {
     "clauses": ("ClauseLayout", "etude_gym.agents.networks.clauses:ClauseNetwork", "prefer_clauses"),
@@ -172,6 +178,18 @@ def flat_observation(observation: Any) -> Tensor:
     return observation.float().flatten(1)
 
 
+def as_tensors(observation: Any, device: Any = None) -> Any:
+    """An observation of arrays as one of tensors.
+
+    Args:
+        observation: array, or a dictionary of observations.
+        device: where the tensors shall be.
+    """
+    if isinstance(observation, Mapping):
+        return {name: as_tensors(part, device) for name, part in observation.items()}
+    return torch.as_tensor(observation, device=device)
+
+
 def check_policy(policy: str, network: tuple[int, ...], layout: Any) -> None:
     """Check that a domain with this layout can be learned with a policy.
 
@@ -322,6 +340,33 @@ class CountingPPOLearner(PPOTorchLearner):  # type: ignore[misc]
     def _update(self, batch: dict[str, Any], **arguments: Any) -> Any:
         rows = len(batch[DEFAULT_MODULE_ID][Columns.ACTIONS])
         return self.flops.run("update", rows, lambda: super(CountingPPOLearner, self)._update(batch))
+
+    def imitate(self, shown: Demonstrations, minibatches: Sequence[NDArray[np.int64]]) -> None:
+        """Make what the reference solver did more probable; every learner takes its share of each minibatch.
+
+        Args:
+            shown: what the solver saw and did.
+            minibatches: rows of it, the same for all learners.
+        """
+        learners = max(1, self.config.num_learners)
+        rank = torch.distributed.get_rank() if learners > 1 else 0
+        for rows in minibatches:
+            share = rows[rank::learners]
+            step = partial(self._imitate, shown, share, len(rows))
+            self.flops.run("update", ("imitation", len(share)), step)
+        self._weights_seq_no += 1  # without it, env runners would take the new weights for those they have
+
+    def _imitate(self, shown: Demonstrations, rows: NDArray[np.int64], size: int) -> None:
+        """One step by these rows of a minibatch of a size; gradients of all learners are added up."""
+        seen = {"observation": take(shown.observations, rows), "action_mask": shown.masks[rows]}
+        logits = self.module[DEFAULT_MODULE_ID].unwrapped().logits(as_tensors(seen, self._device))
+        actions = torch.as_tensor(shown.actions[rows], device=self._device)
+        loss = functional.cross_entropy(logits, actions, reduction="sum") / size
+        gradients = self.compute_gradients({DEFAULT_MODULE_ID: loss})
+        if self.config.num_learners > 1:
+            for gradient in gradients.values():
+                torch.distributed.all_reduce(gradient)
+        self.apply_gradients(self.postprocess_gradients(gradients))
 
     def compute_gradients(self, loss_per_module: Mapping[str, Any], **arguments: Any) -> dict[Any, Any]:
         """Gradients of the modules that are being updated; others have none."""

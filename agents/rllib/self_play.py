@@ -16,11 +16,11 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from etude_gym.agents.rllib.curriculum import Curriculum, CurriculumCallback
 from etude_gym.agents.rllib.games import SOLVER, GamePractice, PracticeGame, multi_agent_config
 from etude_gym.agents.rllib.proposer import PROPOSER, SETTINGS, SelfPlayPPOLearner, proposer_spec
-from etude_gym.difficulty.space import Difficulty
 from etude_gym.environment.registration import make_domain
 from etude_gym.practice.sampler import PROPOSED, Results
 from etude_gym.practice.self_play import SelfPlaySampler
 from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.keys import TaskBatch
 
 
 class DuelPractice(GamePractice):
@@ -37,15 +37,14 @@ class DuelPractice(GamePractice):
         super().__init__(sampler)
         self.record = sampler.record
 
-    def finish(self, difficulty: Difficulty, family: int, score: float) -> None:
+    def finish(self, task: TaskBatch, score: float) -> None:
         """Keep the result of a round for the driver; the record here has learned from it already.
 
         Args:
-            difficulty: float64 in [0, 1], shape (axes,).
-            family: index of the family.
+            task: the one that was proposed.
             score: of the solver, in [0, 1].
         """
-        self.sampler.update(Results(difficulty[None], np.array([family]), np.array([score])))
+        self.sampler.update(Results(task.difficulty, task.family, np.array([score])))
         self.reasons.append(PROPOSED)
 
 
@@ -60,8 +59,6 @@ class PracticeDuel(PracticeGame):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__({"game": "duel", "env_id": config["domain"], "rounds": 1})
-        self._space = config["domain"].space
-        self._task: tuple[Difficulty, int] | None = None
 
     def join(self, practice: DuelPractice) -> None:
         """Share the record of an env runner.
@@ -80,10 +77,8 @@ class PracticeDuel(PracticeGame):
         """
         result = super().step(action_dict)
         told = result[-1].get(self.counted, {})
-        if "difficulty" in told:
-            self._task = self._space.parse(told["difficulty"]), self._space.parse_family(told["family"])
-        if "score" in told and self._task is not None:
-            self.practice.finish(*self._task, told["score"])
+        if "score" in told and self.task is not None:
+            self.practice.finish(self.task, told["score"])
         return result
 
 

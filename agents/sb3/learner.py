@@ -18,7 +18,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
-from etude_gym.agents.demonstrations import demonstrate
+from etude_gym.agents.demonstrations import Imitation, demonstrate
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.sb3.maskable_ppo import LeanMaskablePPO
@@ -82,17 +82,12 @@ class MaskablePPOLearner:
         imitation_epochs: int = 0,
         imitation_batch_size: int = 512,
     ) -> None:
-        if imitation_epochs < 0 or imitation_batch_size < 1:
-            raise ValueError(
-                "imitation_epochs must not be negative and imitation_batch_size at least 1, got "
-                f"{imitation_epochs} and {imitation_batch_size}."
-            )
         self._horizon = horizon
         self._rates = (learning_rate, final_learning_rate)
         self._evaluation_flops = 0
         self._random_state: Any = None
         self._domain = domain
-        self._imitation = (imitation_epochs, imitation_batch_size)
+        self._imitation = Imitation(imitation_epochs, imitation_batch_size)
         self._finished = _FinishedTasks()
         policy_class, policy_arguments = policy_for(domain, policy, network)
         self.model = LeanMaskablePPO(
@@ -131,7 +126,7 @@ class MaskablePPOLearner:
     @property
     def learns_from_failures(self) -> bool:
         """Whether the solutions of all attempted tasks are imitated; see ``etude_gym.Learner``."""
-        return self._imitation[0] > 0
+        return self._imitation.epochs > 0
 
     @property
     def flops(self) -> Mapping[str, float]:
@@ -196,14 +191,13 @@ class MaskablePPOLearner:
     def _imitate(self) -> None:
         """Make what the reference solver did on the tasks just attempted more probable."""
         tasks = self._finished.take()
-        epochs, batch_size = self._imitation
-        if not epochs or not tasks:
+        if not self.learns_from_failures or not tasks:
             return
         assert self._policy_flops is not None
         policy, shown = self.model.policy, demonstrate(self._domain, join_tasks(tasks))
         policy.set_training_mode(True)
         self._policy_flops.loss = "imitation"
-        for rows in _minibatches(len(shown), epochs, batch_size):
+        for rows in self._imitation.minibatches(len(shown)):
             observations, _ = policy.obs_to_tensor(take(shown.observations, rows))
             actions = torch.as_tensor(shown.actions[rows], device=policy.device)
             _, log_probability, _ = policy.evaluate_actions(observations, actions, shown.masks[rows])
@@ -297,14 +291,6 @@ class _FinishedTasks(BaseCallback):
         """Those collected since the last call."""
         tasks, self._tasks = self._tasks, []
         return tasks
-
-
-def _minibatches(count: int, epochs: int, batch_size: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Rows of minibatches of one size: about ``epochs`` passes over ``count`` rows, each in a new order."""
-    batches = max(1, round(epochs * count / batch_size))
-    passes = -(-batches * batch_size // count)
-    order = np.concatenate([torch.randperm(count).numpy() for _ in range(passes)])
-    yield from order[: batches * batch_size].reshape(batches, batch_size)
 
 
 def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
