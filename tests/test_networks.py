@@ -92,6 +92,41 @@ def test_the_names_of_atoms_do_not_matter(observation, network):
     torch.testing.assert_close(value_again, value)
 
 
+def gradients(network, forward, observation):
+    """What a forward pass returns, the gradients of all parameters and the FLOPs."""
+    generator = torch.Generator().manual_seed(4)
+    network.zero_grad()
+    with FlopCounterMode(display=False) as counter:
+        outputs = forward(observation)
+        directions = [torch.randn(output.shape, generator=generator) for output in outputs]
+        torch.autograd.backward(outputs, directions)
+    found = {name: parameter.grad.clone() for name, parameter in network.named_parameters()}
+    return outputs, found, counter.get_total_flops()
+
+
+@pytest.mark.parametrize("rows", [64, 3])
+@pytest.mark.parametrize("width", [24, 18])
+def test_the_pass_on_a_processor_computes_what_plain_operators_do(observation, width, rows):
+    torch.manual_seed(width)
+    network = ClauseNetwork(LAYOUT, width)
+    shown = observation[:rows]
+    outputs, found, flops = gradients(network, network.forward, shown)
+    expected, expected_gradients, expected_flops = gradients(network, network.forward_anywhere, shown)
+    for output, plain in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(output, plain, rtol=1e-5, atol=1e-5)
+    for name, plain in expected_gradients.items():
+        torch.testing.assert_close(found[name], plain, rtol=1e-5, atol=1e-5 * float(plain.abs().max() + 1))
+    assert flops == expected_flops
+
+
+def test_a_literal_that_a_clause_names_twice_counts_once(observation, network):
+    twice = observation.clone()
+    first, count = LAYOUT.clauses.start, LAYOUT.clauses.items
+    twice[:, first + count : first + 2 * count] = twice[:, first : first + count]
+    for output, plain in zip(network(twice), network.forward_anywhere(twice), strict=True):
+        torch.testing.assert_close(output, plain, rtol=1e-5, atol=1e-5)
+
+
 def test_incidence_marks_the_literals_of_each_clause():
     numbers = torch.tensor([[[1.0, -2.0, 0.0, 0.0], [4.0, 3.0, -1.0, 0.0]]]) / 4
     expected = torch.zeros(1, 2, 8)

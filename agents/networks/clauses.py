@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from etude_gym.agents.networks.clause_pass import Parameters, evaluate_clauses
 from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
 
 
@@ -84,6 +85,10 @@ class ClauseNetwork(nn.Module):
         self.latent_dim_pi = layout.answers[0] + layout.answers[1] + len(layout.levels)
         self.latent_dim_vf = width
 
+    def _parameters_in_order(self) -> Parameters:
+        layers = (getattr(self, name) for name in Parameters._fields[::2])
+        return Parameters(*(parameter for layer in layers for parameter in (layer.weight, layer.bias)))
+
     def prefer_clauses(self) -> None:
         """Make the initial policy assume and answer rarely: both seldom lead to a reward."""
         for head, bias in ((self.clause_out, 0.0), (self.literal_out, -2.5), (self.other_out, -1.0)):
@@ -98,6 +103,17 @@ class ClauseNetwork(nn.Module):
 
         Returns:
             Two float32 tensors, (batch, actions) and (batch, width).
+        """
+        if observation.device.type == "cpu" and observation.dtype == torch.float32:
+            scores, value = evaluate_clauses(observation, self.layout, self._parameters_in_order())
+            return self._with_confidence(observation, scores), value * self._unanswered(observation)
+        return self.forward_anywhere(observation)
+
+    def forward_anywhere(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as ``forward`` in PyTorch's own operators, on any device.
+
+        Args:
+            observation: floating-point numbers (batch, size).
         """
         clauses, literals, summary = self._read(observation)
         return self._logits(observation, clauses, literals, summary), self._value(observation, summary)
@@ -148,18 +164,24 @@ class ClauseNetwork(nn.Module):
         literals = torch.relu(literals + self.literal_context(summary)[:, None])
         others = self.other_out(torch.relu(self.other_hidden(summary)))
         scores = (self.clause_out(clauses)[:, :, 0], self.literal_out(literals)[:, :, 0], others)
-        return torch.cat([*scores, self._confidence(observation, others)], dim=1)
+        return self._with_confidence(observation, torch.cat(scores, dim=1))
 
     def _value(self, observation: Tensor, summary: Tensor) -> Tensor:
         """Features of the value: zeros once the answer is given, as no reward can follow."""
-        answered = observation[:, self.layout.num_globals - self.layout.last_globals, None]
-        return torch.relu(self.value_hidden(summary)) * (1 - answered)
+        return torch.relu(self.value_hidden(summary)) * self._unanswered(observation)
 
-    def _confidence(self, observation: Tensor, others: Tensor) -> Tensor:
+    def _unanswered(self, observation: Tensor) -> Tensor:
+        """1 as long as no answer was given, then 0: (batch, 1)."""
+        return 1 - observation[:, self.layout.num_globals - self.layout.last_globals, None]
+
+    def _with_confidence(self, observation: Tensor, scores: Tensor) -> Tensor:
+        return torch.cat([scores, self._confidence(observation, scores)], dim=1)
+
+    def _confidence(self, observation: Tensor, scores: Tensor) -> Tensor:
         """Logits of the levels of confidence, highest near the probability of the answer that was given."""
         answers = self.layout.answers[1]
         given = observation[:, self.layout.num_globals - answers : self.layout.num_globals]
-        probability = (others[:, -answers:].detach().softmax(dim=1) * given).sum(dim=1, keepdim=True)
+        probability = (scores[:, -answers:].detach().softmax(dim=1) * given).sum(dim=1, keepdim=True)
         return -(((self.levels - probability) / _SHARPNESS) ** 2)
 
 

@@ -38,8 +38,8 @@ def forward_pass(inputs: Tensor, layers: Layers) -> list[Tensor]:
     """
     passed = [inputs]
     for weight, bias in layers[:-1]:
-        passed.append(_layer(passed[-1], weight, bias, hidden=True))
-    return [*passed, _layer(passed[-1], *layers[-1], hidden=False)]
+        passed.append(affine(passed[-1], weight, bias, "tanh"))
+    return [*passed, affine(passed[-1], *layers[-1])]
 
 
 def backward_pass(
@@ -61,38 +61,76 @@ def backward_pass(
     gradients: list[Tensor] = []
     for layer in range(len(weights) - 1, -1, -1):
         inputs = passed[layer]
-        by_weight = _weight_gradient(gradient, inputs) if layer else _product(turned, gradient).t()
+        by_weight = weight_gradient(gradient, inputs) if layer else product(turned, gradient).t()
         gradients[:0] = by_weight, gradient.sum(0)
         if layer:
-            gradient = _product(gradient, weights[layer])
+            gradient = product(gradient, weights[layer])
             torch.ops.aten.tanh_backward.grad_input(gradient, inputs, grad_input=gradient)
-    return _product(gradient, weights[0]) if to_inputs else None, gradients
+    return product(gradient, weights[0]) if to_inputs else None, gradients
 
 
-def _layer(inputs: Tensor, weight: Tensor, bias: Tensor, *, hidden: bool) -> Tensor:
+def affine(inputs: Tensor, weight: Tensor, bias: Tensor, activation: str = "none") -> Tensor:
+    """A layer.
+
+    Args:
+        inputs: float32 (batch, features).
+        weight: (outputs, features).
+        bias: (outputs,).
+        activation: "none", "relu" or "tanh".
+
+    Returns:
+        float32 tensor of shape (batch, outputs).
+    """
     if _onednn_pays(inputs, weight):
-        fused: Tensor = _fused_layer.default(inputs, weight, bias, "tanh" if hidden else "none", [], "")
+        fused: Tensor = _fused_layer.default(inputs, weight, bias, activation, [], "")
         return fused
     outputs = functional.linear(inputs, weight, bias)
-    if hidden:
+    if activation == "tanh":
         outputs.mul_(2).sigmoid_().mul_(2).sub_(1)  # tanh, in operators that are fast everywhere
-    return outputs
+    return outputs.relu_() if activation == "relu" else outputs
 
 
-def _weight_gradient(gradient: Tensor, inputs: Tensor) -> Tensor:
-    """The product over the batch (outputs, inputs); oneDNN wants the first factor row by row."""
+def weight_gradient(gradient: Tensor, inputs: Tensor) -> Tensor:
+    """The product over the batch; oneDNN wants the first factor row by row.
+
+    Args:
+        gradient: float32 (batch, outputs), by the outputs of a layer.
+        inputs: float32 (batch, features), of the layer.
+
+    Returns:
+        float32 tensor of shape (outputs, features).
+    """
     if not _onednn_pays(inputs, gradient.t()):
         return gradient.t() @ inputs
     if gradient.shape[1] < inputs.shape[1]:
-        return _product(gradient.t().contiguous(), inputs)
-    return _product(inputs.t().contiguous(), gradient).t()
+        return product(gradient.t().contiguous(), inputs)
+    return product(inputs.t().contiguous(), gradient).t()
 
 
-def _product(left: Tensor, right: Tensor) -> Tensor:
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """The product of two matrices.
+
+    Args:
+        left: float32 (rows, inner).
+        right: float32 (inner, columns).
+
+    Returns:
+        float32 tensor of shape (rows, columns).
+    """
     if _onednn_pays(left, right.t()):
-        product: Tensor = _fused_layer.default(left, right.t(), None, "none", [], "")
-        return product
+        result: Tensor = _fused_layer.default(left, right.t(), None, "none", [], "")
+        return result
     return left @ right
+
+
+def rectify(gradient: Tensor, outputs: Tensor) -> None:
+    """Turn the gradient by the outputs of a relu into that by its inputs, in place.
+
+    Args:
+        gradient: float32 of any shape.
+        outputs: float32 of the same shape.
+    """
+    torch.ops.aten.threshold_backward.grad_input(gradient, outputs, 0, grad_input=gradient)
 
 
 def _onednn_pays(inputs: Tensor, weight: Tensor) -> bool:
