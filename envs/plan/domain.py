@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium
@@ -56,10 +57,17 @@ RAW_TABLES = (
 )
 """Columns of the world that the "raw" observation variant shows as they are."""
 
+GRADED = ("delivered_work", "total_work", "illegal_actions", "struck", "time", "time_limit")
+"""Columns of the world from which ``grade`` works out the results."""
+
 
 def _generate(worlds: Worlds, rows: Rows, keys: Any, difficulty: Any, families: Any) -> None:
     """Start tasks of the one family there is."""
     generator.generate_batch(worlds, rows, keys, difficulty)
+
+
+def _count_bits(numbers: Any) -> Any:
+    return numbers.bit_count() if isinstance(numbers, int) else np.bitwise_count(numbers)
 
 
 KERNELS = Kernels(
@@ -108,6 +116,7 @@ class PlanDomain(KernelDomain):
 
     name: ClassVar[str] = "plan-v0"
     kernels: ClassVar[Kernels] = KERNELS
+    results: ClassVar[Mapping[str, str]] = {column: column for column in GRADED}
     render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
 
@@ -123,16 +132,16 @@ class PlanDomain(KernelDomain):
             self.observation_space = gymnasium.spaces.Dict({"features": compact, **tables})
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
 
-    def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        share = worlds["delivered_work"][rows] / worlds["total_work"][rows]
+    def grade(self, columns: dict[str, Any]) -> dict[str, Any]:
+        share = columns["delivered_work"] / columns["total_work"]
         solved = share == 1.0
         return {
             "score": (1 - kernel.COMPLETION) * share + kernel.COMPLETION * solved,
             "solved": solved,
             "delivered": share,
-            "illegal_actions": worlds["illegal_actions"][rows],
-            "events": np.bitwise_count(worlds["struck"][rows]),
-            "time_used": worlds["time"][rows] / worlds["time_limit"][rows],
+            "illegal_actions": columns["illegal_actions"],
+            "events": _count_bits(columns["struck"]),
+            "time_used": columns["time"] / columns["time_limit"],
         }
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:

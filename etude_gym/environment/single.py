@@ -8,16 +8,15 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
 from etude_gym.environment.rendering import METADATA, check_render_mode, render
 from etude_gym.environment.stream import TaskStream
 from etude_gym.errors import ResetNeeded
 from etude_gym.practice.sampler import REASONS, TaskSampler
 from etude_gym.randomness import check_seed
-from etude_gym.tasks.domain import NO_ACTION, Domain, Submission, load_domain
+from etude_gym.tasks.domain import NO_ACTION, Domain, Submission, Worlds, load_domain, plain
 from etude_gym.tasks.keys import TaskKey
-from etude_gym.tasks.observations import Masks, add_row, observation_allocator
+from etude_gym.tasks.observations import Masks, Observations, add_row, observation_allocator
 
 
 class EtudeEnv(gymnasium.Env[Any, Any]):
@@ -67,6 +66,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self.render_mode = check_render_mode(render_mode)
         self.stream = TaskStream(self.domain, 1, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(1)
+        self._step_one = self._bind_step_one
         self._allocate = observation_allocator(self.observation_space)
         self._row = np.zeros(1, dtype=np.int64)
         self._num_actions = int(self.domain.action_space.n)
@@ -75,6 +75,13 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self._over = True
         self._tried = False
         self._warned = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_step_one"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._step_one = self._bind_step_one  # what was bound may be machine code, which does not travel
 
     @property
     def sampler(self) -> TaskSampler:
@@ -108,10 +115,11 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self.domain.generate(self.worlds, self._row, tasks)
         self._started, self._over, self._tried = True, False, False
         observation, info = self._look()
-        info["difficulty"] = self.domain.space.named(tasks.difficulty[0])
-        info["family"] = self.domain.space.families[int(tasks.family[0])]
-        info["task_key"] = TaskKey(tasks.keys[0])
-        info["reason"] = REASONS[int(self.stream.reason[0])]
+        space = self.domain.space
+        info["difficulty"] = space.named(tasks.difficulty[0])
+        info["family"] = space.families[tasks.family.item()]
+        info["task_key"] = TaskKey(tasks.keys.item())
+        info["reason"] = REASONS[self.stream.reason.item()]
         return observation, info
 
     def _look(self) -> tuple[Any, dict[str, Any]]:
@@ -164,7 +172,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         inside = 0 <= action < self._num_actions
         legal = inside and self._mask[action]
         observation = self._allocate()
-        reward, over = self.domain.step_one(self.worlds, action if inside else -1, observation, self._mask)
+        reward, over = self._step_one(self.worlds, action if inside else -1, observation, self._mask)
         self._tried = True
         info: dict[str, Any] = {"action_mask": self._mask.copy()}
         if not legal:
@@ -175,6 +183,13 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             info |= self._finish()
         return observation, reward, over, False, info
 
+    def _bind_step_one(
+        self, worlds: Worlds, action: int, observation: Observations, mask: Masks
+    ) -> tuple[float, bool]:
+        """The first step, which finds what takes the others."""
+        self._step_one = self.domain.bind_step_one(worlds, observation, mask)
+        return self._step_one(worlds, action, observation, mask)
+
     def _warn_of_outside(self, action: int) -> None:
         if action != NO_ACTION and not self._warned:
             self._warned = True
@@ -182,7 +197,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
     def _submit(self, submission: Submission) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Grade a whole answer; one that could not be graded changes nothing: the episode goes on."""
-        before = self.domain.outcome(self.worlds, self._row)["score"].item()
+        before = self.domain.outcome_one(self.worlds)["score"]
         verdict = self.domain.submit(self.worlds, 0, submission.content)
         observation, info = self._look()
         reward = 0.0
@@ -195,9 +210,9 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def _finish(self) -> dict[str, Any]:
         """Grade the episode as it stands, and report it to the sampler."""
         self._over = True
-        outcome = self.domain.outcome(self.worlds, self._row)
-        self.stream.report(self._row, outcome["score"])
-        return {name: _plain(value) for name, value in outcome.items()}
+        outcome = self.domain.outcome_one(self.worlds)
+        self.stream.report(self._row, [outcome["score"]])
+        return outcome
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""
@@ -207,7 +222,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def task_metrics(self) -> dict[str, Any]:
         """Realized properties of the present task."""
         self._check_started("task_metrics()")
-        return {name: _plain(value) for name, value in self.domain.metrics(self.worlds, self._row).items()}
+        metrics = self.domain.metrics(self.worlds, self._row)
+        return plain({name: value.item() for name, value in metrics.items()})
 
     def render(self) -> Any:
         """The present state as text or as an image, according to ``render_mode``."""
@@ -223,9 +239,3 @@ def outside_warning(action: int, space: Any) -> str:
         space: the action space.
     """
     return f"Action {action} is outside the action space {space}: it costs the step and does nothing."
-
-
-def _plain(value: NDArray[Any]) -> Any:
-    """The only element of an array as plain Python; None for a number that is none."""
-    plain = value.item()
-    return None if plain != plain else plain

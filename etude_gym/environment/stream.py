@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,9 +42,18 @@ class _Ahead:
     def clear(self) -> None:
         """Forget what was drawn, as when streams start anew."""
         self._drawn: Draw | None = None
+        self._one_by_one: Iterator[Draw] = iter(())
         self._depth = self._used = 0
         self._sampler: TaskSampler | None = None
         self._version = 0
+
+    def take_one(self, sampler: TaskSampler, streams: Keys, episodes: Keys) -> Draw:
+        """The sampler's draw for the next episode of a single environment."""
+        if self._sampler is sampler and self._version == sampler.version:
+            for drawn in self._one_by_one:
+                return drawn
+        self._draw_ahead(sampler, streams, episodes)
+        return next(self._one_by_one)
 
     def take(self, sampler: TaskSampler, streams: Keys, episodes: Keys, rows: Rows) -> Draw:
         """The sampler's draw for the next episode of each of the given rows."""
@@ -59,11 +68,8 @@ class _Ahead:
         self._used += len(rows)
         return self._drawn[places]
 
-    def _places(self, episodes: Keys, rows: Rows) -> slice | Rows | None:
+    def _places(self, episodes: Keys, rows: Rows) -> Rows | None:
         """Where the draws of the rows stand; None if one of them has used up its own."""
-        if len(episodes) == 1:
-            place = int(episodes[0] - self._first[0])
-            return slice(place, place + 1) if place < self._depth else None
         episode = (episodes[rows] - self._first[rows]).astype(np.int64)
         return rows * self._depth + episode if (episode < self._depth).all() else None
 
@@ -81,6 +87,7 @@ class _Ahead:
         self._first[:] = episodes
         ahead = episodes[:, None] + as_words(np.arange(depth))
         self._drawn = sampler.draw(absorb(streams[:, None], ahead).ravel())
+        self._one_by_one = iter(self._drawn)
 
 
 class TaskStream:
@@ -151,14 +158,18 @@ class TaskStream:
         Returns:
             m tasks.
         """
-        drawn = self._ahead.take(self.sampler, self.streams, self.episodes, rows)
+        alone = len(self.keys) == 1
+        if alone:
+            drawn = self._ahead.take_one(self.sampler, self.streams, self.episodes)
+        else:
+            drawn = self._ahead.take(self.sampler, self.streams, self.episodes, rows)
         drawn_difficulty, drawn_family = drawn.difficulty, drawn.family
         if difficulty is not self._nothing_pinned:
             drawn_difficulty = np.where(np.isnan(difficulty), drawn_difficulty, difficulty)
         if family >= 0:
             drawn_family = np.full(len(rows), family)
-        if len(self.keys) == 1:  # replaced and never written into, so that nothing has to be copied
-            self.episodes += _ONE
+        if alone:  # replaced and never written into, so that nothing has to be copied
+            self.episodes[0] += _ONE
             self.keys, self.reason = drawn.task_keys, drawn.reason
             self.difficulty, self.family = drawn_difficulty, drawn_family
         else:
@@ -167,15 +178,16 @@ class TaskStream:
             self.difficulty[rows], self.family[rows] = drawn_difficulty, drawn_family
         return TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
 
-    def report(self, rows: Rows, scores: NDArray[np.float64]) -> None:
+    def report(self, rows: Rows, scores: NDArray[np.float64] | list[float]) -> None:
         """Pass the scores of episodes that have ended, or were given up, to the listener and the sampler.
 
         Args:
             rows: int64 (m,), indices of the environments.
-            scores: float64 in [0, 1], shape (m,).
+            scores: m numbers in [0, 1].
         """
         if self.sampler.blind and self.listener is None:
             return
+        scores = np.asarray(scores, dtype=np.float64)
         difficulty, family, reason = self.difficulty, self.family, self.reason
         if len(self.keys) > 1:
             difficulty, family, reason = difficulty[rows], family[rows], reason[rows]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -62,6 +62,11 @@ class Draw:
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Draw:
         starts = None if self.starts is None else self.starts[rows]
         return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows], starts)
+
+    def __iter__(self) -> Iterator[Draw]:
+        """The draws one by one, each of a single task: cheaper than indexing."""
+        columns = (self.task_keys, self.difficulty, self.family, self.reason)
+        return map(Draw, *(column[:, None] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

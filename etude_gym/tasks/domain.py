@@ -31,6 +31,9 @@ Actions = NDArray[np.int64]
 
 Solver = Callable[[Worlds], Actions]
 
+_FIRST_ROW: Rows = np.zeros(1, dtype=np.int64)
+_ACTIVE = np.ones(1, dtype=np.bool_)
+
 NO_ACTION = -(2**31)
 """Stands for no action at all, as when a reply means nothing: illegal in every state of every domain."""
 
@@ -178,10 +181,22 @@ class Domain(ABC):
         Returns:
             The reward, and whether the episode ended.
         """
-        reward, end = np.empty(1), np.empty(1, dtype=np.bool_)
-        actions, active = np.array([action], dtype=np.int64), np.ones(1, dtype=np.bool_)
-        self.step(worlds, actions, active, add_row(observation), mask[None], reward, end)
+        reward, end, actions = np.empty(1), np.empty(1, dtype=np.bool_), np.empty(1, dtype=np.int64)
+        actions[0] = action
+        self.step(worlds, actions, _ACTIVE, add_row(observation), mask[None], reward, end)
         return reward.item(), end.item()
+
+    def bind_step_one(
+        self, worlds: Worlds, observation: Observations, mask: Masks
+    ) -> Callable[[Worlds, int, Observations, Masks], tuple[float, bool]]:
+        """What does the work of ``step_one``, for arrays like these: looked up once, then called at every step.
+
+        Args:
+            worlds: array (1,).
+            observation: array, or a dictionary of arrays, of the observation space's shape.
+            mask: int8 (actions,).
+        """
+        return self.step_one
 
     @abstractmethod
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
@@ -198,6 +213,19 @@ class Domain(ABC):
             it stated, NaN as long as there is no answer, and "correct" (bool), whether the answer is right.
             The score does not depend on them; see ``etude_gym.measure.confidence``.
         """
+
+    def outcome_one(self, worlds: Worlds) -> dict[str, Any]:
+        """``outcome`` of a single environment, in plain Python, ready for JSON.
+
+        A kernel domain overrides it to spare a single environment the cost of many arrays.
+
+        Args:
+            worlds: array (1,).
+
+        Returns:
+            What ``outcome`` returns, numbers in place of arrays; None for a number that is none.
+        """
+        return plain({name: value.item() for name, value in self.outcome(worlds, _FIRST_ROW).items()})
 
     @abstractmethod
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
@@ -290,6 +318,15 @@ class Domain(ABC):
             row: 0 to n - 1.
         """
         return False
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of ``outcome`` or ``metrics`` as JSON has them: None for a number that is none.
+
+    Args:
+        values: Python numbers and booleans by name.
+    """
+    return {name: None if value != value else value for name, value in values.items()}
 
 
 def load_domain(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, Worlds
+from etude_gym.tasks.compilation import machine_code
+from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, Worlds, plain
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations
 
@@ -42,8 +43,9 @@ class KernelDomain(Domain):
 
     Attributes:
         kernels: the rules.
-        results: columns of the world that ``outcome`` reports as they are, by the names it gives them.
-        measured: the same for ``metrics``.
+        results: columns of the world that ``outcome`` reports, by the names it gives them; what has to be worked
+            out from them, ``grade`` does.
+        measured: columns of the world that ``metrics`` reports as they are, by the names it gives them.
         tables: columns of the world that the observation shows as they are. If there are any, it is a Dict
             that holds them beside "features", which the kernels write.
     """
@@ -52,6 +54,13 @@ class KernelDomain(Domain):
     results: ClassVar[Mapping[str, str]] = {}
     measured: ClassVar[Mapping[str, str]] = {}
     tables: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        # What a subclass overrides holds for a single environment too.
+        for overridden, name in (("step", "step_one"), ("step_one", "bind_step_one"), ("outcome", "outcome_one")):
+            if overridden in cls.__dict__ and name not in cls.__dict__:
+                setattr(cls, name, getattr(Domain, name))
 
     def allocate(self, num_envs: int) -> Worlds:
         return np.zeros(num_envs, dtype=self.kernels.world)
@@ -81,12 +90,42 @@ class KernelDomain(Domain):
     def step_one(
         self, worlds: Worlds, action: int, observation: Observations, mask: Masks
     ) -> tuple[float, bool]:
+        return self.bind_step_one(worlds, observation, mask)(worlds, action, observation, mask)
+
+    def bind_step_one(
+        self, worlds: Worlds, observation: Observations, mask: Masks
+    ) -> Callable[[Worlds, int, Observations, Masks], tuple[float, bool]]:
         if self.kernels.step_one is None or self.tables:
-            return super().step_one(worlds, action, observation, mask)
-        return self.kernels.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
+            return super().step_one
+        return machine_code(self.kernels.step_one, worlds, 0, observation, mask)
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
-        return {name: worlds[column][rows] for name, column in self.results.items()}
+        return self.grade({name: worlds[column][rows] for name, column in self.results.items()})
+
+    def outcome_one(self, worlds: Worlds) -> dict[str, Any]:
+        columns = worlds.view(self._result_columns).item()
+        return plain(self.grade(dict(zip(self.results, columns, strict=True))))
+
+    @cached_property
+    def _result_columns(self) -> np.dtype[Any]:
+        """The part of the world's record that ``results`` names: what is read at once of one episode."""
+        world, columns = self.kernels.world, self.results.values()
+        fields = [world.fields[column] for column in columns] if world.fields else []
+        formats, offsets = [field[0] for field in fields], [field[1] for field in fields]
+        parts = {"names": list(self.results), "formats": formats, "offsets": offsets}
+        return np.dtype(parts | {"itemsize": world.itemsize})  # type: ignore[call-overload, no-any-return]
+
+    def grade(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """The results of episodes, from the columns that ``results`` names.
+
+        Args:
+            columns: by the names of ``results``, arrays of shape (m,) for m episodes, or numbers of Python's for
+                one; arithmetic and comparisons mean the same for both.
+
+        Returns:
+            What ``outcome`` reports, of the same kind.
+        """
+        return columns
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         return {name: worlds[column][rows] for name, column in self.measured.items()}
