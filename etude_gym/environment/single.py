@@ -14,7 +14,7 @@ from etude_gym.environment.stream import TaskStream
 from etude_gym.errors import ResetNeeded
 from etude_gym.practice.sampler import REASONS, TaskSampler
 from etude_gym.randomness import check_seed
-from etude_gym.tasks.domain import NO_ACTION, Domain, Submission, Worlds, load_domain, plain
+from etude_gym.tasks.domain import NO_ACTION, Domain, StepOne, Submission, Worlds, load_domain, plain
 from etude_gym.tasks.keys import TaskKey
 from etude_gym.tasks.observations import Masks, Observations, add_row, observation_allocator
 
@@ -66,7 +66,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self.render_mode = check_render_mode(render_mode)
         self.stream = TaskStream(self.domain, 1, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(1)
-        self._step_one = self._bind_step_one
+        self._step_one: StepOne = self._bind_step_one
         self._allocate = observation_allocator(self.observation_space)
         self._row = np.zeros(1, dtype=np.int64)
         self._num_actions = int(self.domain.action_space.n)
@@ -169,16 +169,18 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             raise TypeError(
                 f"An action is an integer, an element of {self.action_space}, got {action!r}."
             ) from None
-        inside = 0 <= action < self._num_actions
-        legal = inside and self._mask[action]
+        mask = self._mask
+        if 0 <= action < self._num_actions:
+            legal = mask[action]
+        else:
+            self._warn_of_outside(action)
+            action, legal = -1, False
         observation = self._allocate()
-        reward, over = self._step_one(self.worlds, action if inside else -1, observation, self._mask)
+        reward, over = self._step_one(self.worlds, action, observation, mask)
         self._tried = True
-        info: dict[str, Any] = {"action_mask": self._mask.copy()}
+        info: dict[str, Any] = {"action_mask": mask.copy()}
         if not legal:
             info["illegal_action"] = True
-            if not inside:
-                self._warn_of_outside(action)
         if over:
             info |= self._finish()
         return observation, reward, over, False, info

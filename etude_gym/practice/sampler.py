@@ -40,7 +40,7 @@ FIRST_COUNTER = name_key("task sampler") >> 1
 """Samplers take the numbers of a task key from here on, apart from those that make the task itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every reset makes one, and that would take four times as long
 class Draw:
     """Tasks drawn for ``n`` task keys.
 
@@ -66,7 +66,10 @@ class Draw:
     def __iter__(self) -> Iterator[Draw]:
         """The draws one by one, each of a single task: cheaper than indexing."""
         columns = (self.task_keys, self.difficulty, self.family, self.reason)
-        return map(Draw, *(column[:, None] for column in columns))
+        singles = [column[:, None] for column in columns]
+        if self.starts is None:
+            return map(Draw, *singles)
+        return map(Draw, *singles, (self.starts[i : i + 1] for i in range(len(self.task_keys))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ Actions = NDArray[np.int64]
 
 Solver = Callable[[Worlds], Actions]
 
+StepOne = Callable[[Worlds, int, Observations, Masks], tuple[float, bool]]
+
 _FIRST_ROW: Rows = np.zeros(1, dtype=np.int64)
 _ACTIVE = np.ones(1, dtype=np.bool_)
 
@@ -186,10 +188,8 @@ class Domain(ABC):
         self.step(worlds, actions, _ACTIVE, add_row(observation), mask[None], reward, end)
         return reward.item(), end.item()
 
-    def bind_step_one(
-        self, worlds: Worlds, observation: Observations, mask: Masks
-    ) -> Callable[[Worlds, int, Observations, Masks], tuple[float, bool]]:
-        """What does the work of ``step_one``, for arrays like these: looked up once, then called at every step.
+    def bind_step_one(self, worlds: Worlds, observation: Observations, mask: Masks) -> StepOne:
+        """What does the work of ``step_one`` for arrays like these: found once, called at every step.
 
         Args:
             worlds: array (1,).
@@ -320,13 +320,19 @@ class Domain(ABC):
         return False
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of ``outcome`` or ``metrics`` as JSON has them: None for a number that is none.
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Make values of ``outcome`` or ``metrics`` ready for JSON: None for a number that is none.
 
     Args:
-        values: Python numbers and booleans by name.
+        values: Python numbers and booleans by name; changed.
+
+    Returns:
+        The same dictionary.
     """
-    return {name: None if value != value else value for name, value in values.items()}
+    for name, value in values.items():
+        if value != value:
+            values[name] = None
+    return values
 
 
 def load_domain(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.tasks.compilation import machine_code
-from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, Worlds, plain
+from etude_gym.tasks.domain import Actions, Domain, Rows, Solver, StepOne, Worlds, plain
 from etude_gym.tasks.keys import TaskBatch
 from etude_gym.tasks.observations import Masks, Observations
 
@@ -38,13 +38,18 @@ class Kernels:
     step_one: Callable[..., Any] | None = None
 
 
+_FOLLOW = {"step": "step_one", "step_one": "bind_step_one", "outcome": "outcome_one"}
+"""Methods, and the one that does the same for a single environment: where a subclass overrides the first, the
+second follows it."""
+
+
 class KernelDomain(Domain):
     """Base of the domains written as kernels: a subclass declares what it has as data.
 
     Attributes:
         kernels: the rules.
-        results: columns of the world that ``outcome`` reports, by the names it gives them; what has to be worked
-            out from them, ``grade`` does.
+        results: columns of the world that ``outcome`` reports, by the names it gives them, or from which
+            ``grade`` works it out.
         measured: columns of the world that ``metrics`` reports as they are, by the names it gives them.
         tables: columns of the world that the observation shows as they are. If there are any, it is a Dict
             that holds them beside "features", which the kernels write.
@@ -57,8 +62,7 @@ class KernelDomain(Domain):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        # What a subclass overrides holds for a single environment too.
-        for overridden, name in (("step", "step_one"), ("step_one", "bind_step_one"), ("outcome", "outcome_one")):
+        for overridden, name in _FOLLOW.items():
             if overridden in cls.__dict__ and name not in cls.__dict__:
                 setattr(cls, name, getattr(Domain, name))
 
@@ -90,21 +94,21 @@ class KernelDomain(Domain):
     def step_one(
         self, worlds: Worlds, action: int, observation: Observations, mask: Masks
     ) -> tuple[float, bool]:
-        return self.bind_step_one(worlds, observation, mask)(worlds, action, observation, mask)
-
-    def bind_step_one(
-        self, worlds: Worlds, observation: Observations, mask: Masks
-    ) -> Callable[[Worlds, int, Observations, Masks], tuple[float, bool]]:
         if self.kernels.step_one is None or self.tables:
-            return super().step_one
-        return machine_code(self.kernels.step_one, worlds, 0, observation, mask)
+            return super().step_one(worlds, action, observation, mask)
+        return self.kernels.step_one(worlds, action, observation, mask)  # type: ignore[no-any-return]
+
+    def bind_step_one(self, worlds: Worlds, observation: Observations, mask: Masks) -> StepOne:
+        if self.kernels.step_one is None or self.tables:
+            return super().bind_step_one(worlds, observation, mask)
+        return machine_code(self.kernels.step_one, worlds, 0, observation, mask)  # type: ignore[no-any-return]
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         return self.grade({name: worlds[column][rows] for name, column in self.results.items()})
 
     def outcome_one(self, worlds: Worlds) -> dict[str, Any]:
-        columns = worlds.view(self._result_columns).item()
-        return plain(self.grade(dict(zip(self.results, columns, strict=True))))
+        columns = worlds.getfield(self._result_columns).item()
+        return plain(self.grade(dict(zip(self.results, columns))))  # noqa: B905 (a keyword costs too much)
 
     @cached_property
     def _result_columns(self) -> np.dtype[Any]:
@@ -119,7 +123,7 @@ class KernelDomain(Domain):
         """The results of episodes, from the columns that ``results`` names.
 
         Args:
-            columns: by the names of ``results``, arrays of shape (m,) for m episodes, or numbers of Python's for
+            columns: by the names of ``results``, arrays of shape (m,) for m episodes, or Python numbers for
                 one; arithmetic and comparisons mean the same for both.
 
         Returns:

@@ -110,7 +110,7 @@ def join_starts(parts: Sequence[Starts | None], counts: Sequence[int]) -> Starts
     return Starts(np.concatenate([part.share for part in full]), np.concatenate([part.left for part in full]))
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: every reset makes one, and that would take four times as long
 class TaskBatch:
     """What a generator needs to make ``n`` tasks, and where their episodes start.
 
