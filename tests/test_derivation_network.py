@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from etude_gym.agents.networks.derivation import (  # noqa: E402
     DerivationNetwork,
     Tables,
 )
+from etude_gym.agents.networks.rows import add_up, sum_of_rows, take  # noqa: E402
 from etude_gym.agents.sb3.learner import MaskablePPOLearner  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
@@ -51,6 +53,44 @@ def test_tables_add_up_one_vector_for_each_number():
     rows = tables.bag.weight
     torch.testing.assert_close(tables(torch.tensor([[2, 1]]))[0], rows[2] + rows[4])
     torch.testing.assert_close(tables(torch.tensor([[9, -5]]))[0], rows[2] + rows[3])
+
+
+ROWS = torch.tensor([[3, 0, 3], [1, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("function", "plain"),
+    [
+        (
+            lambda vectors: sum_of_rows(vectors[0], ROWS),
+            lambda vectors: torch.nn.functional.embedding_bag(ROWS, vectors[0], mode="sum"),
+        ),
+        (
+            lambda vectors: take(vectors, ROWS),
+            lambda vectors: vectors.gather(1, ROWS[:, :, None].expand(-1, -1, 5)),
+        ),
+        (
+            lambda vectors: add_up(vectors[:, :3], ROWS, 6),
+            lambda vectors: torch.zeros(2, 6, 5).scatter_add(
+                1, ROWS[:, :, None].expand(-1, -1, 5), vectors[:, :3]
+            ),
+        ),
+    ],
+)
+def test_rows_are_looked_up_and_added_up_as_operators_of_pytorch_do(function, plain):
+    vectors = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    result, expected = function(vectors), plain(vectors)
+    torch.testing.assert_close(result, expected)
+    direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad(result, vectors, direction)
+    (expected_gradient,) = torch.autograd.grad(expected, vectors, direction)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
+def test_twice_the_precision_changes_nothing(observation, network):
+    exact = deepcopy(network).double()
+    for output, expected in zip(network(observation), exact(observation.double()), strict=True):
+        torch.testing.assert_close(output, expected.float(), rtol=1e-4, atol=1e-4)
 
 
 def test_there_is_a_logit_for_every_action(observation, network):

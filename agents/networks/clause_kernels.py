@@ -7,34 +7,16 @@ as long for the same sums, maxima and look-ups.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
-from etude_gym.tasks.compilation import cached
+from etude_gym.agents.networks.kernels import compiled_part, compiled_pass
 
 ZERO = np.float32(0.0)
 
 
-_OPTIONS: dict[str, Any] = {
-    "error_model": "numpy",
-    "no_cfunc_wrapper": True,
-    "fastmath": {"reassoc", "contract", "nsz"},  # sums may be taken in any order
-}
-
-
-def _pass(function: Callable[..., Any]) -> Any:
-    """Decorator of kernels that Python calls; with ``NUMBA_DISABLE_JIT=1`` they run as Python, slowly."""
-    return function if numba.config.DISABLE_JIT else cached(numba.njit(**_OPTIONS)(function))
-
-
-_part: Callable[..., Any] = numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)
-"""Decorator of kernels that only kernels call."""
-
-
-@_pass
+@compiled_pass
 def read_items(
     observation: Any, first_clause: Any, first_atom: Any, places: Any, clauses: Any, atoms: Any
 ) -> None:
@@ -75,7 +57,7 @@ def read_items(
                 atoms[row, atom, features + feature] = max(-seen[at + atom], ZERO)
 
 
-@_pass
+@compiled_pass
 def hear(messages: Any, places: Any, atoms: Any) -> None:
     """Every literal adds up the messages of the clauses that hold it.
 
@@ -98,7 +80,7 @@ def hear(messages: Any, places: Any, atoms: Any) -> None:
                         atoms[row, place >> 1, at + feature] += messages[row, clause, feature]
 
 
-@_pass
+@compiled_pass
 def tell(clauses: Any, messages: Any, places: Any, joined: Any) -> None:
     """Every clause adds up the messages of the literals that it holds.
 
@@ -122,7 +104,7 @@ def tell(clauses: Any, messages: Any, places: Any, joined: Any) -> None:
                         joined[row, clause, first + feature] += messages[row, place, feature]
 
 
-@_part
+@compiled_part
 def _pool(items: Any, pooled: Any) -> None:
     width = items.shape[1]
     for feature in range(width):
@@ -136,7 +118,7 @@ def _pool(items: Any, pooled: Any) -> None:
         pooled[feature] *= np.float32(1.0 / len(items))
 
 
-@_pass
+@compiled_pass
 def pool(observation: Any, clauses: Any, literals: Any, seen: Any) -> None:
     """The state, then mean and maximum over the clauses, then those over the literals.
 
@@ -155,7 +137,7 @@ def pool(observation: Any, clauses: Any, literals: Any, seen: Any) -> None:
         _pool(literals[row], seen[row, back:])
 
 
-@_part
+@compiled_part
 def _score(item: Any, context: Any, weight: Any) -> Any:
     total = ZERO
     for feature in range(len(item)):
@@ -163,7 +145,7 @@ def _score(item: Any, context: Any, weight: Any) -> Any:
     return total
 
 
-@_pass
+@compiled_pass
 def score(
     clauses: Any, literals: Any, contexts: Any, for_clauses: Any, for_literals: Any, biases: Any, scores: Any
 ) -> None:
@@ -190,7 +172,7 @@ def score(
             scores[row, at] = _score(literals[row, item], context, for_literals) + biases[1]
 
 
-@_part
+@compiled_part
 def _score_backward(by_score: Any, item: Any, context: Any, by_context: Any, by_weight: Any) -> None:
     for feature in range(len(item)):
         value = max(item[feature] + context[feature], ZERO)
@@ -198,7 +180,7 @@ def _score_backward(by_score: Any, item: Any, context: Any, by_context: Any, by_
         by_context[feature] += np.float32(value > ZERO) * by_score
 
 
-@_pass
+@compiled_pass
 def score_backward(
     by_scores: Any,
     clauses: Any,
@@ -238,7 +220,7 @@ def score_backward(
             by_contexts[row, width + feature] *= for_literals[feature]
 
 
-@_part
+@compiled_part
 def _by_maxima(items: Any, maxima: Any, by_maxima: Any, shares: Any) -> None:
     """Equal items share the gradient of their maximum."""
     shares[:] = ZERO
@@ -249,7 +231,7 @@ def _by_maxima(items: Any, maxima: Any, by_maxima: Any, shares: Any) -> None:
         shares[feature] = by_maxima[feature] / shares[feature]
 
 
-@_part
+@compiled_part
 def _by_item(
     by_score: Any,
     item: Any,
@@ -269,7 +251,7 @@ def _by_item(
         by_item[feature] = total
 
 
-@_pass
+@compiled_pass
 def items_backward(
     by_scores: Any,
     by_seen: Any,
@@ -316,7 +298,7 @@ def items_backward(
             _by_item(by_score, values, context, for_literals, means, maxima, share, num_literals, result)
 
 
-@_pass
+@compiled_pass
 def tell_backward(by_joined: Any, places: Any, by_messages: Any) -> None:
     """Gradient of ``tell`` by the messages.
 
@@ -337,7 +319,7 @@ def tell_backward(by_joined: Any, places: Any, by_messages: Any) -> None:
                         by_messages[row, place, feature] += by_joined[row, clause, first + feature]
 
 
-@_pass
+@compiled_pass
 def hear_backward(by_atoms: Any, by_joined: Any, places: Any, by_messages: Any, by_clauses: Any) -> None:
     """Gradient of ``hear`` by the messages, gradient of ``tell`` by the clauses.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from etude_gym.agents.networks.rows import add_up, sum_of_rows, take
 from etude_gym.tasks.observation_layout import DerivationLayout
 
 LOOK_BACK = 3
@@ -45,7 +46,7 @@ class Tables(nn.Module):
             float32 tensor of shape (..., width).
         """
         rows = torch.minimum(values.clamp(min=0), self.largest) + self.offsets
-        found = self.bag(rows.reshape(-1, rows.shape[-1]))
+        found = sum_of_rows(self.bag.weight, rows.reshape(-1, rows.shape[-1]))
         return found.reshape(*rows.shape[:-1], -1)
 
 
@@ -147,7 +148,7 @@ class DerivationNetwork(nn.Module):
         hole = hole + self.sentence_out(self._attend(sentences, names, whole[:, layout.sentence], hole))
         hole = hole + self.package_out(definitions.mean(dim=1))
         at = whole[:, layout.chosen, None].clamp(min=0, max=layout.num_tokens)
-        chosen = _take(definitions, owner.gather(1, (at - 1).clamp(min=0))) * (at > 0)[:, :, None]
+        chosen = take(definitions, owner.gather(1, (at - 1).clamp(min=0))) * (at > 0)[:, :, None]
         state = torch.relu(hole + self._examples(observation) + self.chosen_out(chosen[:, 0]))
         state = torch.relu(self.hidden(state)) + state
         return places, state
@@ -199,24 +200,24 @@ class DerivationNetwork(nn.Module):
         owner = self._owners(positions)
         owners = self.owner_in(known) * there
         told = self._told(tokens, sentences) + self._called(tokens, self.callee_in(known) * there)
-        inside = torch.relu(told + _take(owners, owner)) * (tokens > 0)[:, :, None]
-        bodies = torch.zeros_like(owners).scatter_add(1, _repeat(owner, inside), inside)
+        inside = torch.relu(told + take(owners, owner)) * (tokens > 0)[:, :, None]
+        bodies = add_up(inside, owner, layout.num_definitions)
         definitions = torch.relu(owners + self.body_in(bodies)) * there
-        return inside + _take(definitions, owner), definitions, owner
+        return inside + take(definitions, owner), definitions, owner
 
     def _told(self, tokens: Tensor, sentences: Tensor) -> Tensor:
         """For each place the tokens there and before it, and the sentence of its statement."""
         begins = (tokens >= 1) & (tokens <= self.layout.num_statements)
         number = (begins.cumsum(dim=1) - 1).clamp(min=0, max=self.layout.num_sentences - 1)
         before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1]], dim=1)
-        told: Tensor = self.place_in(torch.stack([tokens, before], dim=2)) + _take(sentences, number)
+        told: Tensor = self.place_in(torch.stack([tokens, before], dim=2)) + take(sentences, number)
         return told
 
     def _called(self, tokens: Tensor, definitions: Tensor) -> Tensor:
         """For each place the vector of the definition that is called there, zeros where none is."""
         callee = tokens - self.layout.first_call
         calls = (callee >= 0) & (callee < self.layout.num_definitions)
-        return _take(definitions, torch.where(calls, callee, 0)) * calls[:, :, None]
+        return take(definitions, torch.where(calls, callee, 0)) * calls[:, :, None]
 
     def _owners(self, positions: Tensor) -> Tensor:
         """For each place the number of the last definition that begins there or before, 0 without any."""
@@ -232,13 +233,3 @@ class DerivationNetwork(nn.Module):
         others = self.out(state)
         productions = self.layout.num_productions
         return torch.cat([others[:, :productions] + usual, pointed, others[:, productions:]], dim=1)
-
-
-def _repeat(index: Tensor, like: Tensor) -> Tensor:
-    """An index for each vector as one for each of its numbers."""
-    return index[:, :, None].expand(-1, -1, like.shape[2])
-
-
-def _take(vectors: Tensor, index: Tensor) -> Tensor:
-    """Of vectors (batch, items, width) those with an index (batch, taken)."""
-    return vectors.gather(1, _repeat(index, vectors))
