@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from etude_gym.environment.single import EtudeEnv
+from etude_gym.envs.code.domain import CodeDomain
 from etude_gym.envs.logic.domain import LogicDomain
 from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.practice.sampler import Draw
+from etude_gym.tasks.domain import NO_ACTION
 from etude_gym.tasks.keys import Starts
+from etude_gym.wrappers import ActionMaskObservation, TextFront
 
 ENV_IDS = ("EtudePlan-v0", "EtudeLogic-v0")
 
@@ -141,3 +144,37 @@ def test_draws_one_by_one_are_the_draws() -> None:
             if starts is not None:
                 np.testing.assert_array_equal(single.starts.share, expected.starts.share)
                 np.testing.assert_array_equal(single.starts.left, expected.starts.left)
+
+
+def test_readers_of_code_wait_for_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = TextFront(gym.make("EtudeCode-v0", family="synthesize", practice="uniform"))
+    with monkeypatch.context() as patch:
+        patch.setattr(CodeDomain, "observe", None)
+        _, info = env.reset(seed=0)
+        assert "action_mask" not in info
+        *_, terminated, _, info = env.step("```python\ndef solve(*values):\n    return 1\n```")
+        assert terminated
+        assert "action_mask" not in info
+        env.reset()
+    alone: Any = env.unwrapped
+    usual: Any = gym.make("EtudeCode-v0", family="synthesize", practice="uniform").unwrapped
+    usual.reset(seed=0)
+    usual.reset()
+    assert press(alone, 3)[1:] == press(usual, 3)[1:]
+    np.testing.assert_array_equal(alone.action_masks(), usual.action_masks())
+
+
+def test_a_mask_that_was_not_shown_is_there_when_it_is_asked_for() -> None:
+    env: Any = gym.make("EtudeCode-v0", family="synthesize", practice="uniform").unwrapped
+    _, info = env.reset(seed=0)
+    legal = int(np.flatnonzero(info["action_mask"])[-1])
+    text: Any = TextFront(gym.make("EtudeCode-v0", family="synthesize", practice="uniform"))
+    text.reset(seed=0)
+    np.testing.assert_array_equal(text.unwrapped.action_masks(), info["action_mask"])
+    text = TextFront(gym.make("EtudeCode-v0", family="synthesize", practice="uniform"))
+    text.reset(seed=0)
+    for _ in range(2):  # an illegal action leaves the state as it is
+        assert "illegal_action" in text.env.step(NO_ACTION)[4]
+    assert "illegal_action" not in text.env.step(legal)[4]
+    below = TextFront(ActionMaskObservation(gym.make("EtudeCode-v0", family="synthesize")))
+    assert below.reset(seed=0)[1]["action_mask"].any()

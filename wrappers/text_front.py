@@ -32,7 +32,8 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     a reply is escaped.
 
     In domains that grade whole answers (code), a reply is submitted as it is, and ends the episode; "status"
-    is then the grader's.
+    is then the grader's. Numbers that nobody reads are not worked out there: ``info`` holds a mask after
+    actions only, or where there are wrappers below.
 
     ``info`` is that of the last action, and in addition:
 
@@ -59,10 +60,13 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
         super().__init__(env)
-        if not isinstance(env.unwrapped, EtudeEnv):
+        inner = env.unwrapped
+        if not isinstance(inner, EtudeEnv):
             raise ValueError(
                 f"TextFront needs an environment of a domain, such as gym.make('EtudePlan-v0'), got {env}."
             )
+        if env is inner and type(inner.domain).submit is not Domain.submit:
+            inner.shows_numbers = False  # nobody reads them
         self.action_space = ReplySpace()
         self.observation_space = PromptSpace()
 

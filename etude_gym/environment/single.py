@@ -41,6 +41,11 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         render_mode: "ansi" or "rgb_array", which every domain has.
         domain_options: arguments of the domain, such as an observation variant.
 
+    Attributes:
+        shows_numbers: whether observations and masks are worked out from the start. If not, as where replies
+            are graded as they are, a reset shows zeros and no mask until an action of the action space is
+            taken or ``action_masks()`` is called, and nothing is compiled for them.
+
     Raises:
         TypeError: for an argument that does not exist.
         ValueError: for a name, axis or value that does not exist; says which are allowed.
@@ -71,6 +76,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self._row = np.zeros(1, dtype=np.int64)
         self._num_actions = int(self.domain.action_space.n)
         self._mask: Masks = np.zeros(self._num_actions, dtype=np.int8)
+        self.shows_numbers = True
         self._started = False
         self._over = True
         self._tried = False
@@ -125,8 +131,16 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def _look(self) -> tuple[Any, dict[str, Any]]:
         """The observation, and ``info`` with the mask."""
         observation = self._allocate()
+        if not self.shows_numbers:
+            for array in observation.values() if isinstance(observation, dict) else (observation,):
+                array.fill(0)
+            return observation, {}
         self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
         return observation, {"action_mask": self._mask.copy()}
+
+    def _show_numbers(self) -> None:
+        self.shows_numbers = True
+        self._look()
 
     def _check_started(self, what: str) -> None:
         if not self._started:
@@ -171,6 +185,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             ) from None
         mask = self._mask
         if 0 <= action < self._num_actions:
+            if not self.shows_numbers:
+                self._show_numbers()
             legal = mask[action]
         else:
             self._warn_of_outside(action)
@@ -219,6 +235,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""
         self._check_started("action_masks()")
+        if not self.shows_numbers:
+            self._show_numbers()
         return self._mask.copy()
 
     def task_metrics(self) -> dict[str, Any]:
