@@ -60,6 +60,7 @@ class CountingDomain(EpisodeDomain):
     """Press the marked button; the score is the share of the presses asked for."""
 
     name = "counting-v0"
+    least_left = 5
     space = DifficultySpace(
         (
             Axis("presses", "how often to press", "4 times", "12 times"),

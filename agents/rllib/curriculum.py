@@ -62,6 +62,15 @@ class Ledger:
         self._expenses[line]["cpu_seconds"] += cpu_seconds
         self._expenses[line]["env_steps"] += env_steps
 
+    def add_reference(self, work: Mapping[str, float]) -> None:
+        """Book what the reference solver spent on drills as curriculum: steps and seconds, no FLOPs.
+
+        Args:
+            work: amounts by unit.
+        """
+        for unit, amount in work.items():
+            self._expenses["curriculum"][unit] += amount
+
     def add_lost(self, env_steps: int) -> None:
         """Book lost environment steps as repeated, with the FLOPs that such steps have taken on average.
 
@@ -94,6 +103,7 @@ def _no_expenses() -> dict[str, dict[str, float]]:
     return {
         "rollout": {"env_steps": 0.0, "cpu_seconds": 0.0},
         "update": {"env_steps": 0.0, "cpu_seconds": 0.0},
+        "curriculum": {"env_steps": 0.0, "cpu_seconds": 0.0},
         "repeated": {"env_steps": 0.0, "flops": 0.0},
     }
 
@@ -152,6 +162,7 @@ class Curriculum:
         self._book_lost({report.worker: report.incarnation for report in reports}, algorithm.config)
         for report in reports:
             self.book("rollout", report.flops, report.cpu_seconds, report.env_steps)
+            self.ledger.add_reference(report.reference)
             self.learn(report)
         self._imitate(algorithm, [batch for report in reports for batch in report.tasks])
         for flops, cpu_seconds in _learner_reports(algorithm.learner_group):

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from etude_gym.environment.drills import Work
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.practice.sampler import Draw, Results, TaskSampler, join_results
 from etude_gym.practice.strategies import make_sampler
@@ -72,6 +73,8 @@ class Report:
         flops: by line of the ledger.
         cpu_seconds: of the runner's process; 0 for the driver's own.
         tasks: those of the finished episodes, in batches.
+        reference: what the reference solver spent on drills, by unit of the ledger, apart from the others;
+            environment steps alone for the driver's own.
     """
 
     worker: int
@@ -82,6 +85,7 @@ class Report:
     flops: Mapping[str, int]
     cpu_seconds: float
     tasks: tuple[TaskBatch, ...] = ()
+    reference: Work = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -184,6 +188,8 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         tasks, self._tasks = tuple(self._tasks), []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
+        reference = self.unwrapped.take_reference_work()  # type: ignore[attr-defined]
+        units = ("env_steps", "cpu_seconds") if worker else ("env_steps",)
         return Report(
             worker,
             self._incarnation,
@@ -191,8 +197,9 @@ class PracticeVectorEnv(VectorActionMaskObservation):
             np.concatenate([np.empty(0, dtype=np.int64), *reasons]),
             env_steps,
             flops,
-            self._cpu_seconds - before if worker else 0.0,
+            max(0.0, self._cpu_seconds - before - reference["cpu_seconds"]) if worker else 0.0,
             tasks,
+            {unit: reference[unit] for unit in units},
         )
 
 

@@ -168,6 +168,7 @@ class CodeDomain(KernelDomain):
     """
 
     name: ClassVar[str] = "code-v0"
+    least_left: ClassVar[int] = 6
     kernels: ClassVar[Kernels] = KERNELS
     results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
     measured: ClassVar[Mapping[str, str]] = METRICS
@@ -180,6 +181,13 @@ class CodeDomain(KernelDomain):
         self.observation_space = gymnasium.spaces.Box(-high, high, (kernel.NUM_FEATURES,), np.int16)
         self.action_space = gymnasium.spaces.Discrete(NUM_ACTIONS)
         self.layout = _layout()
+
+    def solution_lengths(self, worlds: Worlds, rows: Rows) -> tuple[NDArray[np.int64], int]:
+        lengths, steps = worlds["num_plan"][rows], 0
+        repairs = np.flatnonzero(worlds["family"][rows] == limits.DEBUG)
+        if len(repairs):  # they end as soon as the program is right, which may be before the last repair
+            lengths[repairs], steps = super().solution_lengths(worlds, rows[repairs])
+        return lengths, steps
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.code.terminal_view import action_name

@@ -8,13 +8,15 @@ from typing import ClassVar
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.logic import generator, kernel, oracle
 from etude_gym.errors import check_name
-from etude_gym.tasks.domain import Reply, Worlds
+from etude_gym.tasks.domain import Reply, Rows, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
+from etude_gym.tasks.observations import observation_allocator
 
 AXES = (
     Axis(
@@ -101,6 +103,7 @@ KERNELS = Kernels(
     observe=kernel.observe_batch,
     step=kernel.step_batch,
     step_one=kernel.step_one,
+    replay=oracle.replay_batch,
     solvers={name: functools.partial(oracle.solve_batch, solver=i) for i, name in enumerate(oracle.SOLVERS)},
 )
 
@@ -136,6 +139,7 @@ class LogicDomain(KernelDomain):
     """
 
     name: ClassVar[str] = "logic-v0"
+    least_left: ClassVar[int] = 3  # a step of the proof or to a model, the answer, the confidence
     kernels: ClassVar[Kernels] = KERNELS
     results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
     measured: ClassVar[Mapping[str, str]] = METRICS
@@ -150,6 +154,21 @@ class LogicDomain(KernelDomain):
         self.layout = _layout(hints)
         self.observation_space = gymnasium.spaces.Box(-1.0, 1.0, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(kernel.NUM_ACTIONS)
+
+    def solution_lengths(self, worlds: Worlds, rows: Rows) -> tuple[NDArray[np.int64], int]:
+        return worlds["reference_actions"][rows].astype(np.int64), 0
+
+    def given(self, worlds: Worlds, rows: Rows) -> NDArray[np.float64]:
+        """The score of the right answer, given now: support that was there is not paid."""
+        answered = worlds[rows]
+        n = len(answered)
+        features = observation_allocator(self.observation_space, n)()
+        masks = np.empty((n, kernel.NUM_ACTIONS), dtype=np.int8)
+        answers = kernel.ANSWER + answered["status"].astype(np.int64)
+        self.step(
+            answered, answers, np.ones(n, np.bool_), features, masks, np.empty(n), np.empty(n, np.bool_)
+        )
+        return answered["score"]  # type: ignore[no-any-return]
 
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.logic.text import action_name

@@ -21,10 +21,12 @@ from etude_gym.envs.logic.kernel import (
     NUM_LEVELS,
     REFUTED,
     RETRACT,
+    SCRATCH,
     UNKNOWN,
     consequences,
     negated,
     number_of,
+    survey,
     take_action,
 )
 from etude_gym.envs.logic.solver import choice_left
@@ -189,3 +191,20 @@ def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
     """
     for row in range(len(worlds)):
         actions[row] = oracle_action(worlds[row]) if solver == 0 else search_action(worlds[row], solver == 2)
+
+
+@entry_point
+def replay_batch(worlds: Any, rows: Any, numbers: Any) -> None:
+    """Take the first actions of the reference solution.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        rows: int64 (m,), episodes that have just begun.
+        numbers: int64 (m,), how many actions.
+    """
+    scratch = np.empty(SCRATCH, np.uint32)
+    for i in range(len(rows)):
+        world = worlds[rows[i]]
+        survey(world, scratch)
+        for _ in range(numbers[i]):
+            take_action(world, oracle_action(world), scratch)

@@ -76,6 +76,7 @@ KERNELS = Kernels(
     observe=kernel.observe_batch,
     step=kernel.step_batch,
     step_one=kernel.step_one,
+    replay=oracle.replay_batch,
     solvers={
         "oracle": functools.partial(oracle.oracle_batch, greedy=False),
         "greedy": functools.partial(oracle.oracle_batch, greedy=True),
@@ -143,6 +144,9 @@ class PlanDomain(KernelDomain):
             "events": _count_bits(columns["struck"]),
             "time_used": columns["time"] / columns["time_limit"],
         }
+
+    def solution_lengths(self, worlds: Worlds, rows: Rows) -> tuple[NDArray[np.int64], int]:
+        return worlds["reference_actions"][rows].astype(np.int64), 0
 
     def metrics(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         tasks = worlds[rows]

@@ -221,3 +221,19 @@ def oracle_batch(worlds: Any, actions: Any, greedy: Any) -> None:
             actions[row] = greedy_action(worlds[row], scratch)
         else:
             actions[row] = plan_action(worlds[row], scratch)
+
+
+@entry_point
+def replay_batch(worlds: Any, rows: Any, numbers: Any) -> None:
+    """Take the first actions of the reference plan.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        rows: int64 (m,), episodes that have just begun.
+        numbers: int64 (m,), how many actions.
+    """
+    scratch = np.empty(SCRATCH, np.int32)
+    for i in range(len(rows)):
+        world = worlds[rows[i]]
+        for _ in range(numbers[i]):
+            take_legal_action(world, plan_action(world, scratch), scratch)

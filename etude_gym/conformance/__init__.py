@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from etude_gym.conformance import autoreset, generation, grading, interface, reproducibility
+from etude_gym.conformance import autoreset, drills, generation, grading, interface, reproducibility
 from etude_gym.conformance.common import Failure, Size, Skipped
 from etude_gym.environment.registration import find_spec
 from etude_gym.errors import check_name
@@ -50,6 +50,7 @@ _CHECKS: tuple[Check, ...] = (
     grading.return_is_score,
     grading.oracle_solves,
     grading.chance_is_worth_nothing,
+    drills.drills,
     autoreset.autoreset_next_step,
     autoreset.autoreset_same_step,
     autoreset.autoreset_disabled,

@@ -31,6 +31,7 @@ from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS, make_sampler
 from etude_gym.randomness import mix
 from etude_gym.runs.records import pack, unpack
+from etude_gym.tasks.keys import Starts
 from etude_gym.tasks.observations import take
 
 SEED = 1000
@@ -95,6 +96,8 @@ def vector_equals_single(env_id: str, size: Size) -> str:
         for mode in ("NextStep", "SameStep"):
             for setting in settings:
                 ended += _compare(env_id, num_envs, mode, setting, size.steps)
+    for mode in ("NextStep", "SameStep"):
+        ended += _compare(env_id, SMALL, mode, {"practice": "drill_blind"}, size.steps)
     return f"vectors of {', '.join(map(str, numbers))}, {size.steps} steps, {ended:,} episodes ended"
 
 
@@ -126,21 +129,27 @@ def draws_depend_on_keys_alone(env_id: str, size: Size) -> str:
         sampler = make_sampler(name, domain.space)
         for batch in range(4):
             drawn = sampler.draw(mix(6, batch, np.arange(50)))
-            sampler.update(
-                Results(drawn.difficulty, drawn.family, (np.arange(50) % 3 == 0).astype(np.float64))
-            )
+            scores = (np.arange(50) % 3 == 0).astype(np.float64)
+            sampler.update(Results(drawn.difficulty, drawn.family, scores, drawn.reason, drawn.starts))
         together = sampler.draw(keys)
         for i in range(len(keys)):
             alone = sampler.draw(keys[i : i + 1])
-            for part in ("task_keys", "difficulty", "family", "reason"):
+            for part in ("task_keys", "difficulty", "family", "reason", "starts"):
                 expect(
-                    same(getattr(alone, part)[0], getattr(together, part)[i]),
+                    same(_columns(getattr(alone, part), 0), _columns(getattr(together, part), i)),
                     f"The sampler {name!r} gives key {keys[i]} another {part} alone than among others.",
                 )
         single = Singles(env_id, SMALL, False, practice=name).reset(SEED)
         difference = Vector(make_vector(env_id, SMALL, practice=name)).reset(SEED).difference(single)
         expect(not difference, f"With practice={name!r} the first {difference} differ from the single one's.")
     return f"samplers {', '.join(SAMPLERS)}"
+
+
+def _columns(part: Any, row: int) -> Any:
+    """One row of a part of a draw."""
+    if part is None:
+        return ()
+    return (part.share[row], part.left[row]) if isinstance(part, Starts) else part[row]
 
 
 def seeds_by_list(env_id: str, size: Size) -> str:

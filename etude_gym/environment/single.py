@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from etude_gym.environment.drills import Drills, Work
 from etude_gym.environment.rendering import METADATA, check_render_mode, render
 from etude_gym.environment.stream import TaskStream
 from etude_gym.errors import ResetNeeded
@@ -72,6 +73,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         self.stream = TaskStream(self.domain, 1, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(1)
         self._step_one: StepOne = self._bind_step_one
+        self._drills = Drills(self.domain, 1)
         self._allocate = observation_allocator(self.observation_space)
         self._row = np.zeros(1, dtype=np.int64)
         self._num_actions = int(self.domain.action_space.n)
@@ -119,6 +121,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             self.stream.seed(self._row, [seed])
         tasks = self.stream.draw(self._row, *pinned)
         self.domain.generate(self.worlds, self._row, tasks)
+        if tasks.starts is not None or self._drills.running:
+            self._drills.begin(self.worlds, self._row, tasks.starts)
         self._started, self._over, self._tried = True, False, False
         observation, info = self._look()
         space = self.domain.space
@@ -126,6 +130,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         info["family"] = space.families[tasks.family.item()]
         info["task_key"] = TaskKey(tasks.keys.item())
         info["reason"] = REASONS[self.stream.reason.item()]
+        if (starts := self._drills.starts(self._row)) is not None:
+            info["share_played"], info["actions_left"] = float(starts.share[0]), int(starts.left[0])
         return observation, info
 
     def _look(self) -> tuple[Any, dict[str, Any]]:
@@ -193,6 +199,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
             action, legal = -1, False
         observation = self._allocate()
         reward, over = self._step_one(self.worlds, action, observation, mask)
+        if self._drills.running:
+            reward = self._drills.rewards(self._row, np.array([reward])).item()
         self._tried = True
         info: dict[str, Any] = {"action_mask": mask.copy()}
         if not legal:
@@ -215,7 +223,7 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
     def _submit(self, submission: Submission) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Grade a whole answer; one that could not be graded changes nothing: the episode goes on."""
-        before = self.domain.outcome_one(self.worlds)["score"]
+        before = self._grade()["score"]
         verdict = self.domain.submit(self.worlds, 0, submission.content)
         observation, info = self._look()
         reward = 0.0
@@ -228,9 +236,19 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
     def _finish(self) -> dict[str, Any]:
         """Grade the episode as it stands, and report it to the sampler."""
         self._over = True
-        outcome = self.domain.outcome_one(self.worlds)
-        self.stream.report(self._row, [outcome["score"]])
+        outcome = self._grade()
+        self.stream.report(self._row, [outcome["score"]], self._drills.starts(self._row))
         return outcome
+
+    def _grade(self) -> dict[str, Any]:
+        outcome = self.domain.outcome_one(self.worlds)
+        if self._drills.running:
+            outcome["score"] = self._drills.scores(self._row, np.array([outcome["score"]])).item()
+        return outcome
+
+    def take_reference_work(self) -> Work:
+        """What the reference solver spent on drills since the last call, by unit of the compute ledger."""
+        return self._drills.take_work()
 
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (actions,)."""

@@ -14,7 +14,7 @@ from etude_gym.practice.sampler import Draw, Results, TaskSampler
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, absorb, as_words, fresh_seed
 from etude_gym.tasks.domain import Domain, Rows
-from etude_gym.tasks.keys import TaskBatch, split_key
+from etude_gym.tasks.keys import Starts, TaskBatch, split_key
 
 MOST_AHEAD = 256
 """Results to come for which tasks are drawn ahead."""
@@ -126,6 +126,7 @@ class TaskStream:
         self.pinned_difficulty = self.space.parse(difficulty) if difficulty else self._nothing_pinned
         self.pinned_family = -1 if family is None else self.space.parse_family(family)
         self._split_key = split_key(domain.name, split, salt)
+        self._drills = split == "practice"
         self.streams: Keys = np.zeros(num_envs, dtype=np.uint64)
         self.episodes: Keys = np.zeros(num_envs, dtype=np.uint64)
         self.keys: Keys = np.zeros(num_envs, dtype=np.uint64)
@@ -156,7 +157,7 @@ class TaskStream:
             family: index of the pinned family; -1 where the sampler chooses.
 
         Returns:
-            m tasks.
+            m tasks. Those that are pinned, or not of the practice split, start at their beginning.
         """
         alone = len(self.keys) == 1
         if alone:
@@ -164,10 +165,11 @@ class TaskStream:
         else:
             drawn = self._ahead.take(self.sampler, self.streams, self.episodes, rows)
         drawn_difficulty, drawn_family = drawn.difficulty, drawn.family
+        starts = drawn.starts if self._drills else None
         if difficulty is not self._nothing_pinned:
-            drawn_difficulty = np.where(np.isnan(difficulty), drawn_difficulty, difficulty)
+            drawn_difficulty, starts = np.where(np.isnan(difficulty), drawn_difficulty, difficulty), None
         if family >= 0:
-            drawn_family = np.full(len(rows), family)
+            drawn_family, starts = np.full(len(rows), family), None
         if alone:  # replaced and never written into, so that nothing has to be copied
             self.episodes[0] += _ONE
             self.keys, self.reason = drawn.task_keys, drawn.reason
@@ -176,14 +178,17 @@ class TaskStream:
             self.episodes[rows] += _ONE
             self.keys[rows], self.reason[rows] = drawn.task_keys, drawn.reason
             self.difficulty[rows], self.family[rows] = drawn_difficulty, drawn_family
-        return TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family)
+        return TaskBatch(drawn.task_keys, drawn_difficulty, drawn_family, starts)
 
-    def report(self, rows: Rows, scores: NDArray[np.float64] | list[float]) -> None:
+    def report(
+        self, rows: Rows, scores: NDArray[np.float64] | list[float], starts: Starts | None = None
+    ) -> None:
         """Pass the scores of episodes that have ended, or were given up, to the listener and the sampler.
 
         Args:
             rows: int64 (m,), indices of the environments.
             scores: m numbers in [0, 1].
+            starts: where they started in fact; None if none was a drill.
         """
         if self.sampler.blind and self.listener is None:
             return
@@ -194,7 +199,7 @@ class TaskStream:
         if self.listener is not None:
             self.listener(difficulty, reason, scores)
         if not self.sampler.blind:
-            self.sampler.update(Results(difficulty, family, scores, reason))
+            self.sampler.update(Results(difficulty, family, scores, reason, starts))
 
     def parse_options(self, options: Mapping[str, Any] | None) -> tuple[Difficulty, int]:
         """Pinned difficulty and family of one reset.

@@ -17,6 +17,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Difficulty
+from etude_gym.environment.drills import Drills, Work
 from etude_gym.environment.rendering import METADATA, check_render_mode, render
 from etude_gym.environment.single import outside_warning
 from etude_gym.environment.stream import TaskStream
@@ -35,7 +36,8 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     (num_envs, axes), "family" the index of the family, "task_key" uint64. All of Gymnasium's autoreset
     modes are kept; with SAME_STEP, "final_obs" and "final_info" hold how an episode ended, otherwise
     "score", "solved" and the other results stand in ``info``, marked by "_score" and so on. "illegal_action"
-    marks the environments whose action was illegal, where there are any.
+    marks the environments whose action was illegal, where there are any; "share_played" and "actions_left"
+    (float64) stand for drills only, marked by "_share_played" and "_actions_left".
 
     Every episode in which an action was taken is reported to the task sampler, once, as ``EtudeEnv`` does.
 
@@ -82,6 +84,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.stream = TaskStream(self.domain, self.num_envs, practice, split, difficulty, family, salt)
         self.worlds = self.domain.allocate(self.num_envs)
+        self._drills = Drills(self.domain, self.num_envs)
         self._allocate = observation_allocator(self.single_observation_space, self.num_envs)
         self._all = np.arange(self.num_envs)
         self._over = np.ones(self.num_envs, dtype=np.bool_)
@@ -98,7 +101,10 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         return self.stream.sampler
 
     def _begin(self, rows: Rows, pinned: tuple[Difficulty, int], observations: Any) -> None:
-        self.domain.generate(self.worlds, rows, self.stream.draw(rows, *pinned))
+        tasks = self.stream.draw(rows, *pinned)
+        self.domain.generate(self.worlds, rows, tasks)
+        if tasks.starts is not None or self._drills.running:
+            self._drills.begin(self.worlds, rows, tasks.starts)
         self.domain.observe(self.worlds, rows, observations, self._masks)
         self._over[rows] = False
         self._elapsed[rows] = 0
@@ -111,6 +117,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             infos["_" + name] = where
         infos["task_key"] = self.stream.keys.copy()
         infos["_task_key"] = where
+        if (starts := self._drills.starts(self._all)) is not None and (drills := where & starts.drills).any():
+            for name, values in (("share_played", starts.share), ("actions_left", starts.left)):
+                infos[name], infos["_" + name] = np.where(drills, values, 0.0), drills
 
     def _tell_masks(self) -> dict[str, Any]:
         """``infos`` with copies of the masks: writing into them does not change what is legal."""
@@ -135,7 +144,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         seeds = self._check_seeds(seed)
         given_up = rows[(self._elapsed[rows] > 0) & ~self._over[rows]]
         if len(given_up):
-            self.stream.report(given_up, self.domain.outcome(self.worlds, given_up)["score"])
+            self._report(given_up)
         self._seed(seeds, rows)
         observations = self._allocate()
         self._begin(rows, pinned, observations)
@@ -204,6 +213,8 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         rewards = np.empty(self.num_envs, dtype=np.float64)
         ends = np.empty(self.num_envs, dtype=np.bool_)
         self.domain.step(self.worlds, actions, active, observations, self._masks, rewards, ends)
+        if self._drills.running:
+            rewards = self._drills.rewards(self._all, rewards)
         self._elapsed += active
         truncations = np.zeros(self.num_envs, dtype=np.bool_)
         if self.max_episode_steps is not None:
@@ -258,8 +269,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
 
     def _finish(self, ended: Rows, observations: Observations, infos: dict[str, Any]) -> None:
         """Grade episodes that have just ended, report them, and add the results to ``infos``."""
-        outcome = self.domain.outcome(self.worlds, ended)
-        self.stream.report(ended, outcome["score"])
+        outcome = self._report(ended)
         where = self._where(ended)
         results: dict[str, Any] = {}
         for name, values in outcome.items():
@@ -275,16 +285,28 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             final[row] = shown
         infos.update(final_obs=final, _final_obs=where, final_info=results, _final_info=where)
 
+    def _report(self, rows: Rows) -> dict[str, NDArray[Any]]:
+        """Grade episodes that are over or given up, and report them to the sampler; returns the outcome."""
+        outcome = self.domain.outcome(self.worlds, rows)
+        if self._drills.running:
+            outcome["score"] = self._drills.scores(rows, outcome["score"])
+        self.stream.report(rows, outcome["score"], self._drills.starts(rows))
+        return outcome
+
+    def take_reference_work(self) -> Work:
+        """What the reference solver spent on drills since the last call, by unit of the compute ledger."""
+        return self._drills.take_work()
+
     def action_masks(self) -> Masks:
         """Legal actions now: int8 array of shape (num_envs, actions)."""
         self._check_started("action_masks()")
         return self._masks.copy()
 
     def tasks(self) -> TaskBatch:
-        """The present task of every environment."""
+        """The present task of every environment, and where its episode started."""
         self._check_started("tasks()")
-        stream = self.stream
-        return TaskBatch(stream.keys.copy(), stream.difficulty.copy(), stream.family.copy())
+        stream, starts = self.stream, self._drills.starts(self._all)
+        return TaskBatch(stream.keys.copy(), stream.difficulty.copy(), stream.family.copy(), starts)
 
     def render(self) -> tuple[Any, ...]:
         """The present state of every environment, according to ``render_mode``."""
@@ -300,6 +322,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             "masks": self._masks.copy(),
             "started": self._started,
             "stream": self.stream.state_dict(),
+            "drills": self._drills.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -319,6 +342,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._masks[...] = state["masks"]
         self._started = state["started"]
         self.stream.load_state_dict(state["stream"])
+        self._drills.load_state_dict(state.get("drills", {}))
 
 
 def _check_positive(name: str, value: Any) -> int:

@@ -14,7 +14,7 @@ from etude_gym.measure.compute import LINES, ComputeMeter
 
 
 class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Counts the steps and seconds of one environment.
+    """Counts the steps and seconds of one environment; those that drills take are "curriculum".
 
     ``env.spec`` records the line, not the ledger, which belongs to one run: what is rebuilt from the spec
     writes into a new one.
@@ -37,11 +37,11 @@ class ComputeAccounting(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructor
         self.line = check_name("line of the compute ledger", line, LINES)
 
     def step(self, action: Any) -> Any:
-        with _Clock(self.meter, self.line, 1):
+        with _Clock(self.unwrapped, self.meter, self.line, 1):
             return self.env.step(action)
 
     def reset(self, **arguments: Any) -> Any:
-        with _Clock(self.meter, self.line, 0):
+        with _Clock(self.unwrapped, self.meter, self.line, 0):
             return self.env.reset(**arguments)
 
 
@@ -57,27 +57,27 @@ class VectorComputeAccounting(VectorWrapper, RecordConstructorArgs):
         self.line = check_name("line of the compute ledger", line, LINES)
 
     def step(self, actions: Any) -> Any:
-        with _Clock(self.meter, self.line, self.env.num_envs):
+        with _Clock(self.unwrapped, self.meter, self.line, self.env.num_envs):
             return self.env.step(actions)
 
     def reset(self, **arguments: Any) -> Any:
-        with _Clock(self.meter, self.line, 0):
+        with _Clock(self.unwrapped, self.meter, self.line, 0):
             return self.env.reset(**arguments)
 
 
 class _Clock:
-    """Books the steps and the seconds of a ``with`` block."""
+    """Books the steps and the seconds of a ``with`` block; those of the reference solver as curriculum."""
 
-    def __init__(self, meter: ComputeMeter, line: str, env_steps: int) -> None:
+    def __init__(self, env: Any, meter: ComputeMeter, line: str, env_steps: int) -> None:
         self.meter, self.line, self.env_steps = meter, line, env_steps
+        self.take_work = getattr(env, "take_reference_work", None)
 
     def __enter__(self) -> None:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def __exit__(self, *_: object) -> None:
-        self.meter.add(
-            self.line,
-            env_steps=self.env_steps,
-            wall_seconds=time.perf_counter() - self.wall,
-            cpu_seconds=time.process_time() - self.cpu,
-        )
+        wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
+        if self.take_work is not None and (work := self.take_work())["env_steps"]:
+            self.meter.add("curriculum", **work)
+            wall, cpu = max(0.0, wall - work["wall_seconds"]), max(0.0, cpu - work["cpu_seconds"])
+        self.meter.add(self.line, env_steps=self.env_steps, wall_seconds=wall, cpu_seconds=cpu)

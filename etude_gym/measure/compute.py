@@ -11,7 +11,7 @@ LINES = {
     "rollout": "forward passes that choose practice actions",
     "update": "forward and backward passes that change the learner",
     "value": "value and bootstrap passes outside the updates",
-    "curriculum": "the task sampler's own models",
+    "curriculum": "the task sampler's own models; steps of the reference solver where episodes start",
     "repeated": "work done again after an interruption or a failure",
     "evaluation": "scoring on anchor tasks; never part of training",
 }

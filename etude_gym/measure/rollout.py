@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.environment.drills import Drills
 from etude_gym.measure.agent import Agent, choose
 from etude_gym.tasks.domain import Actions, Domain, Worlds
 from etude_gym.tasks.keys import TaskBatch
@@ -23,6 +24,7 @@ class Moment:
         step: actions taken so far.
         running: int64 (m,), indices into the tasks.
         worlds, observations, masks: of the running episodes, m rows each.
+        drills: where the episodes of all tasks started.
     """
 
     step: int
@@ -30,6 +32,7 @@ class Moment:
     worlds: Worlds
     observations: Observations
     masks: Masks
+    drills: Drills
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Played:
 
 
 def begin(domain: Domain, tasks: TaskBatch) -> Moment:
-    """The beginning of an episode for each of n tasks.
+    """The beginning of an episode for each of n tasks, or where it starts if it is a drill.
 
     Args:
         domain: the domain of the tasks.
@@ -65,10 +68,12 @@ def begin(domain: Domain, tasks: TaskBatch) -> Moment:
     rows = np.arange(len(tasks))
     worlds = domain.allocate(len(tasks))
     domain.generate(worlds, rows, tasks)
+    drills = Drills(domain, len(tasks))
+    drills.begin(worlds, rows, tasks.starts)
     observations = observation_allocator(domain.observation_space, len(tasks))()
     masks = np.zeros((len(tasks), int(domain.action_space.n)), dtype=np.int8)
     domain.observe(worlds, rows, observations, masks)
-    return Moment(0, rows, worlds, observations, masks)
+    return Moment(0, rows, worlds, observations, masks, drills)
 
 
 def walk(
@@ -89,11 +94,13 @@ def walk(
         rewards, ends = np.empty(len(running)), np.empty(len(running), dtype=np.bool_)
         active = np.ones(len(running), dtype=np.bool_)
         domain.step(moment.worlds, actions, active, moment.observations, moment.masks, rewards, ends)
-        played.returns[running] += rewards
+        played.returns[running] += moment.drills.rewards(running, rewards)
         played.lengths[running] += 1
         moment.step += 1
         if ends.any():
-            for name, values in domain.outcome(moment.worlds, np.flatnonzero(ends)).items():
+            outcome = domain.outcome(moment.worlds, np.flatnonzero(ends))
+            outcome["score"] = moment.drills.scores(running[ends], outcome["score"])
+            for name, values in outcome.items():
                 column = played.outcome.setdefault(name, np.zeros(len(tasks), dtype=values.dtype))
                 column[running[ends]] = values
             moment.running, moment.worlds = running[~ends], moment.worlds[~ends]

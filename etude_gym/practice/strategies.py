@@ -6,6 +6,7 @@ from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.errors import check_name
 from etude_gym.practice.adaptive import AdaptiveSampler, LearnabilitySampler
 from etude_gym.practice.blind import EasySampler, ScheduleSampler, StaticSampler, UniformSampler
+from etude_gym.practice.drills import BlindDrillSampler, DrillSampler
 from etude_gym.practice.learning_progress import LearningProgressSampler
 from etude_gym.practice.sampler import TaskSampler
 from etude_gym.practice.self_play import RaceSampler, SelfPlaySampler
@@ -24,6 +25,8 @@ SAMPLERS: dict[str, type[TaskSampler]] = {
         AdaptiveSampler,
         LearnabilitySampler,
         LearningProgressSampler,
+        DrillSampler,
+        BlindDrillSampler,
     )
 }
 """Practice strategies by name."""

@@ -158,11 +158,12 @@ class PracticeRun:
     def _learn(self, until: float) -> None:
         """Let the learner practice; what its environment did not take in seconds is the update's."""
         wall, cpu = time.perf_counter(), time.process_time()
-        inside_wall = self.meter.amount("rollout", "wall_seconds")
-        inside_cpu = self.meter.amount("rollout", "cpu_seconds")
+        inside_wall, inside_cpu = self._seconds_in_env()
         self.learner.learn(self.accounted, until)
-        inside_wall = self.meter.amount("rollout", "wall_seconds") - inside_wall
-        inside_cpu = self.meter.amount("rollout", "cpu_seconds") - inside_cpu
+        inside_wall, inside_cpu = (
+            after - before
+            for after, before in zip(self._seconds_in_env(), (inside_wall, inside_cpu), strict=True)
+        )
         self.meter.add(
             "update",
             wall_seconds=max(0.0, time.perf_counter() - wall - inside_wall),
@@ -172,6 +173,14 @@ class PracticeRun:
         for line, amounts in take_expenses().items():
             self.meter.add(line, **amounts)
         self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+
+    def _seconds_in_env(self) -> tuple[float, float]:
+        """Wall and CPU seconds in the environment: steps of the learner, and of the reference solver."""
+        amount = self.meter.amount
+        wall, cpu = (
+            amount("rollout", unit) + amount("curriculum", unit) for unit in ("wall_seconds", "cpu_seconds")
+        )
+        return wall, cpu
 
     def close(self) -> None:
         """Let go of what the run holds: event files, and processes of the learner."""

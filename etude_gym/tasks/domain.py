@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import keywords, unexpected_keyword
-from etude_gym.tasks.keys import TaskBatch
-from etude_gym.tasks.observations import Masks, Observations, add_row
+from etude_gym.tasks.keys import Starts, TaskBatch
+from etude_gym.tasks.observations import Masks, Observations, add_row, observation_allocator
 from etude_gym.tasks.status import Status
 
 Worlds = NDArray[Any]
@@ -100,10 +100,13 @@ class Domain(ABC):
             from that, or from the observation.
         observation_space: a Box or a Dict of Boxes, for one environment.
         action_space: Discrete; the mask says which actions are legal.
+        least_left: the fewest actions of the reference solution that a drill leaves to the agent: so many
+            that guessing from there is worth nothing.
     """
 
     name: ClassVar[str]
     space: ClassVar[DifficultySpace]
+    least_left: ClassVar[int] = 4
     render_modes: ClassVar[tuple[str, ...]] = ()
     observation_space: gymnasium.spaces.Space[Any]
     action_space: Any
@@ -242,6 +245,80 @@ class Domain(ABC):
     @abstractmethod
     def solvers(self) -> Mapping[str, Solver]:
         """Scripted agents that see the worlds; "oracle", the reference solver, is one of them."""
+
+    def fast_forward(self, worlds: Worlds, rows: Rows, starts: Starts) -> tuple[Starts, int]:
+        """Play a part of the reference solution in episodes that have just begun: drills start there.
+
+        Args:
+            worlds: array (n,), changed in ``rows``.
+            rows: int64 (m,), episodes in which no action was taken yet.
+            starts: m starts; at least ``least_left`` actions are left all the same.
+
+        Returns:
+            Where they start in fact, exactly, and the number of steps that the reference solver took.
+        """
+        lengths, steps = self.solution_lengths(worlds, rows)
+        played = np.minimum(starts.played(lengths), np.maximum(lengths - self.least_left, 0))
+        self.replay(worlds, rows, played)
+        return Starts(played / lengths, (lengths - played).astype(np.float64)), steps + int(played.sum())
+
+    def solution_lengths(self, worlds: Worlds, rows: Rows) -> tuple[NDArray[np.int64], int]:
+        """How many actions the reference solution of each task has.
+
+        Here the solver plays it in a copy. A domain whose tasks know overrides this.
+
+        Args:
+            worlds: array (n,).
+            rows: int64 (m,), episodes in which no action was taken yet.
+
+        Returns:
+            int64 array of shape (m,), at least 1, and the number of steps that it took to find out.
+        """
+        copies = self.allocate(len(rows))
+        self.load_worlds(copies, self.save_worlds(worlds[rows]))
+        lengths = self._follow_solution(copies, np.full(len(rows), np.iinfo(np.int64).max))
+        return lengths, int(lengths.sum())
+
+    def replay(self, worlds: Worlds, rows: Rows, numbers: NDArray[np.int64]) -> None:
+        """Let the reference solver take the first actions of its solution.
+
+        Args:
+            worlds: array (n,), changed in ``rows``.
+            rows: int64 (m,), episodes in which no action was taken yet.
+            numbers: int64 (m,), how many actions; less than the solution has.
+        """
+        chosen = worlds[rows]
+        self._follow_solution(chosen, numbers)
+        worlds[rows] = chosen
+
+    def _follow_solution(self, worlds: Worlds, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Take that many actions of the solution, or all there are, in every world; returns how many."""
+        solve, rows = self.solvers()["oracle"], np.arange(len(worlds))
+        observations = observation_allocator(self.observation_space, len(rows))()
+        masks = np.zeros((len(rows), int(self.action_space.n)), dtype=np.int8)
+        rewards, ends = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
+        self.observe(worlds, rows, observations, masks)  # a domain may note what there is to see
+        taken, over = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
+        while (active := (taken < numbers) & ~over).any():
+            self.step(worlds, solve(worlds), active, observations, masks, rewards, ends)
+            taken += active
+            over |= ends
+        return taken
+
+    def given(self, worlds: Worlds, rows: Rows) -> NDArray[np.float64]:
+        """What episodes that start here have been given: the score of an agent that adds next to nothing.
+
+        A drill pays what is beyond. It is the score so far, unless that is paid in the end alone.
+
+        Args:
+            worlds: array (n,).
+            rows: int64 (m,).
+
+        Returns:
+            float64 in [0, 1), shape (m,).
+        """
+        score: NDArray[np.float64] = self.outcome(worlds, rows)["score"]
+        return score
 
     def save_worlds(self, worlds: Worlds) -> Any:
         """A copy of worlds as plain parts, which a checkpoint can hold: see ``etude_gym.runs.records``."""

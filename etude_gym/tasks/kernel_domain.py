@@ -28,6 +28,8 @@ class Kernels:
         solvers: ``(worlds, actions)`` writes what a scripted agent does, by its name; "oracle" among them.
         step_one: ``(worlds, action, observation, mask)``, returns the reward and the end: ``step`` for a
             single environment, without the cost of many arrays. None: ``step`` serves.
+        replay: ``(worlds, rows, numbers)`` takes the first actions of the reference solution, for drills.
+            None: ``step`` serves.
     """
 
     world: np.dtype[Any]
@@ -36,11 +38,18 @@ class Kernels:
     step: Callable[..., None]
     solvers: Mapping[str, Callable[..., None]]
     step_one: Callable[..., Any] | None = None
+    replay: Callable[..., None] | None = None
 
 
-_FOLLOW = {"step": "step_one", "step_one": "bind_step_one", "outcome": "outcome_one"}
-"""Methods, and the one that does the same for a single environment: where a subclass overrides the first, the
-second follows it."""
+_FOLLOW = (
+    ("step", "step_one"),
+    ("step_one", "bind_step_one"),
+    ("outcome", "outcome_one"),
+    ("step", "replay"),
+    ("solvers", "replay"),
+    ("solvers", "solution_lengths"),
+)
+"""Methods, and one that does the same at less cost: where a subclass overrides the first, the second follows."""
 
 
 class KernelDomain(Domain):
@@ -62,7 +71,7 @@ class KernelDomain(Domain):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        for overridden, name in _FOLLOW.items():
+        for overridden, name in _FOLLOW:
             if overridden in cls.__dict__ and name not in cls.__dict__:
                 setattr(cls, name, getattr(Domain, name))
 
@@ -102,6 +111,12 @@ class KernelDomain(Domain):
         if self.kernels.step_one is None or self.tables:
             return super().bind_step_one(worlds, observation, mask)
         return machine_code(self.kernels.step_one, worlds, 0, observation, mask)  # type: ignore[no-any-return]
+
+    def replay(self, worlds: Worlds, rows: Rows, numbers: NDArray[np.int64]) -> None:
+        if self.kernels.replay is None:
+            super().replay(worlds, rows, numbers)
+        else:
+            self.kernels.replay(worlds, rows, numbers)
 
     def outcome(self, worlds: Worlds, rows: Rows) -> dict[str, NDArray[Any]]:
         return self.grade({name: worlds[column][rows] for name, column in self.results.items()})

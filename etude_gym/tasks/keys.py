@@ -74,8 +74,14 @@ class Starts:
     def __len__(self) -> int:
         return len(self.left)
 
-    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Starts:
+    def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Starts:
         return Starts(self.share[rows], self.left[rows])
+
+    @property
+    def drills(self) -> NDArray[np.bool_]:
+        """Which of them are no whole tasks: bool, shape (n,)."""
+        drills: NDArray[np.bool_] = (self.share > 0.0) | (self.left < np.inf)
+        return drills
 
     def played(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of actions that are played.
