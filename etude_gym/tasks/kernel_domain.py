@@ -49,7 +49,7 @@ _FOLLOW = (
     ("solvers", "replay"),
     ("solvers", "solution_lengths"),
 )
-"""Methods, and one that does the same at less cost: where a subclass overrides the first, the second follows."""
+"""Methods, and one that does the same at less cost and follows where a subclass overrides the first."""
 
 
 class KernelDomain(Domain):
