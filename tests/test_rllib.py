@@ -23,8 +23,8 @@ from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.compute import ComputeMeter
-from etude_gym.practice.adaptive import AdaptiveSampler
 from etude_gym.practice.blind import UniformSampler
+from etude_gym.practice.frontier import FrontierSampler
 from etude_gym.practice.sampler import Results
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.runs.agents import ONE_PROCESS, Resources, load_recipe
@@ -95,7 +95,7 @@ def make_vector(env_id="EtudePlan-v0", practice="adaptive"):
 
 def quick_sampler():
     """Learns from every few results."""
-    return AdaptiveSampler(make_domain("EtudePlan-v0").space, batch_size=4)
+    return FrontierSampler(make_domain("EtudePlan-v0").space, batch_size=4)
 
 
 def on_runners(learner, function):

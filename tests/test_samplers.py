@@ -8,8 +8,8 @@ import pytest
 
 from etude_gym.difficulty.bands import band_of
 from etude_gym.difficulty.space import Axis, DifficultySpace
-from etude_gym.practice.adaptive import AdaptiveSampler, LearnabilitySampler
 from etude_gym.practice.blind import ScheduleSampler, StaticSampler
+from etude_gym.practice.frontier import FrontierSampler, LearnabilitySampler
 from etude_gym.practice.learner_model import sigmoid
 from etude_gym.practice.learning_progress import LearningProgressSampler
 from etude_gym.practice.sampler import REASONS, Results, join_results
@@ -179,7 +179,7 @@ def test_endless_failure_draws_easy_tasks_and_endless_success_hard_ones(name, ea
 
 
 def test_adaptive_draws_where_a_learner_succeeds_about_as_often_as_its_target():
-    sampler = AdaptiveSampler(SPACE)
+    sampler = FrontierSampler(SPACE)
     for start in range(0, 4000, 40):
         sampler.update(results_for(sampler.draw(mix(1, np.arange(start, start + 40))), ability=5.0))
     draw = sampler.draw(mix(2, np.arange(2000)))
@@ -191,7 +191,7 @@ def test_adaptive_draws_where_a_learner_succeeds_about_as_often_as_its_target():
 
 def test_learnability_prefers_coin_flips_and_less_sharply():
     drawn = {}
-    for sampler in (AdaptiveSampler(SPACE, target=0.5), LearnabilitySampler(SPACE)):
+    for sampler in (FrontierSampler(SPACE, target=0.5), LearnabilitySampler(SPACE)):
         for start in range(0, 4000, 40):
             sampler.update(results_for(sampler.draw(mix(1, np.arange(start, start + 40))), ability=6.0))
         difficulty = sampler.draw(mix(2, np.arange(2000))).difficulty
@@ -290,15 +290,15 @@ def test_wrong_names_and_options_are_refused_with_a_hint():
     with pytest.raises(ValueError, match="Unknown task sampler None"):
         make_sampler(None, SPACE)
     with pytest.raises(ValueError, match=r"uniform_share must lie in \[0.0, 1.0\], got 2"):
-        AdaptiveSampler(SPACE, uniform_share=2)
+        FrontierSampler(SPACE, uniform_share=2)
     with pytest.raises(ValueError, match="target"):
-        AdaptiveSampler(SPACE, target=1.0)
+        FrontierSampler(SPACE, target=1.0)
     with pytest.raises(ValueError, match="set_size"):
         StaticSampler(SPACE, set_size=0)
 
 
 def test_a_sampler_is_taken_as_it_is_unless_made_for_another_space():
-    sampler = AdaptiveSampler(SPACE)
+    sampler = FrontierSampler(SPACE)
     assert make_sampler(sampler, SPACE) is sampler
     with pytest.raises(ValueError, match="Build it with the domain's own space"):
         make_sampler(sampler, DifficultySpace((Axis("z", ""),), ("only",)))

@@ -31,10 +31,15 @@ REASONS = (
     "progress",
     "proposed",
     "drill",
+    "basics",
+    "box",
+    "probe",
+    "gap",
 )
 """Why a task was drawn: :attr:`Draw.reason` indexes these names."""
 
-UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED, DRILL = range(len(REASONS))
+UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED, DRILL = range(9)
+BASICS, BOX, PROBE, GAP = range(9, len(REASONS))
 
 FIRST_COUNTER = name_key("task sampler") >> 1
 """Samplers take the numbers of a task key from here on, apart from those that make the task itself."""
@@ -111,6 +116,38 @@ class Results:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The columns as plain lists that JSON can hold; None where there is nothing."""
+        starts = self.starts
+        return {
+            "difficulty": self.difficulty.tolist(),
+            "family": self.family.tolist(),
+            "scores": self.scores.tolist(),
+            "reason": None if self.reason is None else self.reason.tolist(),
+            "share": None if starts is None else starts.share.tolist(),
+            "left": None if starts is None else [None if v == math.inf else v for v in starts.left.tolist()],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], axes: int) -> Results:
+        """Results from a ``state_dict``.
+
+        Args:
+            state: what ``state_dict`` returned.
+            axes: number of axes.
+        """
+        starts = None
+        if state["share"] is not None:
+            left = [math.inf if value is None else value for value in state["left"]]
+            starts = Starts(np.array(state["share"], dtype=np.float64), np.array(left, dtype=np.float64))
+        return cls(
+            np.array(state["difficulty"], dtype=np.float64).reshape(-1, axes),
+            np.array(state["family"], dtype=np.int64),
+            np.array(state["scores"], dtype=np.float64),
+            None if state["reason"] is None else np.array(state["reason"], dtype=np.int64),
+            starts,
+        )
+
     def __getitem__(self, rows: slice) -> Results:
         return Results(
             self.difficulty[rows],
@@ -139,6 +176,47 @@ def join_results(parts: Sequence[Results]) -> Results:
     )
 
 
+class WaitingResults:
+    """Results that wait until there are enough of them to learn from.
+
+    Args:
+        axes: number of axes.
+    """
+
+    def __init__(self, axes: int) -> None:
+        self._axes = axes
+        self._parts: list[Results] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, results: Results) -> None:
+        """Let more results wait, behind those that do."""
+        self._parts.append(results)
+        self._count += len(results.scores)
+
+    def take(self, count: int) -> Results:
+        """The first ``count`` of those that wait, which then wait no more."""
+        waiting = self._joined()
+        self._parts = [waiting[count:]]
+        self._count -= count
+        return waiting[:count]
+
+    def _joined(self) -> Results:
+        empty = np.empty((0, self._axes)), np.empty(0, dtype=np.int64), np.empty(0)
+        return join_results([Results(*empty), *self._parts])
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that wait, as ``Results.state_dict``."""
+        return self._joined().state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let those wait that a ``state_dict`` holds, and no others."""
+        results = Results.from_state(state, self._axes)
+        self._parts, self._count = [results], len(results)
+
+
 class TaskSampler(ABC):
     """A practice strategy.
 
@@ -147,6 +225,8 @@ class TaskSampler(ABC):
 
     Attributes:
         name: what ``practice=`` calls it.
+        failures_teach: whether the learner is shown the solution of every task it attempts, and so learns as
+            much from those it fails; set by who knows the learner, before the first draw.
         blind: whether its draws never depend on results.
         plays_itself: whether only learners that play against themselves can practice with it.
         version: changes whenever draws may change. What was drawn before holds as long as it stays.
@@ -155,6 +235,7 @@ class TaskSampler(ABC):
     name: ClassVar[str]
     blind: ClassVar[bool] = False
     plays_itself: ClassVar[bool] = False
+    failures_teach: bool = False
     version: int = 0
 
     def __init__(self, space: DifficultySpace) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.difficulty.space import DifficultySpace
-from etude_gym.practice.adaptive import AdaptiveSampler
+from etude_gym.practice.frontier import FrontierSampler
 from etude_gym.practice.league import League
 from etude_gym.practice.sampler import Draw, Results, TaskSampler
 from etude_gym.practice.solver_record import SolverRecord
@@ -79,14 +79,14 @@ class SelfPlaySampler(TaskSampler):
         self._flops, self._recent = float(state["flops"]), list(state["recent"])
 
 
-class RaceSampler(AdaptiveSampler):
-    """Tasks as ``adaptive`` draws them, on which the learner races against frozen snapshots of itself.
+class RaceSampler(FrontierSampler):
+    """Tasks as ``frontier`` draws them, on which the learner races against frozen snapshots of itself.
 
     It works only with learners that do so (``etude practice --agent rllib``). It holds their league.
 
     Args:
         space: axes and families of the domain.
-        **options: see :class:`AdaptiveSampler`.
+        **options: see :class:`FrontierSampler`.
 
     Attributes:
         league: the snapshots and their ratings.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.errors import check_name
-from etude_gym.practice.adaptive import AdaptiveSampler, LearnabilitySampler
 from etude_gym.practice.blind import EasySampler, ScheduleSampler, StaticSampler, UniformSampler
 from etude_gym.practice.drills import BlindDrillSampler, DrillSampler
+from etude_gym.practice.frontier import FrontierSampler, LearnabilitySampler
+from etude_gym.practice.growing_box import GrowingBoxSampler
 from etude_gym.practice.learning_progress import LearningProgressSampler
 from etude_gym.practice.sampler import TaskSampler
 from etude_gym.practice.self_play import RaceSampler, SelfPlaySampler
@@ -22,7 +23,8 @@ SAMPLERS: dict[str, type[TaskSampler]] = {
         UniformSampler,
         EasySampler,
         ScheduleSampler,
-        AdaptiveSampler,
+        GrowingBoxSampler,
+        FrontierSampler,
         LearnabilitySampler,
         LearningProgressSampler,
         DrillSampler,

@@ -18,9 +18,9 @@ from etude_gym.practice.sampler import (
     Draw,
     Results,
     TaskSampler,
+    WaitingResults,
     _check_range,
     _counters,
-    join_results,
 )
 from etude_gym.randomness import Keys, uniform
 
@@ -56,8 +56,7 @@ class LearnerModelSampler(TaskSampler):
         self.learner_model = LearnerModel(space)
         self._num_candidates = candidates
         self._num_results = 0
-        self._waiting: list[Results] = []
-        self._num_waiting = 0
+        self._waiting = WaitingResults(len(space))
         # For each candidate: the axes, the family, its level and its noise. One more for the share. Sorted by
         # what they are for, even candidates before odd ones, each part is one block of numbers.
         counters = _counters(candidates * (len(space) + 3)).reshape(candidates, -1)
@@ -113,28 +112,21 @@ class LearnerModelSampler(TaskSampler):
 
     def update(self, results: Results) -> None:
         self._num_results += len(results.scores)
-        self._waiting.append(results)
-        self._num_waiting += len(results.scores)
-        if self._num_waiting >= self.batch_size:
+        self._waiting.add(results)
+        if len(self._waiting) >= self.batch_size:
             self._learn()
 
     def _learn(self) -> None:
         """Give the learner model as many whole batches as there are."""
-        waiting = join_results(self._waiting)
-        learned = self._num_waiting - self._num_waiting % self.batch_size
-        for start in range(0, learned, self.batch_size):
-            batch = waiting[start : start + self.batch_size]
+        learned = self._waiting.take(len(self._waiting) - len(self._waiting) % self.batch_size)
+        for start in range(0, len(learned), self.batch_size):
+            batch = learned[start : start + self.batch_size]
             self.learner_model.update(batch.difficulty, batch.family, batch.scores)
-        self._keep(waiting[learned:])
-
-    def _keep(self, waiting: Results) -> None:
-        """Let results wait for the next batch, now that the learner model has changed."""
-        self._waiting, self._num_waiting = [waiting], len(waiting.scores)
         self.version += 1
 
     @property
     def steady_for(self) -> float:
-        return self.batch_size - self._num_waiting
+        return self.batch_size - len(self._waiting)
 
     @property
     def flops(self) -> float:
@@ -152,16 +144,9 @@ class LearnerModelSampler(TaskSampler):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        waiting = [
-            [*difficulty, float(family), score]
-            for results in self._waiting
-            for difficulty, family, score in zip(
-                results.difficulty.tolist(), results.family.tolist(), results.scores.tolist(), strict=True
-            )
-        ]
         return {
             "learner_model": self.learner_model.state_dict(),
-            "waiting": waiting,
+            "waiting": self._waiting.state_dict(),
             "num_results": self._num_results,
         }
 
@@ -169,12 +154,15 @@ class LearnerModelSampler(TaskSampler):
         self._check_state(state)
         self.learner_model.load_state_dict(state["learner_model"])
         self._num_results = int(state["num_results"])
-        rows = np.array(state["waiting"], dtype=np.float64).reshape(-1, len(self.space) + 2)
-        self._keep(Results(rows[:, :-2], rows[:, -2].astype(np.int64), rows[:, -1]))
+        self._waiting.load_state_dict(state["waiting"])
+        self.version += 1
 
 
-class AdaptiveSampler(LearnerModelSampler):
+class FrontierSampler(LearnerModelSampler):
     """Tasks near the learner's frontier, where the expected score is about a target.
+
+    The usual idea of a curriculum. It learns less than ``adaptive``: it begins too hard for a learner that
+    can do nothing yet, and trades one axis against another.
 
     Args:
         space: axes and families of the domain.
@@ -183,7 +171,7 @@ class AdaptiveSampler(LearnerModelSampler):
         **options: see :class:`LearnerModelSampler`.
     """
 
-    name = "adaptive"
+    name = "frontier"
     reason = FRONTIER
 
     def __init__(

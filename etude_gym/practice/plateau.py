@@ -1,0 +1,98 @@
+"""A test of whether practice still gets anywhere: plateaus and regress in a running series of values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+SMALLEST_RISE = 0.05
+"""A series that rises less than this while practice doubles stands still."""
+CONFIDENCE = 2.5
+"""Standard errors by which the rise has to be below :data:`SMALLEST_RISE`."""
+FIRST_TEST = 256
+"""Values before the first test."""
+GROWTH = 1.25
+"""Number of values at a test, relative to that at the test before."""
+BINS = 64
+"""Bins that a series is kept in; at least half of them are in use once it is that long."""
+
+
+class PlateauTest:
+    """Tests whether a series of values has stopped rising.
+
+    It looks at the later half of all values since the start, so that it asks the same of a hundred and of a
+    hundred thousand: what did the last doubling of practice bring? A line is fitted to that half; if its rise
+    is below ``SMALLEST_RISE`` by ``CONFIDENCE`` standard errors, the series stands still (a test of
+    non-superiority; Wellek 2010, "Testing Statistical Hypotheses of Equivalence and Noninferiority", chapter
+    2). Few and noisy values prove nothing: the test then says that the series may be rising.
+    """
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all values."""
+        self._size = 1  # values in a bin
+        self._bins: list[float] = []  # their means
+        self._sum, self._in_bin = 0.0, 0
+        self._next_test = FIRST_TEST
+
+    @property
+    def count(self) -> int:
+        """Values so far."""
+        return len(self._bins) * self._size + self._in_bin
+
+    def add(self, value: float) -> None:
+        """Take the next value of the series.
+
+        Args:
+            value: any finite number; rises are measured in its unit.
+        """
+        self._sum += value
+        self._in_bin += 1
+        if self._in_bin == self._size:
+            self._bins.append(self._sum / self._size)
+            self._sum, self._in_bin = 0.0, 0
+            if len(self._bins) == BINS:
+                self._bins = [0.5 * (a + b) for a, b in zip(self._bins[::2], self._bins[1::2], strict=True)]
+                self._size *= 2
+
+    def stands_still(self) -> bool:
+        """Whether the series has stopped rising, as far as is known; tested anew after enough new values."""
+        if self.count < self._next_test:
+            return False
+        self._next_test = math.ceil(self.count * GROWTH)
+        rise, error = self.rise()
+        return rise + CONFIDENCE * error < SMALLEST_RISE
+
+    def rise(self) -> tuple[float, float]:
+        """Rise over the later half of the series, and its standard error, from a line through its bins."""
+        later = np.array(self._bins[len(self._bins) // 2 :])
+        n = len(later)
+        place = (np.arange(n) - (n - 1) / 2) / n
+        spread = float(place @ place)
+        slope = float(place @ later) / spread
+        left = later - later.mean() - slope * place
+        return slope, math.sqrt(float(left @ left) / (n - 2) / spread)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The series so far, as plain numbers that JSON can hold."""
+        return {
+            "size": self._size,
+            "bins": list(self._bins),
+            "sum": self._sum,
+            "in_bin": self._in_bin,
+            "next_test": self._next_test,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state_dict`.
+
+        Args:
+            state: what ``state_dict`` returned.
+        """
+        self._size, self._in_bin = int(state["size"]), int(state["in_bin"])
+        self._bins, self._sum = list(state["bins"]), float(state["sum"])
+        self._next_test = int(state["next_test"])
