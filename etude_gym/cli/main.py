@@ -38,6 +38,7 @@ First steps: etude list, etude play, etude practice --preset quick."""
 
 PICTURE = "learning_curves.png"
 CONFIDENCE_PICTURE = "confidence.png"
+PRACTICE_PICTURE = "practice.png"
 RESULTS = "comparison.json"
 
 console = Console()
@@ -107,7 +108,8 @@ class Practice:
         env: id of the environment; `module:Id-v0` imports the module first.
         preset: how much to run; `quick` takes minutes, `full` is for results to be reported.
         agent: the learner, by name or as `module:Class` of your own.
-        arms: task samplers to compare; `static` is the reference of Practice Efficiency.
+        arms: task samplers to compare; `static` is the reference of Practice Efficiency. Options follow a
+            name after commas: `schedule,ramp_episodes=5000`.
         seeds: how many seeds each arm gets.
         first_seed: the first of them.
         horizon: training compute of each run.
@@ -264,6 +266,7 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
     from etude_gym.report.comparison import compare, write_hyperparameters
     from etude_gym.report.confidence_plots import draw_confidence
     from etude_gym.report.plots import draw_comparison
+    from etude_gym.report.practice_plots import draw_practice, telling_arms
     from etude_gym.report.tables import all_tables
     from etude_gym.runs.folder import write_json
 
@@ -277,6 +280,9 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
         if comparison.reliabilities:
             draw_confidence(comparison, out / CONFIDENCE_PICTURE)
             _say(f"Picture: {out / CONFIDENCE_PICTURE}")
+        if telling_arms(comparison):
+            draw_practice(comparison, out / PRACTICE_PICTURE)
+            _say(f"Picture: {out / PRACTICE_PICTURE}")
     except MissingExtra as missing:
         _say(f"No picture. {missing}")
     write_hyperparameters(comparison)

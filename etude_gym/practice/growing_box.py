@@ -71,9 +71,6 @@ class GrowingBoxSampler(TaskSampler):
         space: axes and families of the domain.
         start: highest value of every axis in the basics.
         rate: smallest step of a limit for each result.
-
-    Attributes:
-        findings: what rounds of probes found, in order.
     """
 
     name = "adaptive"

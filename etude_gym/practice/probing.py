@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.space import DifficultySpace
+
 RESULTS = 200
 """Results of probes in a round."""
 CERTAINTY = 2.5
@@ -43,6 +45,22 @@ class Finding:
     others: dict[int, float]
     axes: tuple[int, ...]
     elsewhere: bool
+
+    def record(self, space: DifficultySpace) -> dict[str, Any]:
+        """The finding by names, for records that people read.
+
+        Args:
+            space: axes and families of the domain.
+        """
+        others = {space.families[index]: round(score, 4) for index, score in self.others.items()}
+        return {
+            "family": space.families[self.family],
+            "gap": [space.names[axis] for axis in self.axes] or (["family"] if self.elsewhere else []),
+            "hard": round(self.hard, 4),
+            "pulled_down": dict(zip(space.names, np.round(self.pulled_down, 4).tolist(), strict=False)),
+            "basics": round(self.basics, 4),
+            "other_families": others,
+        }
 
     @property
     def basics_alone(self) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
 from etude_gym.practice.learner_model import Families, Floats
+from etude_gym.practice.probing import Finding
 from etude_gym.randomness import Keys, name_key, uniform
 from etude_gym.tasks.keys import Starts, join_starts
 
@@ -229,6 +230,7 @@ class TaskSampler(ABC):
             much from those it fails; set by who knows the learner, before the first draw.
         blind: whether its draws never depend on results.
         plays_itself: whether only learners that play against themselves can practice with it.
+        findings: what probes of what held the learner up have found so far, in order.
         version: changes whenever draws may change. What was drawn before holds as long as it stays.
     """
 
@@ -236,6 +238,7 @@ class TaskSampler(ABC):
     blind: ClassVar[bool] = False
     plays_itself: ClassVar[bool] = False
     failures_teach: bool = False
+    findings: Sequence[Finding] = ()
     version: int = 0
 
     def __init__(self, space: DifficultySpace) -> None:

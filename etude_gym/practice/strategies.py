@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from etude_gym.difficulty.space import DifficultySpace
-from etude_gym.errors import check_name
+from etude_gym.errors import check_name, keywords
 from etude_gym.practice.blind import EasySampler, ScheduleSampler, StaticSampler, UniformSampler
 from etude_gym.practice.drills import BlindDrillSampler, DrillSampler
 from etude_gym.practice.frontier import FrontierSampler, LearnabilitySampler
@@ -41,25 +44,68 @@ ARMS: dict[str, type[TaskSampler]] = {
 """What practice runs can compare, by name: the strategies, and those that a learner carries out."""
 
 
+def parse_arm(arm: str) -> tuple[type[TaskSampler], dict[str, Any]]:
+    """What an arm stands for: a sampler, and options of it.
+
+    Args:
+        arm: name of a sampler, and after it options that differ from its defaults, apart by commas:
+            "schedule,ramp_episodes=5000".
+
+    Raises:
+        ValueError: for a sampler or an option that does not exist, or a value that is none.
+    """
+    name, *given = arm.split(",") if isinstance(arm, str) else (arm,)
+    sampler = ARMS[check_name("task sampler", name, ARMS)]
+    allowed = [
+        option for part in sampler.__mro__[:-1] for option in keywords(part) if option not in ("space", "**")
+    ]
+    options = {}
+    for option in given:
+        key, _, value = option.partition("=")
+        try:
+            options[check_name(f"option of {name!r}", key, allowed)] = json.loads(value)
+        except json.JSONDecodeError:
+            raise ValueError(f"{arm!r}: give {key!r} a number, true or false, got {value!r}.") from None
+    return sampler, options
+
+
+def make_arm(arm: str, space: DifficultySpace, **defaults: Any) -> TaskSampler:
+    """The sampler of an arm.
+
+    Args:
+        arm: see ``parse_arm``.
+        space: difficulty space of the domain.
+        defaults: options, unless the arm says otherwise.
+
+    Raises:
+        ValueError: as ``parse_arm`` does, and for a value that the sampler refuses.
+    """
+    sampler, options = parse_arm(arm)
+    try:
+        return sampler(space, **{**defaults, **options})
+    except TypeError as error:
+        raise ValueError(f"{arm!r}: {error}.") from error
+
+
 def make_sampler(practice: str | TaskSampler, space: DifficultySpace) -> TaskSampler:
     """Task sampler for the ``practice`` argument of an environment.
 
     Args:
-        practice: name of a sampler, which is built with its default options, or a sampler.
+        practice: name of a sampler, perhaps with options ("schedule,ramp_episodes=5000"), or a sampler.
         space: difficulty space of the environment.
 
     Raises:
         ValueError: for a name that is no sampler, or one that only a learner can carry out, or a sampler of
             another difficulty space.
     """
-    if practice in ARMS and practice not in SAMPLERS:
-        raise ValueError(
-            f"practice={practice!r} is nothing that an environment can offer by itself: it takes a learner "
-            "that plays against itself, such as a proposer that sets its tasks. Use it as an arm of "
-            f"practice: etude practice --agent rllib --arms static {practice}"
-        )
     if not isinstance(practice, TaskSampler):
-        return SAMPLERS[check_name("task sampler", practice, SAMPLERS)](space)
+        if parse_arm(practice)[0].plays_itself:
+            raise ValueError(
+                f"practice={practice!r} is nothing that an environment can offer by itself: it takes a "
+                "learner that plays against itself, such as a proposer that sets its tasks. Use it as an arm "
+                f"of practice: etude practice --agent rllib --arms static {practice}"
+            )
+        return make_arm(practice, space)
     if practice.space != space:
         raise ValueError(
             f"This task sampler draws for axes {practice.space.names} and families "

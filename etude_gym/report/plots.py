@@ -49,12 +49,12 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     _save(figure, path)
 
 
-def _figure() -> Any:
+def _figure(width: float = 12, height: float = 5) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("Drawing a comparison", "report") from error
-    return Figure(figsize=(12, 5), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -11,6 +13,7 @@ from etude_gym.measure.gains import Gain
 from etude_gym.measure.milestones import Milestone
 from etude_gym.measure.practice_efficiency import PracticeEfficiency
 from etude_gym.report.comparison import ArmResult, Comparison
+from etude_gym.runs.folder import PRACTICE, Run
 
 UNKNOWN = "–"
 
@@ -20,6 +23,12 @@ RELIABILITY_NOTES = (
     "answer are left out: whoever answers only easy tasks looks better."
 )
 """How to read the table of confidence."""
+
+FINDING_NOTES = (
+    "Family: the axes that, pulled down to the basics, give most of the hard tasks back; `family` where all "
+    "of it is behind the others. In brackets: rounds of probes, over all seeds."
+)
+"""How to read what probes found."""
 
 
 def efficiency_table(comparison: Comparison) -> Table:
@@ -201,6 +210,40 @@ def _or_unknown(value: float | None, form: str) -> str:
     return UNKNOWN if value is None else format(value, form)
 
 
+def finding_lines(comparison: Comparison) -> str:
+    """What probes found to hold practice up, by arm: every family and its gaps, with the number of rounds.
+
+    Args:
+        comparison: the arms.
+
+    Returns:
+        One line for each arm that probed; empty if none did.
+    """
+    lines = []
+    for arm, runs in comparison.runs.items():
+        found = Counter(
+            (finding["family"], " + ".join(finding["gap"]) or "nothing in particular")
+            for run in runs
+            for record in Run(run.folder).read(PRACTICE)
+            for finding in record.get("findings", ())
+        )
+        named = (f"{family}: {gap} ({rounds}x)" for (family, gap), rounds in found.most_common())
+        if found:
+            lines.append(f"{arm}: {'; '.join(named)}")
+    return "\n".join(lines)
+
+
+def _findings(comparison: Comparison) -> tuple[Text, ...]:
+    lines = finding_lines(comparison)
+    if not lines:
+        return ()
+    return (
+        _title("What probes found to hold practice up, where scores had stopped rising"),
+        Text(lines),
+        _notes(FINDING_NOTES),
+    )
+
+
 def closing_notes(comparison: Comparison) -> str:
     """Compute that was spent outside the curves, and runs that were left out.
 
@@ -238,6 +281,7 @@ def all_tables(comparison: Comparison) -> Group:
         milestone_table(comparison),
         _notes(milestone_notes(comparison)),
         *_reliability(comparison),
+        *_findings(comparison),
         *((_notes(closing),) if closing else ()),
     )
 

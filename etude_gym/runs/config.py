@@ -15,7 +15,7 @@ class RunConfig:
 
     Attributes:
         env_id: id of the environment.
-        arm: name of the task sampler.
+        arm: name of the task sampler, perhaps with options.
         agent: name of the learner, or "module:Class".
         seed: seeds learner and practice tasks.
         horizon: training compute at which the run ends, in FLOPs.
@@ -23,7 +23,7 @@ class RunConfig:
         items: anchor tasks per cell and checkpoint.
         chance: score of the random agent in each cell.
         options: arguments of the agent.
-        sampler_options: arguments of the task sampler.
+        sampler_options: arguments of the task sampler that its recipe sets.
         versions: of all packages that matter.
     """
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from etude_gym.environment.registration import find_spec, make_domain
-from etude_gym.errors import check_name
 from etude_gym.measure.anchors import chance_levels
-from etude_gym.practice.strategies import ARMS
+from etude_gym.practice.strategies import make_arm, parse_arm
 from etude_gym.randomness import fresh_seed, mix
 from etude_gym.runs.agents import ONE_PROCESS, Resources, load_agent_class, load_recipe
 from etude_gym.runs.config import RunConfig
@@ -35,7 +34,8 @@ class ExperimentConfig:
     Attributes:
         env_id: id of the environment.
         agent: name of the learner, or "module:Class".
-        arms: task samplers to compare; "static" is the reference.
+        arms: task samplers to compare, perhaps with options ("schedule,ramp_episodes=5000"); "static" is the
+            reference.
         seeds: number of seeds of each arm.
         first_seed: the first of them.
         horizon: training compute in FLOPs; None for the recipe's.
@@ -56,7 +56,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         for arm in self.arms:
-            check_name("task sampler", arm, ARMS)
+            parse_arm(arm)
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
         if self.first_seed < 0:
@@ -108,7 +108,10 @@ class Experiment:
                 f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
             )
         resources = _resources_option(config.agent, agent_class, config.resources)
-        chance = tuple(chance_levels(make_domain(config.env_id)).round(6).tolist())
+        domain = make_domain(config.env_id)
+        for arm in config.arms:
+            make_arm(arm, domain.space)
+        chance = tuple(chance_levels(domain).round(6).tolist())
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed()
         (experiment.folder / SALT).write_text(f"{salt}\n")
@@ -127,7 +130,7 @@ class Experiment:
                     items=config.items,
                     chance=chance,
                     options={**recipe.options, **config.options, **resources},
-                    sampler_options=recipe.samplers.get(arm, {}),
+                    sampler_options=recipe.samplers.get(parse_arm(arm)[0].name, {}),
                     versions=versions(),
                 ).write(experiment.folder / name)
         write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
@@ -223,7 +226,7 @@ def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
     Raises:
         ValueError: naming the arms.
     """
-    left = [arm for arm in arms if ARMS[arm].plays_itself]
+    left = [arm for arm in arms if parse_arm(arm)[0].plays_itself]
     if left and not getattr(agent_class, "plays_itself", False):
         raise ValueError(
             f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: such arms take a learner "

@@ -25,7 +25,7 @@ from etude_gym.measure.anchors import score_anchors
 from etude_gym.measure.checkpoints import PracticeEfficiencyTracker
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.measure.curves import CurvePoint, point_record
-from etude_gym.practice.strategies import ARMS
+from etude_gym.practice.strategies import make_arm
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import COMPUTE, CURVE, NETWORK, PRACTICE, RECORD, Run, read_json, write_json
@@ -52,16 +52,13 @@ class PracticeRun:
     def __init__(self, run: Run, config: RunConfig, salt: int) -> None:
         self.run, self.config, self.salt = run, config, salt
         self.domain: Domain = make_domain(config.env_id)
-        self.sampler = ARMS[config.arm](self.domain.space, **config.sampler_options)
+        self.sampler = make_arm(config.arm, self.domain.space, **config.sampler_options)
         self.meter = ComputeMeter()
         self.env = EtudeVectorEnv(
             self.domain, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP, practice=self.sampler
         )
         self.log = PracticeLog(self.domain.space.names)
         self.env.stream.listener = self.log.add
-        if not self.sampler.plays_itself:
-            self.env.reset(seed=config.seed * config.num_envs)
-        self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.learner: Learner = make_agent(
             config.agent, self.domain, seed=config.seed, horizon=config.horizon, **config.options
         )
@@ -70,6 +67,10 @@ class PracticeRun:
                 f"The agent {config.agent!r} does not learn: practice needs an agent with learn(), flops, "
                 "state_dict() and load_state_dict(). See etude_gym.Learner."
             )
+        self.sampler.failures_teach = getattr(self.learner, "learns_from_failures", False)
+        if not self.sampler.plays_itself:
+            self.env.reset(seed=config.seed * config.num_envs)
+        self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.tracker = PracticeEfficiencyTracker(
             config.horizon, cells=cells_of(self.domain.space), chance=config.chance
         )
@@ -138,6 +139,7 @@ class PracticeRun:
         target = self.meter.training("flops") + self.config.horizon / ITERATIONS
         target = min(target, self.tracker.next_checkpoint or target)
         self.log.clear()
+        found = len(self.sampler.findings)
         self._learn(target)
         if self.meter.training("flops") < target:
             raise RuntimeError(
@@ -150,6 +152,7 @@ class PracticeRun:
             "env_steps": self.meter.training("env_steps"),
             **self.log.record(),
             "sampler": self.sampler.describe(),
+            "findings": [finding.record(self.domain.space) for finding in self.sampler.findings[found:]],
         }
         self.run.append(PRACTICE, self.iteration, record)
         self.board.practice(record)

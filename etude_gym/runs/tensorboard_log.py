@@ -67,7 +67,7 @@ class TensorBoardLog:
         self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **reliability})
 
     def practice(self, record: Mapping[str, Any]) -> None:
-        """Draw an iteration of practice: success, difficulty per axis, the sampler's estimates.
+        """Draw an iteration of practice: success, difficulty per axis, reasons, the sampler's estimates.
 
         Args:
             record: a line of ``practice.jsonl``.
@@ -76,6 +76,9 @@ class TensorBoardLog:
         if record["episodes"]:
             values["practice_success"] = record["success"]
             values |= {f"practice_difficulty_{axis}": value for axis, value in record["difficulty"].items()}
+            values |= {
+                f"drawn_as_{reason}": n / record["episodes"] for reason, n in record["reasons"].items()
+            }
         self._scalars(record, values)
 
     def hyperparameters(self, parameters: Mapping[str, Any], metrics: Mapping[str, float | None]) -> None:
