@@ -42,6 +42,8 @@ BEYOND_BASICS = 1.5
 """Limit in units of ``start`` above which the basics say nothing of the box."""
 HIGH_SCORE = 0.9
 """Score in the box from which on there is nothing to probe for."""
+LEARNED = 0.5
+"""Score on the basics below which it is the basics that hold a family up, and no probes are needed."""
 LEAD = 0.15
 """Running score by which another family has to be ahead of one that is stuck, to be named."""
 PROBE_SHARE = 0.8
@@ -127,7 +129,7 @@ class GrowingBoxSampler(TaskSampler):
             own = np.flatnonzero(batch.family == index)
             state.learn(batch.difficulty[own], batch.scores[own], reasons[own], self.failures_teach)
             others = {i: other.score for i, other in enumerate(self._families) if i != index}
-            self.findings += state.find(index, others)
+            self.findings += state.find(index, others, self.failures_teach)
         self.version += 1
 
     def describe(self) -> dict[str, float]:
@@ -236,12 +238,13 @@ class _Family:
         if self.gap_limit >= self.limit:
             self.gap_axes = []
 
-    def find(self, family: int, others: dict[int, float]) -> list[Finding]:
+    def find(self, family: int, others: dict[int, float], failures_teach: bool) -> list[Finding]:
         """Start a round of probes where practice stands still; end one that is finished, and turn to the gap.
 
         Args:
             family: index of this family.
             others: running scores of the other families, by index.
+            failures_teach: whether nothing is known of the basics, as the box was the whole space throughout.
 
         Returns:
             What was found; nothing most of the time.
@@ -253,7 +256,7 @@ class _Family:
             self.gap_axes = []
             if self.limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier
                 return [Finding(family, self.score, (), self.basics, others, (), True)] if elsewhere else []
-            if self.score < HIGH_SCORE:
+            if self.score < HIGH_SCORE and (self.basics >= LEARNED or failures_teach):
                 self.probing = ProbeRound(self._axes, self.limit, self._start)
         if self.probing is None or not self.probing.finished:
             return []
