@@ -455,7 +455,9 @@ def iteration(compute, **changes):
         "episodes": 2,
         "success": 0.5,
         "difficulty": {"size": 0.25},
+        "reasons": {"easy": 2},
         "sampler": {"ability": -1.5},
+        "findings": [],
     }
     return record | changes
 
@@ -486,7 +488,7 @@ def test_practice_is_drawn_turn_by_turn(tmp_path):
     assert set(events(tmp_path).Tags()["scalars"]) == {
         f"{section}/{name}"
         for section in ("over_compute", "over_environment_steps")
-        for name in ("practice_success", "practice_difficulty_size", "sampler_ability")
+        for name in ("practice_success", "practice_difficulty_size", "drawn_as_easy", "sampler_ability")
     }
     assert series(tmp_path, "over_compute/practice_success") == [(100, 0.5)]
     assert series(tmp_path, "over_environment_steps/practice_difficulty_size") == [(10, 0.25)]

@@ -94,7 +94,7 @@ class GrowingBoxSampler(TaskSampler):
         reason = np.empty(len(keys), dtype=np.int64)
         for index, state in enumerate(self._families):
             rows = np.flatnonzero(family == index)
-            high[rows], reason[rows] = state.limit, BOX
+            high[rows], reason[rows] = 1.0 if self.failures_teach else state.limit, BOX
             if not self.failures_teach:
                 basics = rows[kind[rows] < BASICS_SHARE * (1.0 - state.basics)]
                 high[basics], reason[basics] = self.start, BASICS

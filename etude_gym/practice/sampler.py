@@ -65,6 +65,9 @@ class Draw:
     reason: NDArray[np.int64]
     starts: Starts | None = None
 
+    def __len__(self) -> int:
+        return len(self.task_keys)
+
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Draw:
         starts = None if self.starts is None else self.starts[rows]
         return Draw(self.task_keys[rows], self.difficulty[rows], self.family[rows], self.reason[rows], starts)

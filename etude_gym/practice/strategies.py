@@ -62,8 +62,9 @@ def parse_arm(arm: str) -> tuple[type[TaskSampler], dict[str, Any]]:
     options = {}
     for option in given:
         key, _, value = option.partition("=")
+        check_name(f"option of {name!r}", key, allowed)
         try:
-            options[check_name(f"option of {name!r}", key, allowed)] = json.loads(value)
+            options[key] = json.loads(value)
         except json.JSONDecodeError:
             raise ValueError(f"{arm!r}: give {key!r} a number, true or false, got {value!r}.") from None
     return sampler, options
