@@ -195,7 +195,7 @@ GAPS = {
 
 
 def found_in(kind, seed):
-    """The first finding, of the family with the gap if it is one, and the results of probes that led to it."""
+    """The first finding (of the family with the gap, if it is one), and the results of probes before it."""
     axis, family = seed % AXES, seed % FAMILIES
 
     def finished(sampler):
