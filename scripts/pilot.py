@@ -2,7 +2,7 @@
 
 Pilot seeds are never scored. The result is written into ``agents/recipes.json``.
 
-    python scripts/pilot.py EtudePlan-v0 --budget 1e12
+    python scripts/pilot.py EtudePlan-v0 --agent sb3 --budget 1e12
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def main(pilot: Pilot) -> None:
         recipe = shipped["recipes"][pilot.env][pilot.agent]
         recipe["horizon"] = horizon
         recipe["source"] = (
-            f"python scripts/pilot.py {pilot.env} --budget {pilot.budget:.3g} --items {pilot.items}; "
+            f"python scripts/pilot.py {pilot.env} --agent {pilot.agent} --budget {pilot.budget:.3g} "
+            f"--items {pilot.items}; "
             f"{REFERENCE_ARM}, seeds "
             f"{', '.join(map(str, pilot.seeds))}; compute at {SHARE:.0%} of the gain at the budget; "
             f"{versions()}"

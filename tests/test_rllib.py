@@ -478,11 +478,19 @@ def test_a_policy_that_does_not_fit_the_domain_is_refused(made):
         made(policy="derivations")
 
 
-def test_a_domain_without_a_recipe_takes_that_of_stable_baselines():
-    recipe, borrowed = load_recipe("rllib", "EtudePlan-v0"), load_recipe("sb3", "EtudePlan-v0")
-    assert (recipe.horizon, recipe.num_envs) == (borrowed.horizon, borrowed.num_envs)
-    assert recipe.options.items() <= borrowed.options.items()
-    assert {"network", "n_steps", "learning_rate"} <= recipe.options.keys()
+@pytest.mark.parametrize("env_id", NETWORKS)
+def test_every_domain_has_a_recipe_whose_learner_can_be_made(env_id):
+    recipe = load_recipe("rllib", env_id)
+    assert recipe.horizon > 0
+    assert recipe.source
+    learner = RLlibPPOLearner(make_domain(env_id), horizon=recipe.horizon, **recipe.options)
+    assert learner.learns_from_failures == (recipe.options.get("imitation_epochs", 0) > 0)
+    assert recipe.options.get("policy", "mlp") == NETWORKS[env_id].get("policy", "mlp")
+    for name, options in recipe.samplers.items():
+        SAMPLERS[name](make_domain(env_id).space, **options)
+
+
+def test_an_unknown_domain_has_no_recipe():
     assert load_recipe("rllib", "Unknown-v0").horizon is None
 
 

@@ -30,12 +30,6 @@ from etude_gym.tasks.observations import Masks, Observations
 RESTORED = (COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER)
 SAVED = [f"{COMPONENT_LEARNER}/{name}" for name in RESTORED]
 
-RECIPE_OPTIONS = (
-    *("policy", "network", "n_steps", "batch_size", "n_epochs", "learning_rate", "final_learning_rate"),
-    *("entropy_coefficient", "gamma", "gae_lambda", "imitation_epochs", "imitation_batch_size"),
-)
-"""Options that mean the same as in the recipes for Stable-Baselines3."""
-
 CONFIGS: dict[str, Any] = {"self_play": self_play_config, "race": race_config}
 """How arms are set up that need more than one policy, by name of the sampler."""
 
@@ -114,12 +108,12 @@ class RLlibPPOLearner:
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
-        """The shipped recipe for a domain; if there is none, what fits of that for "sb3".
+        """The shipped recipe for a domain.
 
         Args:
             env_id: id of the environment.
         """
-        return find_recipe("rllib", env_id, instead="sb3", options=RECIPE_OPTIONS)
+        return find_recipe("rllib", env_id)
 
     @staticmethod
     def check(resources: Resources) -> None:
