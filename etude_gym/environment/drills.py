@@ -19,7 +19,7 @@ from etude_gym.tasks.keys import Starts
 Work = dict[str, float]
 """What the reference solver spent, by unit of the compute ledger."""
 
-_WHOLE = {"_share": 0.0, "_left": np.inf, "_given": 0.0, "_raw": 0.0}
+_WHOLE = {"share": 0.0, "left": np.inf, "given": 0.0, "raw": 0.0}
 """Columns of ``Drills``, and what they hold for a whole task."""
 
 
@@ -53,7 +53,7 @@ class Drills:
             starts: m starts; None for whole tasks.
         """
         for name, value in _WHOLE.items():
-            getattr(self, name)[rows] = value
+            getattr(self, "_" + name)[rows] = value
         if starts is not None and (drills := starts.drills).any():
             wall, cpu = time.perf_counter(), time.process_time()
             drilled = rows[drills]
@@ -110,18 +110,20 @@ class Drills:
         return work
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the present episodes started; empty if all are whole tasks."""
-        return {name: getattr(self, name).copy() for name in _WHOLE} if self.running else {}
+        """Where the present episodes started, if any is a drill, and the work that nobody has taken yet."""
+        columns = {name: getattr(self, "_" + name).copy() for name in _WHOLE if self.running}
+        return {**columns, "work": dict(self._work)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned.
 
         Args:
-            state: of as many environments.
+            state: of as many environments; an empty one if there were no drills yet.
         """
         for name, value in _WHOLE.items():
-            getattr(self, name)[:] = state.get(name, value)
-        self.running = bool(state)
+            getattr(self, "_" + name)[:] = state.get(name, value)
+        self.running = "left" in state
+        self._work = dict(state.get("work", _no_work()))
 
 
 def _no_work() -> Work:
