@@ -146,7 +146,8 @@ def test_at_least_so_many_actions_are_left_that_guessing_is_worth_nothing():
 @pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
 def test_a_vector_shows_drills_as_single_environments_do(mode):
     domain = Near()
-    env = EtudeVectorEnv(domain, 8, practice=Fixed(domain.space, every=2), autoreset_mode=mode)
+    sampler = Fixed(domain.space, every=2)
+    env = EtudeVectorEnv(domain, 8, practice=sampler, autoreset_mode=mode)
     singles = [EtudeEnv(domain, practice=Fixed(domain.space, every=2)) for _ in range(8)]
     _, infos = env.reset(seed=0)
     told = [single.reset(seed=i)[1] for i, single in enumerate(singles)]
@@ -161,7 +162,7 @@ def test_a_vector_shows_drills_as_single_environments_do(mode):
     assert_array_equal(ends, drills)
     final = infos["final_info"] if mode == "SameStep" else infos
     assert_array_equal(final["score"][drills], 1.0)
-    reported = env.sampler.results[0]
+    reported = sampler.results[0]
     assert_array_equal(reported.starts.left, 2.0)
 
 

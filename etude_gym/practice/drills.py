@@ -65,7 +65,7 @@ class StartLimits:
         if results.starts is None:
             return
         rows = np.isfinite(results.starts.left).nonzero()[0]
-        lengths = results.starts.left[rows] / (1.0 - results.starts.share[rows])
+        lengths = np.rint(results.starts.left[rows] / (1.0 - results.starts.share[rows]))
         bands = band_of(results.difficulty[rows]).tolist()
         columns = (results.starts.left[rows].tolist(), lengths.tolist(), results.scores[rows].tolist())
         for band, left, length, score in zip(bands, *columns, strict=True):
