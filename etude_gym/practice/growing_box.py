@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.practice.drills import StartLimits
 from etude_gym.practice.plateau import PlateauTest
 from etude_gym.practice.probing import Finding, ProbeRound
 from etude_gym.practice.sampler import (
@@ -73,19 +74,26 @@ class GrowingBoxSampler(TaskSampler):
         space: axes and families of the domain.
         start: highest value of every axis in the basics.
         rate: smallest step of a limit for each result.
+        drill_share: share of the episodes that are drills of tasks from the whole space, started where
+            :class:`StartLimits` lets them.
     """
 
     name = "adaptive"
 
-    def __init__(self, space: DifficultySpace, *, start: float = 0.1, rate: float = 0.002) -> None:
+    def __init__(
+        self, space: DifficultySpace, *, start: float = 0.1, rate: float = 0.002, drill_share: float = 0.0
+    ) -> None:
         super().__init__(space)
         self.start = _check_range("start", start, 0.0, 1.0)
         self.rate = _check_range("rate", rate, 0.0, 1.0)
+        self.drill_share = _check_range("drill_share", drill_share, 0.0, 1.0)
+        self.start_limits = StartLimits()
         self.findings: list[Finding] = []
         self._families = [_Family(len(space), self.start, self.rate) for _ in space.families]
         self._num_results = 0
         self._waiting = WaitingResults(len(space))
         self._kind_counters = _counters(len(space) + 4)[-3:]
+        self._drill_counters = _counters(len(space) + 6)[-2:]
 
     def draw(self, keys: Keys) -> Draw:
         numbers, family = self._uniform(keys)
@@ -106,7 +114,14 @@ class GrowingBoxSampler(TaskSampler):
             elif state.gap_axes:
                 gap = rows[(which[rows] < GAP_SHARE) & (reason[rows] == BOX)]
                 high[gap[:, None], state.gap_axes], reason[gap] = state.gap_limit, GAP
-        return Draw(keys, low + (high - low) * numbers, family, reason)
+        if not self.drill_share:
+            return Draw(keys, low + (high - low) * numbers, family, reason)
+        drilled, start = uniform(keys[:, None], self._drill_counters).T
+        drills = drilled < self.drill_share
+        difficulty = np.where(drills[:, None], numbers, low + (high - low) * numbers)
+        starts = self.start_limits.starts(difficulty, start)
+        starts.left[~drills] = np.inf
+        return Draw(keys, difficulty, family, np.where(drills, DRILL, reason), starts)
 
     def update(self, results: Results) -> None:
         self._waiting.add(results)
@@ -130,6 +145,8 @@ class GrowingBoxSampler(TaskSampler):
             state.learn(batch.difficulty[own], batch.scores[own], reasons[own], self.failures_teach)
             others = {i: other.score for i, other in enumerate(self._families) if i != index}
             self.findings += state.find(index, others, self.failures_teach)
+        if self.drill_share:
+            self.start_limits.update(batch)
         self.version += 1
 
     def describe(self) -> dict[str, float]:
@@ -138,7 +155,7 @@ class GrowingBoxSampler(TaskSampler):
             values |= {f"limit_{name}": state.limit, f"score_{name}": state.score}
             values |= {} if self.failures_teach else {f"basics_{name}": state.basics}
             values |= {f"gap_limit_{name}": state.gap_limit} if state.gap_axes else {}
-        return values
+        return values | (self.start_limits.describe() if self.drill_share else {})
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -146,6 +163,7 @@ class GrowingBoxSampler(TaskSampler):
             "findings": [asdict(finding) for finding in self.findings],
             "num_results": self._num_results,
             "failures_teach": self.failures_teach,
+            "start_limits": self.start_limits.state_dict(),
             "waiting": self._waiting.state_dict(),
         }
 
@@ -159,6 +177,7 @@ class GrowingBoxSampler(TaskSampler):
             family.load_state_dict(stored)
         self.findings = [Finding(**stored) for stored in state["findings"]]
         self._num_results, self.failures_teach = int(state["num_results"]), bool(state["failures_teach"])
+        self.start_limits.load_state_dict(state["start_limits"])
         self._waiting.load_state_dict(state["waiting"])
         self.version += 1
 
