@@ -21,7 +21,7 @@ from etude_gym.runs.agents import ONE_PROCESS, Resources, load_agent_class, load
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
-from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _one_thread_each, _start_worker, _work
+from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
 
 SALT = ".anchor_salt"
 STOP = ".stop"
@@ -191,7 +191,7 @@ class Experiment:
         workers = min(workers or self._default_workers(), max(1, len(waiting)))
         failures: list[str] = []
         with (
-            _one_thread_each(),
+            _worker_environment(),
             ExitStack() as interrupts,
             ProcessPoolExecutor(
                 workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
