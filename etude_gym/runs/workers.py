@@ -69,8 +69,8 @@ _WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
 }
-"""One thread of the linear algebra libraries for each worker. And glibc keeps what was freed: networks free and
-ask for the same megabytes thousands of times, which takes up to a fifth of a run's seconds otherwise."""
+"""One thread of the linear algebra libraries for each worker. And glibc keeps what was freed: networks free
+and ask for the same megabytes thousands of times, which takes up to a fifth of a run's seconds otherwise."""
 
 
 class _worker_environment:
