@@ -18,6 +18,8 @@ from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.envs.code.facts import exercise_of
+from etude_gym.envs.code.language.printing import render_program
 from etude_gym.measure.accounting import ComputeAccounting, VectorComputeAccounting
 from etude_gym.measure.rollout import begin, rollout
 from etude_gym.measure.scripted import OracleAgent
@@ -229,6 +231,29 @@ def test_support_that_was_there_is_not_paid_for_a_right_answer_in_logic():
     inside = moment.drills.starts(moment.running).share > 0
     assert inside.sum() > 300
     assert_array_equal(paid[inside], 0.0)
+
+
+def test_a_reader_of_code_is_given_what_was_played():
+    domain = make_domain("EtudeCode-v0")
+    whole_tasks = random_tasks(domain, 60)
+    drills = replace(whole_tasks, starts=Starts(np.full(60, 0.6), np.full(60, np.inf)))
+    moment, before = begin(domain, drills), begin(domain, whole_tasks).worlds
+    played = moment.drills.starts(moment.running).share > 0
+    told = [
+        exercise_of(world).files != exercise_of(old).files
+        for world, old in zip(moment.worlds, before, strict=True)
+    ]
+    for family in range(3):  # a statement, a repair or a refactoring has to be complete to be told
+        assert np.mean(np.array(told)[played & (drills.family == family)]) > 0.5
+    assert not np.array(told)[~played].any()
+    repairs = moment.worlds[played & (drills.family == 1)]
+    closed = repairs[repairs["derivation"]["num_open"] == 0]
+    assert len(closed)
+    for world in closed:
+        program = render_program(
+            world["tokens"][: world["num_tokens"]].tolist(), int(world["return_category"])
+        )
+        assert exercise_of(world).files == {"solve.py": program}
 
 
 # --- Who else plays tasks ----------------------------------------------------------------------------

@@ -189,6 +189,20 @@ class CodeDomain(KernelDomain):
             lengths[repairs], steps = super().solution_lengths(worlds, rows[repairs])
         return lengths, steps
 
+    def replay(self, worlds: Worlds, rows: Rows, numbers: NDArray[np.int64]) -> None:
+        """Play it, and give readers of text what then stands there; a repair under way is not told."""
+        super().replay(worlds, rows, numbers)
+        begun = rows[numbers > 0]
+        written, repaired, restructured = (
+            begun[worlds["family"][begun] == family]
+            for family in (limits.SYNTHESIZE, limits.DEBUG, limits.REFACTOR)
+        )
+        worlds["num_given"][written] = worlds["num_tokens"][written]
+        in_repair = worlds["derivation"]["num_open"][repaired] > 0
+        for program, part in (("kept", repaired[in_repair]), ("tokens", repaired[~in_repair])):
+            worlds["given"][part] = worlds[program][part]
+        worlds["package"][restructured] = worlds["present"][restructured]
+
     def action_name(self, worlds: Worlds, row: int, action: int) -> str:
         from etude_gym.envs.code.terminal_view import action_name
 
