@@ -159,7 +159,22 @@ class ForgetsTimeWhenLoaded(CountingDomain):
             episode.steps_left = 1
 
 
+class PlaysOneActionTooFew(CountingDomain):
+    def replay(self, worlds, rows, numbers):
+        super().replay(worlds, rows, np.maximum(numbers - 1, 0))
+
+
+class LeavesTooLittle(CountingDomain):
+    least_left = 1
+
+
+class GivesEverything(CountingDomain):
+    def given(self, worlds, rows):
+        return np.ones(len(rows))
+
+
 BROKEN = {
+    "drills": PlaysOneActionTooFew,
     "oracle_solves": broken(oracle_action=lambda self: (self.marked + 1) % 4),
     "illegal_actions": broken(waste=raise_on_illegal_action),
     "return_is_score": PaysTwice,
@@ -203,6 +218,11 @@ def test_a_broken_domain_is_caught(name):
 def test_an_illegal_action_that_earns_is_caught():
     result = check("illegal_actions", broken(waste=earn_by_illegal_action))
     assert "is illegal but has a reward" in result.detail
+
+
+def test_drills_that_pay_for_guesses_or_for_nothing_are_caught():
+    assert "choose a larger least_left" in check("drills", LeavesTooLittle).detail
+    assert "given() has to be below 1" in check("drills", GivesEverything).detail
 
 
 def test_pictures_of_several_sizes_are_caught():
