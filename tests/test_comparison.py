@@ -23,7 +23,8 @@ from etude_gym.measure.curves import CurvePoint, point_record
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.comparison import compare, write_hyperparameters
 from etude_gym.report.plots import COLORS, arm_colors, draw_comparison, spread
-from etude_gym.report.tables import all_tables, number
+from etude_gym.report.practice_plots import draw_practice, telling_arms
+from etude_gym.report.tables import all_tables, finding_lines, number
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import find_runs
 from etude_gym.runs.folder import CONFIG, CURVE, PRACTICE, RECORD, TENSORBOARD, IncompleteRun, Run, write_json
@@ -362,7 +363,7 @@ def colors_in(path):
 
 @pytest.mark.parametrize(("seeds", "scale"), [(1, 0.01), (2, 1.0)])
 def test_the_picture_shows_every_arm_in_its_color(tmp_path, seeds, scale):
-    arms = {arm: linear(scale * (0.2 + 0.06 * i)) for i, arm in enumerate(SAMPLERS)}
+    arms = {arm: linear(scale * (0.2 + 0.04 * i)) for i, arm in enumerate(SAMPLERS)}
     draw_comparison(compare([write_experiment(tmp_path, arms, seeds)]), tmp_path / "picture.png")
     colors = colors_in(tmp_path / "picture.png")
     assert min(colors[color] for color in COLORS[: len(SAMPLERS)]) > 500
@@ -411,6 +412,50 @@ def test_an_arm_has_the_same_color_in_every_picture():
     assert len(set(arm_colors(list(SAMPLERS)).values())) == len(SAMPLERS)
     colors = arm_colors(["static", "mine", "yours"])
     assert len(set(colors.values())) == 3
+
+
+def test_arms_of_one_sampler_have_its_color_ever_paler():
+    plain = arm_colors(["schedule"])["schedule"]
+    colors = arm_colors(["schedule,ramp_episodes=1", "static", "schedule", "schedule,ramp_episodes=2"])
+    assert colors["schedule"] == plain
+    assert len(set(colors.values())) == 4
+    brightness = [
+        sum(int(colors[arm][i : i + 2], 16) for i in (1, 3, 5))
+        for arm in ("schedule", "schedule,ramp_episodes=1", "schedule,ramp_episodes=2")
+    ]
+    assert brightness == sorted(brightness)
+    assert len(arm_colors([*SAMPLERS, "mine"])) == len(SAMPLERS) + 1
+
+
+# --- Why tasks were drawn, and what probes found -----------------------------------------------------
+
+
+def probing(folder):
+    """Let a run's records say that it probed at its end."""
+    run = Run(folder)
+    run.append(PRACTICE, 1, iteration(HORIZON / 2, reasons={"basics": 1, "box": 1}))
+    finding = {"family": "first", "gap": ["size"], "hard": 0.1, "pulled_down": {"size": 0.9}, "basics": 0.9}
+    run.append(PRACTICE, 2, iteration(HORIZON, reasons={"box": 1, "probe": 1}, findings=[finding]))
+
+
+def test_reasons_are_drawn_for_the_arms_that_have_several(doubled):
+    assert telling_arms(compare([doubled])) == []
+    for seed in (0, 1):
+        probing(doubled / f"adaptive/seed_{seed}")
+    comparison = compare([doubled])
+    assert telling_arms(comparison) == ["adaptive"]
+    draw_practice(comparison, doubled / "practice.svg")
+    text = (doubled / "practice.svg").read_text()
+    for reason in ("basics", "box", "probe"):
+        assert f"<!-- {reason} -->" in text
+    assert "<!-- easy -->" not in text
+
+
+def test_what_probes_found_is_printed_with_the_number_of_rounds(doubled):
+    assert finding_lines(compare([doubled])) == ""
+    for seed in (0, 1):
+        probing(doubled / f"adaptive/seed_{seed}")
+    assert finding_lines(compare([doubled])) == "adaptive: first: size (2x)"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,15 @@ from etude_gym.report.tables import number
 from etude_gym.runs.finished import LoadedRun
 from etude_gym.runs.folder import write_atomically
 
-COLORS = ("#4D4D4D", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8B5A2B")
-"""Colors that people with any color vision tell apart (Okabe and Ito 2008), and brown; one for each sampler,
-the same in every picture."""
+COLORS = (
+    *("#4D4D4D", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8B5A2B"),
+    *("#882255", "#44AA99"),
+)
+"""Colors that people with any color vision tell apart (Okabe and Ito 2008; brown; Tol 2021); one for each
+sampler, the same in every picture."""
+
+PALER = 0.45
+"""How much paler every further arm of one sampler is, as a share of what is left to white."""
 
 GRAY = "#666666"
 
@@ -66,7 +74,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def arm_colors(arms: Sequence[str]) -> dict[str, str]:
-    """A color for each arm: a sampler's own, or one that no sampler among the arms uses.
+    """A color for each arm: its sampler's own, paler for further arms of the same sampler; or one left over.
 
     Args:
         arms: names of arms.
@@ -75,9 +83,27 @@ def arm_colors(arms: Sequence[str]) -> dict[str, str]:
         Colors ("#0072B2") by arm.
     """
     own = dict(zip(SAMPLERS, COLORS, strict=False))
-    left = [color for color in COLORS if color not in {own[arm] for arm in arms if arm in own}]
-    others = [arm for arm in arms if arm not in own]
-    return {arm: own[arm] if arm in own else left[others.index(arm) % len(left)] for arm in arms}
+    left = cycle(
+        [color for name, color in own.items() if name not in {_sampler(arm) for arm in arms}] or COLORS
+    )
+    colors: dict[str, str] = {}
+    used: Counter[str] = Counter()
+    for arm in sorted(arms, key=lambda arm: arm not in own):  # the plain name has the plain color
+        base = own.get(_sampler(arm)) or next(left)
+        colors[arm] = _paler(base, 1.0 - (1.0 - PALER) ** used[base])
+        used[base] += 1
+    return {arm: colors[arm] for arm in arms}
+
+
+def _sampler(arm: str) -> str:
+    """The sampler of an arm, without its options."""
+    return arm.partition(",")[0]
+
+
+def _paler(color: str, share: float) -> str:
+    """A color mixed with white."""
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + share * (255 - part)):02X}" for part in parts)
 
 
 def _draw_curves(axes: Any, comparison: Comparison, colors: dict[str, str]) -> None:
