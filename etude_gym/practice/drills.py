@@ -2,7 +2,7 @@
 
 An étude isolates the hard passage. Starts near the end of a solution are easy and move back as the learner
 finishes from there: a reverse curriculum (Florensa et al. 2017, arXiv:1707.05300; Resnick et al. 2018,
-arXiv:1807.06919). A learner practices hard tasks so before it can do the whole of one.
+arXiv:1807.06919). So a learner practices hard tasks before it can do the whole of one.
 
 What the reference solver does is compute too: environments count its steps and seconds, and accounting books
 them on the "curriculum" line of the ledger. They have no FLOPs, as no network is evaluated, so they do not
