@@ -142,7 +142,7 @@ def series(rise, rng, length=20_000):
 def first_alarm(values):
     test = PlateauTest()
     for place, value in enumerate(values):
-        test.add(value)
+        test.extend([value])
         if test.stands_still():
             return place
     return None
@@ -171,14 +171,11 @@ def test_a_series_that_falls_is_found_out_soon():
 def test_a_test_of_a_plateau_goes_on_from_its_state():
     values = series(0.1, np.random.default_rng(3), 3000)
     whole, split = PlateauTest(), PlateauTest()
-    for value in values[:1717]:
-        split.add(value)
+    split.extend(values[:1717])
     restored = PlateauTest()
     restored.load_state_dict(json.loads(json.dumps(split.state_dict())))
-    for value in values:
-        whole.add(value)
-    for value in values[1717:]:
-        restored.add(value)
+    whole.extend(values)
+    restored.extend(values[1717:])
     assert restored.state_dict() == whole.state_dict()
     assert whole.count == len(values)
 

@@ -347,9 +347,9 @@ def test_joined_results_keep_why_and_where_episodes_started():
 
 
 def test_results_of_other_lengths_than_their_columns_raise():
-    with pytest.raises(ValueError, match="1 rows of reason and 2 scores"):
+    with pytest.raises(ValueError, match="one reason and one start per episode"):
         Results(np.zeros((2, 2)), np.zeros(2, np.int64), np.ones(2), np.zeros(1, np.int64))
-    with pytest.raises(ValueError, match="3 rows of starts and 2 scores"):
+    with pytest.raises(ValueError, match="one reason and one start per episode"):
         Results(np.zeros((2, 2)), np.zeros(2, np.int64), np.ones(2), starts=whole(3))
 
 

@@ -206,7 +206,7 @@ class _Family:
         self.gap_axes: list[int] = []
         self.gap_limit = start
         self.probing: ProbeRound | None = None
-        self._plateau, self._stuck = PlateauTest(), False
+        self._plateau = PlateauTest()
         self._num_basics = self._num_box = 0
 
     def learn(
@@ -225,6 +225,7 @@ class _Family:
             failures_teach: whether the box is the whole space, as failures teach as well.
         """
         basic: list[bool] = np.all(difficulty <= self._start, axis=1).tolist()
+        reached, beyond = [], BEYOND_BASICS * self._start
         for row, (score, reason) in enumerate(zip(scores.tolist(), reasons.tolist(), strict=True)):
             if reason == PROBE:
                 if self.probing is not None:
@@ -232,25 +233,25 @@ class _Family:
             elif reason == GAP:
                 self._learn_in_gap(score)
             elif reason != DRILL:
-                self._learn_in_box(score, basic[row], failures_teach)
-
-    def _learn_in_box(self, score: float, basic: bool, failures_teach: bool) -> None:
-        if basic:
-            self._num_basics += 1
-            self.basics += max(BASICS_RATE, 1.0 / self._num_basics) * (score - self.basics)
-        if basic and self.limit > BEYOND_BASICS * self._start:
-            return
-        self._num_box += 1
-        self.score += max(SCORE_RATE, 1.0 / self._num_box) * (score - self.score)
-        self.limit = 1.0 if failures_teach else self._moved(self.limit, score, 1.0)
-        self._plateau.add(self.limit * score)
-        self._stuck = self._stuck or (self.probing is None and self._plateau.stands_still())
+                if basic[row]:
+                    self._num_basics += 1
+                    weight = max(BASICS_RATE, 1.0 / self._num_basics)
+                    self.basics += weight * (score - self.basics)
+                    if self.limit > beyond:
+                        continue
+                self._num_box += 1
+                weight = max(SCORE_RATE, 1.0 / self._num_box)
+                self.score += weight * (score - self.score)
+                self.limit = 1.0 if failures_teach else self._moved(self.limit, score, 1.0)
+                reached.append(self.limit * score)
+        self._plateau.extend(reached)
 
     def _moved(self, limit: float, score: float, highest: float) -> float:
         """A limit after the score of a task below it."""
         mastery = score / max(self.basics, LEAST_BASICS_SCORE) - MASTERY
-        step = max(self._rate, 1.0 / (self._num_box + SETTLING)) * min(max(mastery, FALL), RISE)
-        return min(max(limit + step, self._start), highest)
+        rate = max(self._rate, 1.0 / (self._num_box + SETTLING))
+        limit += rate * (RISE if mastery > RISE else FALL if mastery < FALL else mastery)
+        return highest if limit > highest else self._start if limit < self._start else limit
 
     def _learn_in_gap(self, score: float) -> None:
         self.gap_limit = self._moved(self.gap_limit, score, self.limit)
@@ -269,8 +270,7 @@ class _Family:
             What was found; nothing most of the time.
         """
         elsewhere = any(score > self.score + LEAD for score in others.values())
-        if self._stuck:
-            self._stuck = False
+        if self.probing is None and self._plateau.stands_still():
             self._plateau.restart()
             self.gap_axes = []
             if self.limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier
@@ -298,7 +298,6 @@ class _Family:
             "gap_limit": self.gap_limit,
             "num_basics": self._num_basics,
             "num_box": self._num_box,
-            "stuck": self._stuck,
             "plateau": self._plateau.state_dict(),
             "probing": None if self.probing is None else self.probing.state_dict(),
         }
@@ -312,7 +311,6 @@ class _Family:
         self.limit, self.basics, self.score = state["limit"], state["basics"], state["score"]
         self.gap_axes, self.gap_limit = list(state["gap_axes"]), state["gap_limit"]
         self._num_basics, self._num_box = state["num_basics"], state["num_box"]
-        self._stuck = state["stuck"]
         self._plateau.load_state_dict(state["plateau"])
         self.probing = None
         if state["probing"] is not None:

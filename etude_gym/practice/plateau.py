@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -44,20 +45,22 @@ class PlateauTest:
         """Values so far."""
         return len(self._bins) * self._size + self._in_bin
 
-    def add(self, value: float) -> None:
-        """Take the next value of the series.
+    def extend(self, values: Iterable[float]) -> None:
+        """Take the next values of the series.
 
         Args:
-            value: any finite number; rises are measured in its unit.
+            values: any finite numbers; rises are measured in their unit.
         """
-        self._sum += value
-        self._in_bin += 1
-        if self._in_bin == self._size:
-            self._bins.append(self._sum / self._size)
-            self._sum, self._in_bin = 0.0, 0
-            if len(self._bins) == BINS:
-                self._bins = [0.5 * (a + b) for a, b in zip(self._bins[::2], self._bins[1::2], strict=True)]
-                self._size *= 2
+        for value in values:
+            self._sum += value
+            self._in_bin += 1
+            if self._in_bin == self._size:
+                self._bins.append(self._sum / self._size)
+                self._sum, self._in_bin = 0.0, 0
+                if len(self._bins) == BINS:
+                    pairs = zip(self._bins[::2], self._bins[1::2], strict=True)
+                    self._bins = [0.5 * (first + second) for first, second in pairs]
+                    self._size *= 2
 
     def stands_still(self) -> bool:
         """Whether the series has stopped rising, as far as is known; tested anew after enough new values."""

@@ -81,7 +81,7 @@ class Draw:
         return map(Draw, *singles, (self.starts[i : i + 1] for i in range(len(self.task_keys))))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Results:
     """Finished practice episodes, in the order in which they ended.
 
@@ -108,11 +108,10 @@ class Results:
                 f"Results need one row per episode, got {len(self.difficulty)} difficulties, "
                 f"{len(self.family)} families and {n} scores."
             )
-        for name, column in (("reason", self.reason), ("starts", self.starts)):
-            if column is not None and len(column) != n:
-                raise ValueError(
-                    f"Results need one row per episode, got {len(column)} rows of {name} and {n} scores."
-                )
+        if (self.reason is not None and len(self.reason) != n) or (
+            self.starts is not None and len(self.starts) != n
+        ):
+            raise ValueError(f"Results need one reason and one start per episode, if any, for {n} scores.")
         for score in self.scores.tolist():
             if not 0.0 <= score <= 1.0:
                 raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
