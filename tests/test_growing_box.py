@@ -143,7 +143,7 @@ def first_alarm(values):
     test = PlateauTest()
     for place, value in enumerate(values):
         test.extend([value])
-        if test.stands_still():
+        if test.stands_still:
             return place
     return None
 

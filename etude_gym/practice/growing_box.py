@@ -244,7 +244,7 @@ class _Family:
                 self.score += weight * (score - self.score)
                 self.limit = 1.0 if failures_teach else self._moved(self.limit, score, 1.0)
                 reached.append(self.limit * score)
-        self._plateau.extend(reached)
+        self._plateau.extend(reached, testing=self.probing is None)
 
     def _moved(self, limit: float, score: float, highest: float) -> float:
         """A limit after the score of a task below it."""
@@ -270,7 +270,7 @@ class _Family:
             What was found; nothing most of the time.
         """
         elsewhere = any(score > self.score + LEAD for score in others.values())
-        if self.probing is None and self._plateau.stands_still():
+        if self._plateau.stands_still:
             self._plateau.restart()
             self.gap_axes = []
             if self.limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier

@@ -28,6 +28,10 @@ class PlateauTest:
     is below ``SMALLEST_RISE`` by ``CONFIDENCE`` standard errors, the series stands still (a test of
     non-superiority; Wellek 2010, "Testing Statistical Hypotheses of Equivalence and Noninferiority", chapter
     2). Few and noisy values prove nothing: the test then says that the series may be rising.
+
+    Attributes:
+        count: values so far.
+        stands_still: whether a test has found that the series stands still.
     """
 
     def __init__(self) -> None:
@@ -39,36 +43,34 @@ class PlateauTest:
         self._bins: list[float] = []  # their means
         self._sum, self._in_bin = 0.0, 0
         self._next_test = FIRST_TEST
+        self.count, self.stands_still = 0, False
 
-    @property
-    def count(self) -> int:
-        """Values so far."""
-        return len(self._bins) * self._size + self._in_bin
-
-    def extend(self, values: Iterable[float]) -> None:
-        """Take the next values of the series.
+    def extend(self, values: Iterable[float], *, testing: bool = True) -> None:
+        """Take the next values of the series; test anew whenever there are enough new ones.
 
         Args:
             values: any finite numbers; rises are measured in their unit.
+            testing: whether to test; if not, the next value that is tested makes up for it.
         """
         for value in values:
             self._sum += value
             self._in_bin += 1
+            self.count += 1
             if self._in_bin == self._size:
                 self._bins.append(self._sum / self._size)
                 self._sum, self._in_bin = 0.0, 0
                 if len(self._bins) == BINS:
-                    pairs = zip(self._bins[::2], self._bins[1::2], strict=True)
-                    self._bins = [0.5 * (first + second) for first, second in pairs]
-                    self._size *= 2
+                    self._merge()
+            if self.count >= self._next_test and testing:
+                self._next_test = math.ceil(self.count * GROWTH)
+                rise, error = self.rise()
+                self.stands_still |= rise + CONFIDENCE * error < SMALLEST_RISE
 
-    def stands_still(self) -> bool:
-        """Whether the series has stopped rising, as far as is known; tested anew after enough new values."""
-        if self.count < self._next_test:
-            return False
-        self._next_test = math.ceil(self.count * GROWTH)
-        rise, error = self.rise()
-        return rise + CONFIDENCE * error < SMALLEST_RISE
+    def _merge(self) -> None:
+        """Make one bin of every two."""
+        pairs = zip(self._bins[::2], self._bins[1::2], strict=True)
+        self._bins = [0.5 * (first + second) for first, second in pairs]
+        self._size *= 2
 
     def rise(self) -> tuple[float, float]:
         """Rise over the later half of the series, and its standard error, from a line through its bins."""
@@ -88,6 +90,7 @@ class PlateauTest:
             "sum": self._sum,
             "in_bin": self._in_bin,
             "next_test": self._next_test,
+            "stands_still": self.stands_still,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -98,4 +101,5 @@ class PlateauTest:
         """
         self._size, self._in_bin = int(state["size"]), int(state["in_bin"])
         self._bins, self._sum = list(state["bins"]), float(state["sum"])
-        self._next_test = int(state["next_test"])
+        self._next_test, self.stands_still = int(state["next_test"]), bool(state["stands_still"])
+        self.count = len(self._bins) * self._size + self._in_bin
