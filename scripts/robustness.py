@@ -2,8 +2,8 @@
 
     python scripts/robustness.py EtudePlan-v0
 
-Every folder is an experiment: ``etude compare runs/robustness-EtudePlan-v0/width_half``. An interrupted script
-goes on where it stopped.
+Every folder is an experiment: ``etude compare runs/robustness-EtudePlan-v0/width_half``. Interrupted, it goes
+on where it stopped.
 """
 
 from __future__ import annotations

@@ -557,13 +557,13 @@ def test_a_racer_who_is_done_waits_for_the_others():
 
 
 def test_the_task_sampler_of_a_race_hears_of_the_learner():
-    env = duel.race_parallel_env("Graded-v0", practice="adaptive", family="solvable")
+    env = duel.race_parallel_env("Graded-v0", practice="frontier", family="solvable")
     for episode in range(3):
         _, infos = env.reset(seed=episode)
         assert infos["racer_1"]["family"] == "solvable"
         env.step({"racer_0": 10, "racer_1": 2})
     assert env.sampler.state_dict()["num_results"] == 3
-    assert [row[-1] for row in env.sampler.state_dict()["waiting"]] == [1.0] * 3
+    assert env.sampler.state_dict()["waiting"]["scores"] == [1.0] * 3
 
 
 # --- The card ----------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def test_an_episode_that_is_reset_early_is_reported_with_the_score_it_has(limit)
 
 
 def test_the_learner_model_believes_truncated_episodes():
-    env = gym.make("counting:Counting-v0", difficulty=EASY, max_episode_steps=1)
+    env = gym.make("counting:Counting-v0", practice="frontier", difficulty=EASY, max_episode_steps=1)
     observation, _ = env.reset(seed=0)
     for _ in range(640):
         observation, *_ = env.step(int(observation[0]))

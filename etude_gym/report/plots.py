@@ -30,8 +30,8 @@ COLORS = (
 """Colors that people with any color vision tell apart (Okabe and Ito 2008; brown; Tol 2021); one for each
 sampler, the same in every picture."""
 
-PALER = 0.45
-"""How much paler every further arm of one sampler is, as a share of what is left to white."""
+PALEST = 0.6
+"""How much white there is in the color of the last of several arms of one sampler."""
 
 GRAY = "#666666"
 
@@ -87,11 +87,12 @@ def arm_colors(arms: Sequence[str]) -> dict[str, str]:
         [color for name, color in own.items() if name not in {_sampler(arm) for arm in arms}] or COLORS
     )
     colors: dict[str, str] = {}
-    used: Counter[str] = Counter()
+    total, used = Counter(map(_sampler, arms)), Counter[str]()
     for arm in sorted(arms, key=lambda arm: arm not in own):  # the plain name has the plain color
-        base = own.get(_sampler(arm)) or next(left)
-        colors[arm] = _paler(base, 1.0 - (1.0 - PALER) ** used[base])
-        used[base] += 1
+        sampler = _sampler(arm)
+        color = own.get(sampler) or next(left)
+        colors[arm] = _paler(color, PALEST * used[sampler] / max(1, total[sampler] - 1))
+        used[sampler] += 1
     return {arm: colors[arm] for arm in arms}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from etude_gym.runs.folder import PRACTICE, Run
 
 SLICES = 40
 """Parts of the horizon in which draws are counted."""
+REASON_COLORS = dict(zip(reversed(REASONS), cycle(COLORS[1:])))
+"""A color for each reason, the same in every panel; those of one sampler differ."""
 WIDEST = 3
 """Arms beside each other."""
 
@@ -80,11 +83,10 @@ def _draw_arm(panel: Any, arm: str, shares: NDArray[np.float64]) -> None:
     kept = np.isfinite(shares).all(axis=1)
     compute = (np.flatnonzero(kept) + 0.5) / SLICES
     bottom = np.zeros(len(compute))
-    for layer, reason in enumerate(_reasons(shares)):
+    for reason in _reasons(shares):
         share = shares[kept, reason]
-        color = COLORS[1 + layer % (len(COLORS) - 1)]
-        panel.fill_between(compute, bottom, bottom + share, color=color, alpha=0.8, linewidth=0,
-                           label=REASONS[reason])  # fmt: skip
+        panel.fill_between(compute, bottom, bottom + share, color=REASON_COLORS[REASONS[reason]], alpha=0.8,
+                           linewidth=0, label=REASONS[reason])  # fmt: skip
         bottom += share
     panel.set_xlim(0, 1)
     panel.set_ylim(0, 1)
