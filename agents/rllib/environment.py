@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from etude_gym.environment.drills import Work
 from etude_gym.environment.vector import EtudeVectorEnv
-from etude_gym.practice.sampler import Draw, Results, TaskSampler, join_results
+from etude_gym.practice.sampler import Draw, Results, TaskSampler, join_results, no_results
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.randomness import Keys, mix
 from etude_gym.tasks.domain import Domain
@@ -50,8 +50,7 @@ class CollectingSampler(TaskSampler):
     def take(self) -> Results:
         """The results since the last call."""
         taken, self._results = self._results, []
-        empty = Results(np.empty((0, len(self.space))), np.empty(0, dtype=np.int64), np.empty(0))
-        return join_results([empty, *taken])
+        return join_results([no_results(len(self.space)), *taken])
 
     def state_dict(self) -> dict[str, Any]:
         return self.sampler.state_dict()

@@ -55,6 +55,14 @@ LARGEST_BATCH = 64
 """Results that wait until draws change, at most; a sixteenth of all so far, while those are few."""
 
 
+BOX_RECORD = np.dtype(
+    [(name, np.float64) for name in ("limit", "basics", "score", "gap_limit")]
+    + [(name, np.int64) for name in ("num_basics", "num_box")]
+)
+"""What is known of the box of a family: its highest value of every axis; the running scores on the basics and
+in the box; the highest value of the axes of the gap; numbers of results on the basics and in the box."""
+
+
 class GrowingBoxSampler(TaskSampler):
     """Tasks from a box of difficulty for each family, which grows while the learner masters it.
 
@@ -89,22 +97,27 @@ class GrowingBoxSampler(TaskSampler):
         self.drill_share = _check_range("drill_share", drill_share, 0.0, 1.0)
         self.start_limits = StartLimits()
         self.findings: list[Finding] = []
-        self._families = [_Family(len(space), self.start, self.rate) for _ in space.families]
+        self._boxes = np.zeros(len(space.families), dtype=BOX_RECORD)
+        self._families = [
+            _Family(self._boxes, index, len(space), self.start) for index in range(len(space.families))
+        ]
         self._num_results = 0
         self._waiting = WaitingResults(len(space))
-        self._kind_counters = _counters(len(space) + 4)[-3:]
+        self._draw_counters = _counters(len(space) + 4)
         self._drill_counters = _counters(len(space) + 6)[-2:]
 
     def draw(self, keys: Keys) -> Draw:
-        numbers, family = self._uniform(keys)
-        kind, which, neighbor = uniform(keys[:, None], self._kind_counters).T
+        drawn = uniform(keys[:, None], self._draw_counters)
+        numbers = drawn[:, : len(self.space)]
+        families, kind, which, neighbor = drawn[:, len(self.space) :].T
+        family = (families * len(self.space.families)).astype(np.int64)
         low, high = np.zeros_like(numbers), np.empty_like(numbers)
         reason = np.empty(len(keys), dtype=np.int64)
         for index, state in enumerate(self._families):
             rows = np.flatnonzero(family == index)
-            high[rows], reason[rows] = 1.0 if self.failures_teach else state.limit, BOX
+            high[rows], reason[rows] = 1.0 if self.failures_teach else state.box["limit"], BOX
             if not self.failures_teach:
-                basics = rows[kind[rows] < BASICS_SHARE * (1.0 - state.basics)]
+                basics = rows[kind[rows] < BASICS_SHARE * (1.0 - state.box["basics"])]
                 high[basics], reason[basics] = self.start, BASICS
             if state.probing is not None:
                 probes = rows[which[rows] < PROBE_SHARE]
@@ -113,7 +126,7 @@ class GrowingBoxSampler(TaskSampler):
                 reason[probes] = PROBE
             elif state.gap_axes:
                 gap = rows[(which[rows] < GAP_SHARE) & (reason[rows] == BOX)]
-                high[gap[:, None], state.gap_axes], reason[gap] = state.gap_limit, GAP
+                high[gap[:, None], state.gap_axes], reason[gap] = state.box["gap_limit"], GAP
         if not self.drill_share:
             return Draw(keys, low + (high - low) * numbers, family, reason)
         drilled, start = uniform(keys[:, None], self._drill_counters).T
@@ -139,12 +152,19 @@ class GrowingBoxSampler(TaskSampler):
         return self._batch - len(self._waiting)
 
     def _learn(self, batch: Results) -> None:
+        from etude_gym.practice.box_kernel import NOTHING, follow
+
         reasons = np.full(len(batch), BOX) if batch.reason is None else batch.reason
+        reached = np.empty(len(batch))
+        columns = (batch.difficulty, batch.family, batch.scores, reasons)
+        follow(self._boxes, *columns, self.start, self.rate, self.failures_teach, reached)
         for index, state in enumerate(self._families):
-            own = np.flatnonzero(batch.family == index)
-            state.learn(batch.difficulty[own], batch.scores[own], reasons[own], self.failures_teach)
-            others = {i: other.score for i, other in enumerate(self._families) if i != index}
-            self.findings += state.find(index, others, self.failures_teach)
+            own = batch.family == index
+            if state.probing is not None:
+                for row in np.flatnonzero(own & (reasons == PROBE)):
+                    state.probing.add(batch.difficulty[row], float(batch.scores[row]))
+            state.notice(reached[own & (reached != NOTHING)])
+            self.findings += state.find(self.failures_teach)
         if self.drill_share:
             self.start_limits.update(batch)
         self.version += 1
@@ -152,9 +172,10 @@ class GrowingBoxSampler(TaskSampler):
     def describe(self) -> dict[str, float]:
         values: dict[str, float] = {}
         for name, state in zip(self.space.families, self._families, strict=True):
-            values |= {f"limit_{name}": state.limit, f"score_{name}": state.score}
-            values |= {} if self.failures_teach else {f"basics_{name}": state.basics}
-            values |= {f"gap_limit_{name}": state.gap_limit} if state.gap_axes else {}
+            shown = ["limit", "score"]
+            shown += [] if self.failures_teach else ["basics"]
+            shown += ["gap_limit"] if state.gap_axes else []
+            values |= {f"{column}_{name}": float(state.box[column]) for column in shown}
         return values | (self.start_limits.describe() if self.drill_share else {})
 
     def state_dict(self) -> dict[str, Any]:
@@ -183,121 +204,81 @@ class GrowingBoxSampler(TaskSampler):
 
 
 class _Family:
-    """What is known of one family, and its box.
+    """A family whose box is followed: whether it stands still, and what holds it up.
 
     Args:
+        boxes: the records of all families, ``BOX_RECORD``.
+        index: which of them is its own.
         axes: number of axes.
         start: highest value of every axis in the basics.
-        rate: smallest step of a limit for each result.
 
     Attributes:
-        limit: highest value of every axis in the box.
-        basics: running score on the basics; 0 before any.
-        score: running score in the box.
         gap_axes: axes that explained the failures at the last plateau; empty if none did, or it is closed.
-        gap_limit: their highest value in the box of the gap.
         probing: the round of probes that is going on.
     """
 
-    def __init__(self, axes: int, start: float, rate: float) -> None:
-        self._axes, self._start, self._rate = axes, start, rate
-        self.limit = start
-        self.basics = self.score = 0.0
+    def __init__(self, boxes: NDArray[Any], index: int, axes: int, start: float) -> None:
+        self._boxes, self._index = boxes, index
+        self.box["limit"] = self.box["gap_limit"] = start
+        self._axes, self._start = axes, start
         self.gap_axes: list[int] = []
-        self.gap_limit = start
         self.probing: ProbeRound | None = None
         self._plateau = PlateauTest()
-        self._num_basics = self._num_box = 0
 
-    def learn(
-        self,
-        difficulty: NDArray[np.float64],
-        scores: NDArray[np.float64],
-        reasons: NDArray[np.int64],
-        failures_teach: bool,
-    ) -> None:
-        """Learn from results of this family, in the order in which they came.
+    @property
+    def box(self) -> Any:
+        """Its record, which can be written."""
+        return self._boxes[self._index]
+
+    def notice(self, reached: NDArray[np.float64]) -> None:
+        """Take note of how far results got, now that the box has moved.
 
         Args:
-            difficulty: float64 (n, axes).
-            scores: float64 (n,).
-            reasons: int64 (n,), indices into ``REASONS``.
-            failures_teach: whether the box is the whole space, as failures teach as well.
+            reached: float64 (n,), limit times score of results in the box.
         """
-        basic: list[bool] = np.all(difficulty <= self._start, axis=1).tolist()
-        reached, beyond = [], BEYOND_BASICS * self._start
-        for row, (score, reason) in enumerate(zip(scores.tolist(), reasons.tolist(), strict=True)):
-            if reason == PROBE:
-                if self.probing is not None:
-                    self.probing.add(difficulty[row], score)
-            elif reason == GAP:
-                self._learn_in_gap(score)
-            elif reason != DRILL:
-                if basic[row]:
-                    self._num_basics += 1
-                    weight = max(BASICS_RATE, 1.0 / self._num_basics)
-                    self.basics += weight * (score - self.basics)
-                    if self.limit > beyond:
-                        continue
-                self._num_box += 1
-                weight = max(SCORE_RATE, 1.0 / self._num_box)
-                self.score += weight * (score - self.score)
-                self.limit = 1.0 if failures_teach else self._moved(self.limit, score, 1.0)
-                reached.append(self.limit * score)
         self._plateau.extend(reached, testing=self.probing is None)
-
-    def _moved(self, limit: float, score: float, highest: float) -> float:
-        """A limit after the score of a task below it."""
-        mastery = score / max(self.basics, LEAST_BASICS_SCORE) - MASTERY
-        rate = max(self._rate, 1.0 / (self._num_box + SETTLING))
-        limit += rate * (RISE if mastery > RISE else FALL if mastery < FALL else mastery)
-        return highest if limit > highest else self._start if limit < self._start else limit
-
-    def _learn_in_gap(self, score: float) -> None:
-        self.gap_limit = self._moved(self.gap_limit, score, self.limit)
-        if self.gap_limit >= self.limit:
+        if self.box["gap_limit"] >= self.box["limit"]:
             self.gap_axes = []
 
-    def find(self, family: int, others: dict[int, float], failures_teach: bool) -> list[Finding]:
+    def find(self, failures_teach: bool) -> list[Finding]:
         """Start a round of probes where practice stands still; end one that is finished, and turn to the gap.
 
         Args:
-            family: index of this family.
-            others: running scores of the other families, by index.
             failures_teach: whether nothing is known of the basics, as the box was the whole space throughout.
 
         Returns:
             What was found; nothing most of the time.
         """
-        elsewhere = any(score > self.score + LEAD for score in others.values())
+        probed = self.probing is not None and self.probing.finished
+        if not probed and not self._plateau.stands_still:
+            return []
+        limit, score, basics = (float(self.box[name]) for name in ("limit", "score", "basics"))
+        others = {i: float(s) for i, s in enumerate(self._boxes["score"]) if i != self._index}
+        elsewhere = any(other > score + LEAD for other in others.values())
         if self._plateau.stands_still:
             self._plateau.restart()
             self.gap_axes = []
-            if self.limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier
-                return [Finding(family, self.score, (), self.basics, others, (), True)] if elsewhere else []
-            if self.score < HIGH_SCORE and (self.basics >= LEARNED or failures_teach):
-                self.probing = ProbeRound(self._axes, self.limit, self._start)
+            if limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier
+                stuck = Finding(self._index, score, (), basics, others, (), True)
+                return [stuck] if elsewhere else []
+            if score < HIGH_SCORE and (basics >= LEARNED or failures_teach):
+                self.probing = ProbeRound(self._axes, limit, self._start)
         if self.probing is None or not self.probing.finished:
             return []
-        finding = self.probing.finding(family, others, elsewhere)
+        finding = self.probing.finding(self._index, others, elsewhere)
         self.probing = None
         if finding.axes:
             self.gap_axes = [finding.axes[0]]
         elif finding.basics_alone:
             self.gap_axes = list(range(self._axes))
-        self.gap_limit = self._start
+        self.box["gap_limit"] = self._start
         return [finding]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything as plain numbers and lists that JSON can hold."""
         return {
-            "limit": self.limit,
-            "basics": self.basics,
-            "score": self.score,
+            "box": list(self.box.item()),
             "gap_axes": list(self.gap_axes),
-            "gap_limit": self.gap_limit,
-            "num_basics": self._num_basics,
-            "num_box": self._num_box,
             "plateau": self._plateau.state_dict(),
             "probing": None if self.probing is None else self.probing.state_dict(),
         }
@@ -308,9 +289,9 @@ class _Family:
         Args:
             state: what it returned.
         """
-        self.limit, self.basics, self.score = state["limit"], state["basics"], state["score"]
-        self.gap_axes, self.gap_limit = list(state["gap_axes"]), state["gap_limit"]
-        self._num_basics, self._num_box = state["num_basics"], state["num_box"]
+        for name, value in zip(BOX_RECORD.names or (), state["box"], strict=True):
+            self.box[name] = value
+        self.gap_axes = list(state["gap_axes"])
         self._plateau.load_state_dict(state["plateau"])
         self.probing = None
         if state["probing"] is not None:

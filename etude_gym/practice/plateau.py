@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 SMALLEST_RISE = 0.05
 """A series that rises less than this while practice doubles stands still."""
@@ -45,32 +48,36 @@ class PlateauTest:
         self._next_test = FIRST_TEST
         self.count, self.stands_still = 0, False
 
-    def extend(self, values: Iterable[float], *, testing: bool = True) -> None:
+    def extend(self, values: Sequence[float] | NDArray[np.float64], *, testing: bool = True) -> None:
         """Take the next values of the series; test anew whenever there are enough new ones.
 
         Args:
             values: any finite numbers; rises are measured in their unit.
             testing: whether to test; if not, the next value that is tested makes up for it.
         """
-        for value in values:
-            self._sum += value
-            self._in_bin += 1
-            self.count += 1
+        left = np.asarray(values).tolist()
+        while left:
+            most = max(1, self._next_test - self.count) if testing else len(left)
+            taken = left[: min(self._size - self._in_bin, most)]
+            left = left[len(taken) :]
+            self._sum = reduce(add, taken, self._sum)
+            self._in_bin += len(taken)
+            self.count += len(taken)
             if self._in_bin == self._size:
-                self._bins.append(self._sum / self._size)
-                self._sum, self._in_bin = 0.0, 0
-                if len(self._bins) == BINS:
-                    self._merge()
-            if self.count >= self._next_test and testing:
+                self._end_bin()
+            if testing and self.count >= self._next_test:
                 self._next_test = math.ceil(self.count * GROWTH)
                 rise, error = self.rise()
                 self.stands_still |= rise + CONFIDENCE * error < SMALLEST_RISE
 
-    def _merge(self) -> None:
-        """Make one bin of every two."""
-        pairs = zip(self._bins[::2], self._bins[1::2], strict=True)
-        self._bins = [0.5 * (first + second) for first, second in pairs]
-        self._size *= 2
+    def _end_bin(self) -> None:
+        """Begin the next bin; make one of every two when there are too many."""
+        self._bins.append(self._sum / self._size)
+        self._sum, self._in_bin = 0.0, 0
+        if len(self._bins) == BINS:
+            pairs = zip(self._bins[::2], self._bins[1::2], strict=True)
+            self._bins = [0.5 * (first + second) for first, second in pairs]
+            self._size *= 2
 
     def rise(self) -> tuple[float, float]:
         """Rise over the later half of the series, and its standard error, from a line through its bins."""

@@ -168,15 +168,26 @@ def join_results(parts: Sequence[Results]) -> Results:
         parts: at least one, all of one difficulty space. The reasons are known where all parts that are not
             empty say them.
     """
-    reasons = [part.reason for part in parts if len(part)]
+    reasons = [part.reason for part in parts]
+    if any(reason is None for reason in reasons):  # nothing is missing where there are no results
+        reasons = [part.reason for part in parts if len(part.scores)]
     known = [reason for reason in reasons if reason is not None]
     return Results(
         np.concatenate([part.difficulty for part in parts]),
         np.concatenate([part.family for part in parts]),
         np.concatenate([part.scores for part in parts]),
         np.concatenate(known) if known and len(known) == len(reasons) else None,
-        join_starts([part.starts for part in parts], [len(part) for part in parts]),
+        join_starts([part.starts for part in parts], [len(part.scores) for part in parts]),
     )
+
+
+def no_results(axes: int) -> Results:
+    """Results of no episodes.
+
+    Args:
+        axes: number of axes.
+    """
+    return Results(np.empty((0, axes)), np.empty(0, dtype=np.int64), np.empty(0))
 
 
 class WaitingResults:
@@ -207,8 +218,7 @@ class WaitingResults:
         return waiting[:count]
 
     def _joined(self) -> Results:
-        empty = np.empty((0, self._axes)), np.empty(0, dtype=np.int64), np.empty(0)
-        return join_results([Results(*empty), *self._parts])
+        return join_results(self._parts) if self._parts else no_results(self._axes)
 
     def state_dict(self) -> dict[str, Any]:
         """All that wait, as ``Results.state_dict``."""
