@@ -10,6 +10,7 @@ from typing import Any
 from etude_gym.practice.growing_box import (
     BASICS_RATE,
     BEYOND_BASICS,
+    CLOSED,
     FALL,
     LEAST_BASICS_SCORE,
     MASTERY,
@@ -63,7 +64,10 @@ def follow(
         if reasons[i] == PROBE or reasons[i] == DRILL:
             continue
         if reasons[i] == GAP:
-            box.gap_limit = moved(box.gap_limit, score, box, start, rate, box.limit)
+            if box.gap_limit != CLOSED:
+                box.gap_limit = moved(box.gap_limit, score, box, start, rate, box.limit)
+                if box.gap_limit >= box.limit:
+                    box.gap_limit = CLOSED
             continue
         if difficulty[i].max() <= start:
             box.num_basics += 1

@@ -51,6 +51,8 @@ PROBE_SHARE = 0.8
 """Share of a family's tasks that are probes while it is probed."""
 GAP_SHARE = 0.5
 """Share of a family's tasks that go to the gap, once one is found, until it is closed."""
+CLOSED = 2.0
+"""Limit of a gap that is closed, or of none: above all difficulty."""
 LARGEST_BATCH = 64
 """Results that wait until draws change, at most; a sixteenth of all so far, while those are few."""
 
@@ -219,7 +221,7 @@ class _Family:
 
     def __init__(self, boxes: NDArray[Any], index: int, axes: int, start: float) -> None:
         self._boxes, self._index = boxes, index
-        self.box["limit"] = self.box["gap_limit"] = start
+        self.box["limit"], self.box["gap_limit"] = start, CLOSED
         self._axes, self._start = axes, start
         self.gap_axes: list[int] = []
         self.probing: ProbeRound | None = None
@@ -237,7 +239,7 @@ class _Family:
             reached: float64 (n,), limit times score of results in the box.
         """
         self._plateau.extend(reached, testing=self.probing is None)
-        if self.box["gap_limit"] >= self.box["limit"]:
+        if self.box["gap_limit"] == CLOSED:
             self.gap_axes = []
 
     def find(self, failures_teach: bool) -> list[Finding]:
@@ -271,7 +273,7 @@ class _Family:
             self.gap_axes = [finding.axes[0]]
         elif finding.basics_alone:
             self.gap_axes = list(range(self._axes))
-        self.box["gap_limit"] = self._start
+        self.box["gap_limit"] = self._start if self.gap_axes else CLOSED
         return [finding]
 
     def state_dict(self) -> dict[str, Any]:
