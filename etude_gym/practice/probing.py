@@ -53,9 +53,10 @@ class Finding:
             space: axes and families of the domain.
         """
         others = {space.families[index]: round(score, 4) for index, score in self.others.items()}
+        no_axis = ["family"] if self.elsewhere else ["all axes together"] if self.basics_alone else []
         return {
             "family": space.families[self.family],
-            "gap": [space.names[axis] for axis in self.axes] or (["family"] if self.elsewhere else []),
+            "gap": [space.names[axis] for axis in self.axes] or no_axis,
             "hard": round(self.hard, 4),
             "pulled_down": dict(zip(space.names, np.round(self.pulled_down, 4).tolist(), strict=False)),
             "basics": round(self.basics, 4),

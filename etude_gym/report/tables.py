@@ -25,8 +25,9 @@ RELIABILITY_NOTES = (
 """How to read the table of confidence."""
 
 FINDING_NOTES = (
-    "Family: the axes that, pulled down to the basics, give most of the hard tasks back; `family` where all "
-    "of it is behind the others. In brackets: rounds of probes, over all seeds."
+    "Family: the axes that, each pulled down to the basics, give most of the hard tasks back; `all axes "
+    "together` where no single one does, `family` where all of it is behind the others. In brackets: rounds of "
+    "probes, over all seeds."
 )
 """How to read what probes found."""
 
