@@ -26,8 +26,8 @@ RELIABILITY_NOTES = (
 
 FINDING_NOTES = (
     "Family: the axes that, each pulled down to the basics, give most of the hard tasks back; `all axes "
-    "together` where no single one does, `family` where all of it is behind the others. In brackets: rounds of "
-    "probes, over all seeds."
+    "together` where no single one does, `family` where all of it is behind the others. In brackets: rounds "
+    "of probes, over all seeds."
 )
 """How to read what probes found."""
 
