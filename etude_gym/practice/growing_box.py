@@ -113,27 +113,28 @@ class GrowingBoxSampler(TaskSampler):
         numbers = drawn[:, : len(self.space)]
         families, kind, which, neighbor = drawn[:, len(self.space) :].T
         family = (families * len(self.space.families)).astype(np.int64)
-        low, high = np.zeros_like(numbers), np.empty_like(numbers)
-        reason = np.empty(len(keys), dtype=np.int64)
+        if self.failures_teach:
+            high, reason = np.ones(len(keys)), np.full(len(keys), BOX)
+        else:
+            basics = kind < BASICS_SHARE * (1.0 - self._boxes["basics"][family])
+            high = np.where(basics, self.start, self._boxes["limit"][family])
+            reason = np.where(basics, BASICS, BOX)
+        difficulty = high[:, None] * numbers
         for index, state in enumerate(self._families):
-            rows = np.flatnonzero(family == index)
-            high[rows], reason[rows] = 1.0 if self.failures_teach else state.box["limit"], BOX
-            if not self.failures_teach:
-                basics = rows[kind[rows] < BASICS_SHARE * (1.0 - state.box["basics"])]
-                high[basics], reason[basics] = self.start, BASICS
             if state.probing is not None:
-                probes = rows[which[rows] < PROBE_SHARE]
-                chosen = (neighbor[probes] * len(state.probing.low)).astype(np.int64)
-                low[probes], high[probes] = state.probing.low[chosen], state.probing.high[chosen]
-                reason[probes] = PROBE
+                rows = np.flatnonzero((family == index) & (which < PROBE_SHARE))
+                chosen = (neighbor[rows] * len(state.probing.low)).astype(np.int64)
+                low, high = state.probing.low[chosen], state.probing.high[chosen]
+                difficulty[rows], reason[rows] = low + (high - low) * numbers[rows], PROBE
             elif state.gap_axes:
-                gap = rows[(which[rows] < GAP_SHARE) & (reason[rows] == BOX)]
-                high[gap[:, None], state.gap_axes], reason[gap] = state.box["gap_limit"], GAP
+                rows = np.flatnonzero((family == index) & (which < GAP_SHARE) & (reason == BOX))
+                gap = rows[:, None], np.array(state.gap_axes)
+                difficulty[gap], reason[rows] = state.box["gap_limit"] * numbers[gap], GAP
         if not self.drill_share:
-            return Draw(keys, low + (high - low) * numbers, family, reason)
+            return Draw(keys, difficulty, family, reason)
         drilled, start = uniform(keys[:, None], self._drill_counters).T
         drills = drilled < self.drill_share
-        difficulty = np.where(drills[:, None], numbers, low + (high - low) * numbers)
+        difficulty = np.where(drills[:, None], numbers, difficulty)
         starts = self.start_limits.starts(difficulty, start)
         starts.left[~drills] = np.inf
         return Draw(keys, difficulty, family, np.where(drills, DRILL, reason), starts)
@@ -160,12 +161,15 @@ class GrowingBoxSampler(TaskSampler):
         reached = np.empty(len(batch))
         columns = (batch.difficulty, batch.family, batch.scores, reasons)
         follow(self._boxes, *columns, self.start, self.rate, self.failures_teach, reached)
+        values: list[list[float]] = [[] for _ in self._families]
+        for index, value in zip(batch.family.tolist(), reached.tolist(), strict=True):
+            if value != NOTHING:
+                values[index].append(value)
         for index, state in enumerate(self._families):
-            own = batch.family == index
             if state.probing is not None:
-                for row in np.flatnonzero(own & (reasons == PROBE)):
+                for row in np.flatnonzero((batch.family == index) & (reasons == PROBE)):
                     state.probing.add(batch.difficulty[row], float(batch.scores[row]))
-            state.notice(reached[own & (reached != NOTHING)])
+            state.notice(values[index])
             self.findings += state.find(self.failures_teach)
         if self.drill_share:
             self.start_limits.update(batch)
@@ -232,11 +236,11 @@ class _Family:
         """Its record, which can be written."""
         return self._boxes[self._index]
 
-    def notice(self, reached: NDArray[np.float64]) -> None:
+    def notice(self, reached: list[float]) -> None:
         """Take note of how far results got, now that the box has moved.
 
         Args:
-            reached: float64 (n,), limit times score of results in the box.
+            reached: limit times score of results in the box.
         """
         self._plateau.extend(reached, testing=self.probing is None)
         if self.box["gap_limit"] == CLOSED:

@@ -9,7 +9,6 @@ from operator import add
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 SMALLEST_RISE = 0.05
 """A series that rises less than this while practice doubles stands still."""
@@ -48,14 +47,14 @@ class PlateauTest:
         self._next_test = FIRST_TEST
         self.count, self.stands_still = 0, False
 
-    def extend(self, values: Sequence[float] | NDArray[np.float64], *, testing: bool = True) -> None:
+    def extend(self, values: Sequence[float], *, testing: bool = True) -> None:
         """Take the next values of the series; test anew whenever there are enough new ones.
 
         Args:
             values: any finite numbers; rises are measured in their unit.
             testing: whether to test; if not, the next value that is tested makes up for it.
         """
-        left = np.asarray(values).tolist()
+        left = list(values)
         while left:
             most = max(1, self._next_test - self.count) if testing else len(left)
             taken = left[: min(self._size - self._in_bin, most)]
