@@ -508,7 +508,8 @@ def check_run(folder):
     assert max(reached) == 8
     assert [record["iteration"] for record in records] == list(range(1, len(records) + 1))
     episodes = sum(record["episodes"] for record in records)
-    assert run.load()["env"]["stream"]["sampler"]["num_results"] == episodes > 0
+    sampler = run.load()["env"]["stream"]["sampler"]
+    assert sampler["num_results"] + len(sampler["waiting"]["scores"]) == episodes > 0
     meter = ComputeMeter()
     meter.load_state_dict(json.loads((folder / COMPUTE).read_text()))
     return meter
