@@ -266,11 +266,17 @@ def test_a_round_of_probes_goes_on_from_its_state():
 # --- Arms with options -------------------------------------------------------------------------------
 
 
-def test_a_name_may_carry_options():
-    assert make_sampler("schedule,ramp_episodes=500", SPACE).ramp_episodes == 500
-    sampler = make_sampler("adaptive,start=0.2,rate=0.01", SPACE)
-    assert (sampler.start, sampler.rate) == (0.2, 0.01)
-    assert make_sampler("frontier,candidates=4,target=0.5", SPACE).target == 0.5
+@pytest.mark.parametrize(
+    ("arm", "options"),
+    [
+        ("schedule,ramp_episodes=500", {"ramp_episodes": 500}),
+        ("adaptive,start=0.2,rate=0.01", {"start": 0.2, "rate": 0.01}),
+        ("frontier,candidates=4,target=0.5", {"target": 0.5}),
+    ],
+)
+def test_a_name_may_carry_options(arm, options):
+    sampler = make_sampler(arm, SPACE)
+    assert {option: getattr(sampler, option) for option in options} == options
 
 
 @pytest.mark.parametrize(
