@@ -432,6 +432,27 @@ def test_without_jit_everything_is_as_with_it(env_id: str, family: str, tmp_path
     assert interpreted.stdout == run(code, tmp_path).stdout
 
 
+PRACTICE = """
+import numpy as np
+from etude_gym.environment.registration import make_domain
+from etude_gym.practice.sampler import Results
+from etude_gym.practice.strategies import make_sampler
+from etude_gym.randomness import mix
+sampler = make_sampler("adaptive", make_domain("EtudePlan-v0").space)
+for first in range(0, 2000, 50):
+    drawn = sampler.draw(mix(1, np.arange(first, first + 50)))
+    scores = (np.arange(50) % 2).astype(float)
+    sampler.update(Results(drawn.difficulty, drawn.family, scores, drawn.reason))
+print(sampler.state_dict())
+"""
+
+
+def test_without_jit_the_default_sampler_learns_as_with_it(tmp_path: Path) -> None:
+    interpreted = run(PRACTICE, tmp_path, NUMBA_DISABLE_JIT="1")
+    assert interpreted.returncode == 0, interpreted.stderr
+    assert interpreted.stdout == run(PRACTICE, tmp_path).stdout
+
+
 def test_without_jit_small_integers_are_calculated_with_as_compiled_kernels_do() -> None:
     from etude_gym.tasks.interpretation import interpreted
 

@@ -263,6 +263,15 @@ def test_a_round_of_probes_goes_on_from_its_state():
     assert restored.state_dict() == sampler.state_dict()
 
 
+def test_findings_come_back_from_json_as_they_were():
+    sampler, _ = practice(GAPS["axis"](1, 0), 30_000, until=lambda sampler: bool(sampler.findings))
+    restored = make_sampler("adaptive", SPACE)
+    restored.load_state_dict(json.loads(json.dumps(sampler.state_dict())))
+    assert restored.findings == sampler.findings
+    assert restored.findings[0].record(SPACE) == sampler.findings[0].record(SPACE)
+    assert restored.state_dict() == sampler.state_dict()
+
+
 # --- Arms with options -------------------------------------------------------------------------------
 
 

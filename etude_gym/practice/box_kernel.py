@@ -69,7 +69,10 @@ def follow(
                 if box.gap_limit >= box.limit:
                     box.gap_limit = CLOSED
             continue
-        if difficulty[i].max() <= start:
+        hardest = 0.0
+        for axis in range(difficulty.shape[1]):
+            hardest = max(hardest, difficulty[i, axis])
+        if hardest <= start:
             box.num_basics += 1
             box.basics += max(BASICS_RATE, 1.0 / box.num_basics) * (score - box.basics)
             if box.limit > BEYOND_BASICS * start:

@@ -202,7 +202,7 @@ class GrowingBoxSampler(TaskSampler):
             )
         for family, stored in zip(self._families, state["families"], strict=True):
             family.load_state_dict(stored)
-        self.findings = [Finding(**stored) for stored in state["findings"]]
+        self.findings = [Finding.from_state(stored) for stored in state["findings"]]
         self._num_results, self.failures_teach = int(state["num_results"]), bool(state["failures_teach"])
         self.start_limits.load_state_dict(state["start_limits"])
         self._waiting.load_state_dict(state["waiting"])
@@ -259,19 +259,19 @@ class _Family:
         if not probed and not self._plateau.stands_still:
             return []
         limit, score, basics = (float(self.box[name]) for name in ("limit", "score", "basics"))
-        others = {i: float(s) for i, s in enumerate(self._boxes["score"]) if i != self._index}
-        elsewhere = any(other > score + LEAD for other in others.values())
+        boxes: tuple[float, ...] = tuple(self._boxes["score"].tolist())
+        elsewhere = any(other > score + LEAD for other in boxes)
         if self._plateau.stands_still:
             self._plateau.restart()
             self.gap_axes = []
             if limit <= BEYOND_BASICS * self._start:  # nothing in this family is easier
-                stuck = Finding(self._index, score, (), basics, others, (), True)
+                stuck = Finding(self._index, score, (), basics, boxes, (), True)
                 return [stuck] if elsewhere else []
             if score < HIGH_SCORE and (basics >= LEARNED or failures_teach):
                 self.probing = ProbeRound(self._axes, limit, self._start)
         if self.probing is None or not self.probing.finished:
             return []
-        finding = self.probing.finding(self._index, others, elsewhere)
+        finding = self.probing.finding(self._index, boxes, elsewhere)
         self.probing = None
         if finding.axes:
             self.gap_axes = [finding.axes[0]]

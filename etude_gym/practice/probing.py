@@ -33,7 +33,7 @@ class Finding:
         hard: mean score on its hard tasks as they are.
         pulled_down: mean score by axis pulled down.
         basics: mean score with all axes pulled down.
-        others: mean score of the boxes of the other families, by index.
+        boxes: running score in the box of every family.
         axes: the axes, by index, that explain the failures, the strongest first; empty if none does.
         elsewhere: whether no neighbor in the family is better, while other families are.
     """
@@ -42,7 +42,7 @@ class Finding:
     hard: float
     pulled_down: tuple[float, ...]
     basics: float
-    others: dict[int, float]
+    boxes: tuple[float, ...]
     axes: tuple[int, ...]
     elsewhere: bool
 
@@ -52,7 +52,8 @@ class Finding:
         Args:
             space: axes and families of the domain.
         """
-        others = {space.families[index]: round(score, 4) for index, score in self.others.items()}
+        others = dict(zip(space.families, np.round(self.boxes, 4).tolist(), strict=True))
+        del others[space.families[self.family]]
         no_axis = ["family"] if self.elsewhere else ["all axes together"] if self.basics_alone else []
         return {
             "family": space.families[self.family],
@@ -62,6 +63,18 @@ class Finding:
             "basics": round(self.basics, 4),
             "other_families": others,
         }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Finding:
+        """A finding from its fields as a dictionary, whose tuples may have become lists.
+
+        Args:
+            state: what ``dataclasses.asdict`` returned, perhaps by way of JSON.
+        """
+        fields: dict[str, Any] = dict(state)
+        for name in ("pulled_down", "boxes", "axes"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
 
     @property
     def basics_alone(self) -> bool:
@@ -106,13 +119,13 @@ class ProbeRound:
         """Whether there are enough results, of every neighbor."""
         return sum(self._count) >= RESULTS and min(self._count) > 1
 
-    def finding(self, family: int, others: dict[int, float], elsewhere: bool) -> Finding:
+    def finding(self, family: int, boxes: tuple[float, ...], elsewhere: bool) -> Finding:
         """What the round found.
 
         Args:
             family: index of the family that was probed.
-            others: mean scores of the boxes of the other families, by index.
-            elsewhere: whether one of them is clearly ahead.
+            boxes: running score in the box of every family.
+            elsewhere: whether another one is clearly ahead.
         """
         count = np.maximum(self._count, 1)
         means = np.array(self._sum) / count
@@ -124,7 +137,7 @@ class ProbeRound:
         order = np.argsort(-gains, kind="stable")
         axes = tuple(int(axis) for axis in order if named[axis])
         alone = elsewhere and not certain.any()
-        return Finding(family, hard, tuple(pulled_down), basics, others, axes, alone)
+        return Finding(family, hard, tuple(pulled_down), basics, boxes, axes, alone)
 
     def state_dict(self) -> dict[str, Any]:
         """The round so far, as plain numbers that JSON can hold."""
