@@ -97,6 +97,21 @@ def test_state_goes_through_json_and_continues_identically(name):
 
 
 @all_samplers
+@pytest.mark.parametrize("by", ["results", "a state"])
+def test_draws_that_change_change_the_version(name, by):
+    keys, sampler = mix(8, np.arange(200)), make_sampler(name, SPACE)
+    before, version = sampler.draw(keys), sampler.version
+    if by == "results":
+        sampler.update(results_for(make_sampler("uniform", SPACE).draw(mix(1, np.arange(330)))))
+    else:
+        sampler.load_state_dict(practised(name).state_dict())
+    after = sampler.draw(keys)
+    same = all(np.array_equal(a, b) for a, b in zip(rows_of(before), rows_of(after), strict=True))
+    assert same or sampler.version != version
+    assert same == (sampler.blind or name == "drill")  # these results are no drills, and drills move starts
+
+
+@all_samplers
 def test_difficulty_says_nothing_about_the_numbers_that_make_the_task(name):
     keys = mix(7, np.arange(4000))
     draw = make_sampler(name, SPACE).draw(keys)

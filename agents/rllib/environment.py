@@ -57,6 +57,7 @@ class CollectingSampler(TaskSampler):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.sampler.load_state_dict(state)
+        self.version += 1
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ class ScheduleSampler(TaskSampler):
 
     def update(self, results: Results) -> None:
         self._num_results += len(results.scores)
+        self.version += 1
 
     def describe(self) -> dict[str, float]:
         return {"limit": self.limit}
@@ -115,3 +116,4 @@ class ScheduleSampler(TaskSampler):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._check_state(state)
         self._num_results = int(state["num_results"])
+        self.version += 1

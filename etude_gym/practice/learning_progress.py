@@ -84,6 +84,7 @@ class LearningProgressSampler(TaskSampler):
         for cell, score in zip(cells, results.scores.tolist(), strict=True):
             self._fast[cell] += self.fast_rate * (score - self._fast[cell])
             self._slow[cell] += self.slow_rate * (score - self._slow[cell])
+        self.version += 1
 
     def state_dict(self) -> dict[str, Any]:
         return {"fast": list(self._fast), "slow": list(self._slow)}
@@ -93,3 +94,4 @@ class LearningProgressSampler(TaskSampler):
         if not len(state["fast"]) == len(state["slow"]) == len(self._fast):
             raise ValueError(f"The state has {len(state['fast'])} cells, this domain {len(self._fast)}.")
         self._fast, self._slow = list(state["fast"]), list(state["slow"])
+        self.version += 1
