@@ -141,11 +141,11 @@ def test_a_report_holds_what_happened_since_the_last_one():
     counted = play(env, 200)
     report = env.report(3, {"rollout": 7})
     assert report.env_steps == counted < 200 * NUM_ENVS
-    assert len(report.results.scores) == len(report.reasons) > 0
-    assert report.results.difficulty.shape == (len(report.reasons), 4)
+    assert len(report.results.scores) == len(report.results.reason) > 0
+    assert report.results.difficulty.shape == (len(report.results), 4)
     assert (report.worker, report.flops) == (3, {"rollout": 7})
     again = env.report(3, {})
-    assert again.env_steps == len(again.results.scores) == len(again.reasons) == 0
+    assert again.env_steps == len(again.results) == 0
     assert again.incarnation == report.incarnation != make_practice().report(3, {}).incarnation
 
 
@@ -252,9 +252,9 @@ def test_every_sampler_is_the_same_on_driver_and_runners(made, name):
 
 def report_of(worker, scores, incarnation="a", env_steps=10):
     n = len(scores)
-    results = Results(np.full((n, 4), 0.5), np.zeros(n, dtype=np.int64), np.array(scores, dtype=float))
-    reasons = np.zeros(n, dtype=np.int64)
-    return Report(worker, incarnation, results, reasons, env_steps, {"rollout": 30}, 1.0)
+    zeros = np.zeros(n, dtype=np.int64)
+    results = Results(np.full((n, 4), 0.5), zeros, np.array(scores, dtype=float), zeros)
+    return Report(worker, incarnation, results, env_steps, {"rollout": 30}, 1.0)
 
 
 def fake_algorithm(*reports):

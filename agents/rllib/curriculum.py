@@ -194,9 +194,10 @@ class Curriculum:
         Args:
             report: of one env runner.
         """
-        if self.listener is not None and len(report.reasons):
-            self.listener(report.results.difficulty, report.reasons, report.results.scores)
-        self.sampler.update(report.results)
+        results = report.results
+        if self.listener is not None and len(results):
+            self.listener(results.difficulty, results.reason, results.scores)
+        self.sampler.update(results)
 
     def book(self, line: str, flops: Mapping[str, int], cpu_seconds: float, env_steps: int = 0) -> None:
         """Book what an env runner or a learner has spent; see ``Ledger.add``.

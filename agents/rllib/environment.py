@@ -12,7 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from etude_gym.environment.drills import Work
 from etude_gym.environment.vector import EtudeVectorEnv
@@ -67,8 +66,7 @@ class Report:
     Attributes:
         worker: index of the env runner; 0 for the driver's own.
         incarnation: differs once the env runner has been restarted.
-        results: finished episodes.
-        reasons: why their tasks were drawn, indices into ``REASONS``.
+        results: finished episodes, and why their tasks were drawn.
         env_steps: environment steps, without those that only reset.
         flops: by line of the ledger.
         cpu_seconds: of the runner's process; 0 for the driver's own.
@@ -80,7 +78,6 @@ class Report:
     worker: int
     incarnation: str
     results: Results
-    reasons: NDArray[np.int64]
     env_steps: int
     flops: Mapping[str, int]
     cpu_seconds: float
@@ -127,9 +124,7 @@ class PracticeVectorEnv(VectorActionMaskObservation):
         super().__init__(env)
         _assert_next_step(self)
         self._sampler = sampler
-        self._reasons: list[NDArray[np.int64]] = []
         self._tasks: list[TaskBatch] = []
-        env.stream.listener = lambda difficulty, reason, scores: self._reasons.append(reason)
         self._incarnation = uuid.uuid4().hex
         self._generation = 0
         self._over = np.zeros(num_envs, dtype=np.bool_)
@@ -184,7 +179,6 @@ class PracticeVectorEnv(VectorActionMaskObservation):
             worker: index of the env runner; 0 for the driver's own.
             flops: FLOPs that its module spent, by line of the ledger.
         """
-        reasons, self._reasons = self._reasons, []
         tasks, self._tasks = tuple(self._tasks), []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
@@ -194,7 +188,6 @@ class PracticeVectorEnv(VectorActionMaskObservation):
             worker,
             self._incarnation,
             self._sampler.take(),
-            np.concatenate([np.empty(0, dtype=np.int64), *reasons]),
             env_steps,
             flops,
             max(0.0, self._cpu_seconds - before - reference["cpu_seconds"]) if worker else 0.0,

@@ -34,14 +34,12 @@ class GamePractice:
     Attributes:
         sampler: the same, which collects results for the driver.
         generation: iteration of the driver; games that are seeded in another one have other tasks.
-        reasons: why the tasks of the collected results were drawn.
         tasks: those of the games that are over, for the driver.
     """
 
     def __init__(self, sampler: TaskSampler) -> None:
         self.sampler = CollectingSampler(sampler)
         self.generation = 0
-        self.reasons: list[int] = []
         self.tasks: list[TaskBatch] = []
         self._incarnation = uuid.uuid4().hex
         self._env_steps = 0
@@ -72,7 +70,6 @@ class GamePractice:
             worker: index of the env runner; 0 for the driver's own.
             flops: FLOPs that its module spent, by line of the ledger.
         """
-        reasons, self.reasons = self.reasons, []
         tasks, self.tasks = tuple(self.tasks), []
         env_steps, self._env_steps = self._env_steps, 0
         before, self._cpu_seconds = self._cpu_seconds, time.process_time()
@@ -80,7 +77,6 @@ class GamePractice:
             worker,
             self._incarnation,
             self.sampler.take(),
-            np.array(reasons, dtype=np.int64),
             env_steps,
             flops,
             self._cpu_seconds - before if worker else 0.0,

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from numpy.typing import NDArray
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import COMPONENT_RL_MODULE
 from torch import Tensor
@@ -24,7 +23,6 @@ from etude_gym.agents.rllib.curriculum import Curriculum, CurriculumCallback
 from etude_gym.agents.rllib.environment import Report
 from etude_gym.agents.rllib.games import SOLVER, GamePractice, PracticeGame, multi_agent_config
 from etude_gym.agents.rllib.module import ActionMaskModule, CountingPPOLearner
-from etude_gym.difficulty.space import Difficulty
 from etude_gym.environment.registration import make_domain
 from etude_gym.practice.self_play import RaceSampler
 from etude_gym.tasks.domain import Domain
@@ -78,16 +76,6 @@ class RacePractice(GamePractice):
         self.league = sampler.league
         self.games: list[tuple[int, float]] = []
 
-    def hear(self, difficulty: Difficulty, reason: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
-        """The listener of a race's task stream: keeps why a task was drawn.
-
-        Args:
-            difficulty: ignored.
-            reason: int64 (1,), index into ``REASONS``.
-            scores: ignored; ``report`` takes them from the sampler.
-        """
-        self.reasons.append(int(reason[0]))
-
     def report(self, worker: int, flops: Mapping[str, int]) -> Report:
         """What has been done since the last call, games included; see ``Practice.report``.
 
@@ -123,7 +111,6 @@ class PracticeRace(PracticeGame):
         """
         self.practice = practice
         self.game.stream.sampler = practice.sampler
-        self.game.stream.listener = practice.hear
 
     def step(self, action_dict: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
         """Step; at the end of a race, note its result.

@@ -44,8 +44,8 @@ class DuelPractice(GamePractice):
             task: the one that was proposed.
             score: of the solver, in [0, 1].
         """
-        self.sampler.update(Results(task.difficulty, task.family, np.array([score])))
-        self.reasons.append(PROPOSED)
+        reason = np.array([PROPOSED])
+        self.sampler.update(Results(task.difficulty, task.family, np.array([score]), reason))
 
 
 class PracticeDuel(PracticeGame):
