@@ -40,7 +40,7 @@ def test_gymnasium_checks_the_text_interface_without_a_warning():
 def test_reset_gives_the_prompt_of_the_task():
     env = TextFront(gym.make("EtudePlan-v0", difficulty=HARD))
     prompt, info = env.reset(seed=3)
-    assert prompt == text.write_prompt(env.unwrapped.worlds[0])
+    assert prompt == text.write_prompt(env.unwrapped.worlds[0]).text
     assert info["difficulty"] == HARD
     assert prompt in env.observation_space
 
@@ -117,7 +117,7 @@ def test_impossible_actions_are_played_and_told():
         ("\ud800\x00", "malformed"),
         (None, "malformed"),
         (b"deliver", "malformed"),
-        ("```\ngo Al", "truncated"),
+        ("```\ngo Al", "malformed"),
     ],
 )
 def test_a_reply_that_is_not_understood_costs_one_illegal_action_and_is_told_why(reply, status):

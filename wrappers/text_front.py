@@ -8,15 +8,11 @@ import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
 from etude_gym.arithmetic import add_up
-from etude_gym.environment.playing import Move, play_reply
+from etude_gym.environment.playing import play_reply, remark
 from etude_gym.environment.single import EtudeEnv
-from etude_gym.tasks.domain import Domain, Reply, Worlds
+from etude_gym.tasks.domain import Domain, Worlds
 from etude_gym.tasks.replies import printable
-from etude_gym.tasks.status import Status
 from etude_gym.wrappers.text_spaces import PromptSpace, ReplySpace
-
-MAX_NOTE_CHARACTERS = 4_000
-"""Of what a prompt says about the last reply."""
 
 
 class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
@@ -106,40 +102,17 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
         """
         self.unwrapped.check_running("step()")  # type: ignore[attr-defined]
         reply = self._domain.parse(self._worlds, 0, action)
-        moves = list(play_reply(self.env, reply))
+        game: Any = self.unwrapped
+        moves = list(play_reply(game, self.env.step, reply))
         last = moves[-1]
         told: dict[str, Any] = {"actions_played": len(reply.actions[: len(moves)])}
         if reply.submission is None:
             told |= {"status": str(reply.status), "problem": reply.problem}
         info = last.info | told
-        note = self._note(reply, moves, info)
         reward = add_up(move.reward for move in moves)
-        return self._prompt(note), reward, last.terminated, last.truncated, info
-
-    def _note(self, reply: Reply, moves: list[Move], info: dict[str, Any]) -> str:
-        """What became of a reply."""
-        if reply.submission is not None:
-            return f"Your last reply: {info['status']}. {info['problem']}".strip()
-        if reply.status != Status.OK:
-            return f"Your last reply was not played and cost one step ({reply.status}). {reply.problem}"
-        parts = [f"Actions of your last reply that were played: {len(moves)} of {len(reply.actions)}."]
-        if moves[-1].news and moves[-1].left:
-            parts.append("Something unforeseen happened before the others.")
-        impossible = [
-            f"{self._domain.action_name(self._worlds, 0, move.action)} (number {number})"
-            for number, move in enumerate(moves, start=1)
-            if not move.legal
-        ]
-        if impossible:
-            parts.append(f"Not possible, each at the cost of a step: {', '.join(impossible)}.")
-        return " ".join(parts)
+        return self._prompt(remark(game, reply, moves)), reward, last.terminated, last.truncated, info
 
     def _prompt(self, note: str) -> str:
         """The prompt of the present state, after a note on the last reply."""
         prompt = printable(self._domain.prompt(self._worlds, 0))
-        if not note:
-            return prompt
-        note = printable(note)
-        if len(note) > MAX_NOTE_CHARACTERS:
-            note = f"{note[:MAX_NOTE_CHARACTERS]} ..."
-        return f"{note}\n\n{prompt}"
+        return f"{note}\n\n{prompt}" if note else prompt

@@ -22,6 +22,7 @@ from etude_gym.envs.code.submissions.runner import Runner, make_runner
 from etude_gym.tasks.domain import Reply, Rows, Verdict, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.observation_layout import DerivationLayout
+from etude_gym.tasks.prompts import Prompt
 from etude_gym.tasks.status import Status
 
 AXES = (
@@ -213,17 +214,17 @@ class CodeDomain(KernelDomain):
 
         return describe_state(worlds[row])
 
-    def prompt(self, worlds: Worlds, row: int) -> str:
+    def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
         from etude_gym.envs.code.text import write_prompt
 
         return write_prompt(exercise_of(worlds[row]))
 
-    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+    def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
         from etude_gym.envs.code.submissions.reply import parse_submission
 
         is_package = self.space.families[worlds[row]["family"]] == "refactor"
         function = None if is_package else PROGRAM
-        files = parse_submission(reply, first_path(worlds[row]), function)
+        files = parse_submission(reply, first_path(worlds[row]), function, cut)
         return files if isinstance(files, Reply) else Reply(Status.OK, submission=files)
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:

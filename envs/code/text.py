@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from etude_gym.envs.code.exercise import Architecture, Exercise, Files, Test
 from etude_gym.envs.code.language.grammar import INPUT_SIZE, LIST_LENGTH
+from etude_gym.tasks.prompts import Prompt
 
 TIME_LIMIT = 1
 """Seconds that a submission may run."""
@@ -63,29 +64,18 @@ _ONE_FILE = "the whole of solve.py in a fenced block"
 _ALL_FILES = "all files of the package, each one complete and in a fenced block of its own"
 
 
-def write_prompt(exercise: Exercise, note: str = "") -> str:
+def write_prompt(exercise: Exercise) -> Prompt:
     """A self-contained prompt: what to do, by which rules, and how to answer.
 
     Args:
         exercise: the task.
-        note: a remark placed before the format of the answer, such as the result of an earlier one.
     """
     if exercise.family not in _TASKS:
         raise ValueError(f"Families are {', '.join(_TASKS)}, got {exercise.family!r}.")
     refactor = exercise.family == "refactor"
     parts = _refactoring_parts(exercise) if refactor else _program_parts(exercise)
-    return (
-        "\n\n".join(
-            [
-                _paragraph(_TASKS[exercise.family]),
-                *parts,
-                f"Language\n{PROFILE}",
-                *([note.strip()] if note.strip() else []),
-                _answer(exercise, refactor),
-            ]
-        )
-        + "\n"
-    )
+    rules = f"{_paragraph(_TASKS[exercise.family])}\n\nLanguage\n{PROFILE}"
+    return Prompt(rules, _answer(exercise, refactor), "\n\n".join(parts))
 
 
 def _program_parts(exercise: Exercise) -> list[str]:

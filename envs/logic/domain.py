@@ -17,6 +17,7 @@ from etude_gym.tasks.domain import Reply, Rows, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.observation_layout import ClauseLayout, ItemSet
 from etude_gym.tasks.observations import observation_allocator
+from etude_gym.tasks.prompts import Prompt
 
 AXES = (
     Axis(
@@ -180,12 +181,12 @@ class LogicDomain(KernelDomain):
 
         return describe_state(worlds[row], self.wording)
 
-    def prompt(self, worlds: Worlds, row: int) -> str:
+    def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
         from etude_gym.envs.logic.text import write_prompt
 
         return write_prompt(worlds[row], self.wording)
 
-    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+    def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
         from etude_gym.envs.logic.text import parse_reply
 
-        return parse_reply(worlds[row], reply, self.wording)
+        return parse_reply(worlds[row], reply, self.wording, cut)

@@ -27,6 +27,7 @@ from etude_gym.envs.logic.kernel import (
 )
 from etude_gym.envs.logic.wording import Wording, literals_of, opposite, put_into_words, statements_of
 from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.prompts import Prompt
 from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
 from etude_gym.tasks.status import Status
 
@@ -325,7 +326,7 @@ def _answered_text(world: Any) -> str:
     )
 
 
-def write_prompt(world: Any, wording: str = "english") -> str:
+def write_prompt(world: Any, wording: str = "english") -> Prompt:
     """A self-contained prompt: rules, task, present state and the format of the reply.
 
     Args:
@@ -335,15 +336,15 @@ def write_prompt(world: Any, wording: str = "english") -> str:
     words = put_into_words(world, wording)
     task = _task_text(world, words, wording)
     if world["answer"] >= 0:
-        return f"{task}\n\n{_answered_text(world)}\n"
+        return Prompt(RULES, _grammar(world, words.statements), f"{task}\n\n{_answered_text(world)}")
     state = _state_text(world, words.statements)
-    return "\n\n".join([RULES, task, state, _grammar(world, words.statements)]) + "\n"
+    return Prompt(RULES, _grammar(world, words.statements), f"{task}\n\n{state}")
 
 
 # --- The reply ---------------------------------------------------------------------------------------
 
 
-def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
+def parse_reply(world: Any, reply: object, wording: str = "english", cut: bool = False) -> Reply:
     """The actions that a reply stands for. Total: no reply makes it raise.
 
     Lines are "steps: ...", "answer: ..." and "confidence: ...", in this order; "apply 3", "suppose ..." and
@@ -355,12 +356,13 @@ def parse_reply(world: Any, reply: object, wording: str = "english") -> Reply:
         world: one row of the worlds: its premises, what its atoms are called, whether an answer was given.
         reply: what the reader of the prompt answered; anything but a str is malformed.
         wording: "english" or "formal".
+        cut: whether its writer was stopped by a limit of length.
 
     Returns:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = read_lines(reply, _begins)
+    lines = read_lines(reply, _begins, cut)
     if isinstance(lines, Reply):
         return lines
     reader = _Reader(world, wording)

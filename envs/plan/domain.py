@@ -15,6 +15,7 @@ from etude_gym.envs.plan import generator, kernel, oracle
 from etude_gym.errors import check_name
 from etude_gym.tasks.domain import Reply, Rows, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
+from etude_gym.tasks.prompts import Prompt
 
 AXES = (
     Axis(
@@ -176,12 +177,12 @@ class PlanDomain(KernelDomain):
 
         return draw(worlds[row])
 
-    def prompt(self, worlds: Worlds, row: int) -> str:
+    def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
         from etude_gym.envs.plan.text import write_prompt
 
         return write_prompt(worlds[row])
 
-    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+    def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
         from etude_gym.envs.plan.text import parse_reply
 
-        return parse_reply(worlds[row], reply)
+        return parse_reply(worlds[row], reply, cut)

@@ -31,6 +31,7 @@ from etude_gym.envs.plan.kernel import (
     TRAVEL,
 )
 from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.prompts import Prompt
 from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
 from etude_gym.tasks.status import Status
 
@@ -254,8 +255,8 @@ def _state_text(world: Any) -> str:
     return "\n".join(lines)
 
 
-def write_prompt(world: Any) -> str:
-    """A self-contained prompt: rules, task, present state and the format of the reply.
+def write_prompt(world: Any) -> Prompt:
+    """A self-contained prompt: rules, format of the reply, task and present state.
 
     The map is given as it is, roads with lengths: shortest ways, trips and net requirements are left for
     the reader to work out.
@@ -263,13 +264,13 @@ def write_prompt(world: Any) -> str:
     Args:
         world: one row of the worlds, a record of ``kernel.WORLD``.
     """
-    return "\n\n".join([RULES, _task_text(world), _state_text(world), GRAMMAR]) + "\n"
+    return Prompt(RULES, GRAMMAR, f"{_task_text(world)}\n\n{_state_text(world)}")
 
 
 # --- The reply ---------------------------------------------------------------------------------------
 
 
-def parse_reply(world: Any, reply: object) -> Reply:
+def parse_reply(world: Any, reply: object, cut: bool = False) -> Reply:
     """The actions that a reply stands for. Total: no reply makes it raise.
 
     Commands stand on lines of their own or are separated by ";", "," or arrows. Upper and lower case,
@@ -280,12 +281,13 @@ def parse_reply(world: Any, reply: object) -> Reply:
     Args:
         world: one row of the worlds, which says how many places there are; None allows all names.
         reply: what the reader of the prompt answered; anything but a str is malformed.
+        cut: whether its writer was stopped by a limit of length.
 
     Returns:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = read_lines(reply, _begins)
+    lines = read_lines(reply, _begins, cut)
     if isinstance(lines, Reply):
         return lines
     num_places = len(PLACE_NAMES) if world is None else int(world["num_places"])

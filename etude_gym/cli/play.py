@@ -98,7 +98,7 @@ class Game:
             if reply is None:
                 self.say(f"You leave after {steps} steps with a score of {score:.2f}.")
                 return
-            for move in play_reply(self.env, reply, spare_illegal=True):
+            for move in play_reply(self.env, self.env.step, reply, spare_illegal=True):
                 if not move.taken:
                     self.say(f"  {self.name(move.action)}: not possible now{_left(move.left)}")
                     break

@@ -21,6 +21,7 @@ from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import keywords, unexpected_keyword
 from etude_gym.tasks.keys import Starts, TaskBatch
 from etude_gym.tasks.observations import Masks, Observations, add_row, observation_allocator
+from etude_gym.tasks.prompts import Prompt
 from etude_gym.tasks.status import Status
 
 Worlds = NDArray[Any]
@@ -346,8 +347,8 @@ class Domain(ABC):
         """
         raise NotImplementedError(f"{self.name} has no render mode {mode!r}.")
 
-    def prompt(self, worlds: Worlds, row: int) -> str:
-        """One row as a prompt for a language model or a person: rules, task and present state.
+    def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
+        """One row as a prompt for a language model or a person: rules, format of the reply, task and state.
 
         Args:
             worlds: array (n,).
@@ -355,15 +356,62 @@ class Domain(ABC):
         """
         raise NotImplementedError(f"{self.name} has no text interface.")
 
-    def parse(self, worlds: Worlds, row: int, reply: str) -> Reply:
+    def prompt(self, worlds: Worlds, row: int) -> str:
+        """One row as a prompt in one message.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+        """
+        return self.prompt_parts(worlds, row).text
+
+    def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
         """The actions that a reply to the prompt stands for. Total: never raises, whatever the reply.
 
         Args:
             worlds: array (n,).
             row: 0 to n - 1.
             reply: text of any length.
+            cut: whether its writer was stopped by a limit of length; what has no end is then "truncated".
+                Otherwise the last block ends where the reply does.
         """
         raise NotImplementedError(f"{self.name} has no text interface.")
+
+    def reference(self, worlds: Worlds, row: int) -> str:
+        """The worked solution from the present state on, as a reply: it earns all that is left to earn.
+
+        Where something unforeseen happens on the way (``interrupts``), it goes up to there; ask again then.
+        Here the reference solver plays in a copy, and its actions stand by name in a fenced block.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1, an episode that is not over.
+        """
+        copy = self.allocate(1)
+        self.load_worlds(copy, self.save_worlds(worlds[row : row + 1]))
+        solve, names = self.solvers()["oracle"], []
+        observation, mask = (
+            observation_allocator(self.observation_space)(),
+            np.zeros(self.action_space.n, np.int8),
+        )
+        self.observe(
+            copy, _FIRST_ROW, add_row(observation), mask[None]
+        )  # a domain may note what there is to see
+        over = False
+        while not over and not (names and self.interrupts(copy, 0)):
+            action = int(solve(copy)[0])
+            names.append(self.action_name(copy, 0, action))
+            _, over = self.step_one(copy, action, observation, mask)
+        return "\n".join(["```", *names, "```"])
+
+    def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
+        """The JSON schema of a reply, for servers that enforce one; ``parse`` reads such replies as well.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1; the schema may depend on the family.
+        """
+        raise NotImplementedError(f"{self.name} has no JSON form of replies.")
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
         """Grade a submission, which ends the episode. Total: never raises on any submission.

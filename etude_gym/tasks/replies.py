@@ -15,7 +15,7 @@ MAX_REPLY_CHARACTERS = 200_000
 MAX_REPLY_ACTIONS = 200
 
 TOO_LONG = f"A reply has at most {MAX_REPLY_CHARACTERS:,} characters"
-CUT_OFF = "The last fenced block is not closed: the reply seems to be cut off."
+CUT_OFF = "The reply was cut off by a limit of length before its last fenced block was closed."
 UNFINISHED = "The reply ends while it is still thinking: it seems to be cut off."
 
 
@@ -25,7 +25,7 @@ class ReplyText:
 
     Attributes:
         text: all of it but thinking, with line feeds alone between lines and no invisible characters.
-        blocks: its fenced blocks, all of them closed.
+        blocks: its fenced blocks.
     """
 
     text: str
@@ -41,7 +41,7 @@ def malformed(problem: str) -> Reply:
     return Reply(Status.MALFORMED, [], problem)
 
 
-def read_reply(reply: object) -> ReplyText | Reply:
+def read_reply(reply: object, cut: bool = False) -> ReplyText | Reply:
     """The part of a reply that counts: no thinking, nothing invisible; the answer alone where one is marked.
 
     Thinking is what stands between ``<think>`` and ``</think>``, or before ``</think>``. Where an answer is
@@ -49,10 +49,12 @@ def read_reply(reply: object) -> ReplyText | Reply:
 
     Args:
         reply: what the reader of the prompt answered, of any type.
+        cut: whether its writer was stopped by a limit of length. If not, the last block ends where the reply
+            does.
 
     Returns:
         Text and blocks; or a ``Reply`` that says why there are none: malformed where it is no text or too
-        long, truncated where thinking or the last block has no end.
+        long, truncated where thinking has no end, or where the reply was cut and no closed block ends it.
     """
     if not isinstance(reply, str):
         return malformed(f"A reply is text (str), got {type(reply).__name__}.")
@@ -65,12 +67,12 @@ def read_reply(reply: object) -> ReplyText | Reply:
             return Reply(Status.TRUNCATED, [], UNFINISHED)
         text = _marked(answer)
     blocks = fenced_blocks(text)
-    if blocks and not blocks[-1].closed:
+    if cut and not (blocks and blocks[-1].closed):
         return Reply(Status.TRUNCATED, [], CUT_OFF)
     return ReplyText(text, blocks)
 
 
-def read_lines(reply: object, begins: Callable[[str], bool]) -> list[str] | Reply:
+def read_lines(reply: object, begins: Callable[[str], bool], cut: bool = False) -> list[str] | Reply:
     """The lines of a reply that are to be read as commands.
 
     They are those of the last fenced block that holds a command, or else of the last one that is not empty.
@@ -80,11 +82,12 @@ def read_lines(reply: object, begins: Callable[[str], bool]) -> list[str] | Repl
     Args:
         reply: what the reader of the prompt answered, of any type.
         begins: whether a line begins as a command does, right or wrong.
+        cut: whether its writer was stopped by a limit of length.
 
     Returns:
         The lines; or a ``Reply`` that says why there are none, see ``read_reply``.
     """
-    read = read_reply(reply)
+    read = read_reply(reply, cut)
     if isinstance(read, Reply):
         return read
     if not read.blocks:

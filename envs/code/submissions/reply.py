@@ -25,7 +25,9 @@ class _File(NamedTuple):
     names_language: bool
 
 
-def parse_submission(reply: object, default_path: str, function: str | None = None) -> Files | Reply:
+def parse_submission(
+    reply: object, default_path: str, function: str | None = None, cut: bool = False
+) -> Files | Reply:
     """The files that a reply submits. Total: no reply makes it raise.
 
     A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
@@ -38,12 +40,13 @@ def parse_submission(reply: object, default_path: str, function: str | None = No
         default_path: path of a block that has none.
         function: where the task takes one file, the function that it defines; blocks need no path then. None
             where it takes several files: then each of several blocks needs a path.
+        cut: whether its writer was stopped by a limit of length.
 
     Returns:
         Source text by path; or a ``Reply`` that says why there is none: truncated where the last block is not
         closed, malformed otherwise.
     """
-    read = read_reply(reply)
+    read = read_reply(reply, cut)
     if isinstance(read, Reply):
         return read
     if not read.blocks:
