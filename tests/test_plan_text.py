@@ -72,7 +72,7 @@ def test_the_terminal_view_fits_80_columns():
 
 
 def test_the_prompt_tells_every_road_source_recipe_and_goal(hard_world):
-    prompt = text.write_prompt(hard_world)
+    prompt = text.write_prompt(hard_world).text
     names = facts.PLACE_NAMES
     for a, b in zip(*np.nonzero(np.triu(hard_world["road"])), strict=True):
         assert f"- {names[a]} - {names[b]}: {hard_world['road'][a, b]}\n" in prompt
@@ -105,7 +105,7 @@ def test_the_score_told_is_the_score_graded():
 
 
 def test_the_prompt_is_plain_ascii_and_names_no_place_that_does_not_exist(easy_world):
-    prompt = text.write_prompt(easy_world)
+    prompt = text.write_prompt(easy_world).text
     assert prompt.isascii()
     assert [name for name in facts.PLACE_NAMES if name in prompt] == ["Depot", "Alder", "Birch"]
 
@@ -124,10 +124,10 @@ def test_events_are_told_in_the_prompt_and_in_the_terminal_view():
             if world["last_event"] >= 0:
                 message = facts.EVENT_TEXTS[world["last_event"]]
                 told.add(message)
-                assert f"- just happened: {message}\n" in text.write_prompt(world)
+                assert f"- just happened: {message}\n" in text.write_prompt(world).text
                 assert f"  ! {message}\n" in text.describe_state(world)
             else:
-                assert "just happened" not in text.write_prompt(world)
+                assert "just happened" not in text.write_prompt(world).text
     assert told == set(facts.EVENT_TEXTS)
 
 
@@ -196,7 +196,7 @@ def test_one_thing_that_is_no_command_makes_the_whole_reply_malformed(easy_world
 
 def test_an_unclosed_block_is_a_reply_that_was_cut_off(easy_world):
     for reply in ("```\ngo Alder\ngather", "```\nrefuel\n```\nthen\n```text\ngo Al"):
-        parsed = text.parse_reply(easy_world, reply)
+        parsed = text.parse_reply(easy_world, reply, cut=True)
         assert (parsed.status, parsed.actions) == ("truncated", [])
 
 

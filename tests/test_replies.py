@@ -22,7 +22,7 @@ from etude_gym.envs.plan import text as plan_text
 from etude_gym.tasks import fences
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.fences import Block, fenced_blocks
-from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, ReplyText, printable, read_reply
+from etude_gym.tasks.replies import MAX_REPLY_CHARACTERS, ReplyText, printable, read_json, read_reply
 from etude_gym.tasks.status import Status
 from etude_gym.wrappers import TextFront
 
@@ -120,6 +120,11 @@ def text_of(reply):
     return read.text
 
 
+def blocks_of(read):
+    assert isinstance(read, ReplyText)
+    return [block.text for block in read.blocks]
+
+
 def refusal(answer):
     assert isinstance(answer, Reply)
     return answer
@@ -152,6 +157,90 @@ def test_what_of_a_reply_counts(reply, text):
 @pytest.mark.parametrize("reply", ["<think>\nHm, ```\na\n```", "  <think>a", "<think>a</think>\n<think>b"])
 def test_thinking_without_an_end_is_cut_off(reply):
     assert refusal(read_reply(reply)).status == Status.TRUNCATED
+
+
+@pytest.mark.parametrize("reply", ["```\na\n```\n~~~\nb", "a", "a\n```b", "<answer>a"])
+def test_only_a_reply_that_was_cut_needs_an_end(reply):
+    assert isinstance(read_reply(reply), ReplyText)
+    assert refusal(read_reply(reply, cut=True)).status == Status.TRUNCATED
+
+
+@pytest.mark.parametrize("reply", ["```\na\n```", "```\na\n```\nSo I", "<think>x</think>\n~~~\na\n~~~"])
+def test_a_reply_that_was_cut_behind_its_block_is_read(reply):
+    assert read_reply(reply, cut=True) == read_reply(reply)
+
+
+def test_a_block_that_repeats_the_sample_is_ignored_beside_others():
+    sample = "go PLACE\ngather ITEM x2"
+    echo, own = f"```\n{sample}\n```", "```\ngo Alder\n```"
+    for reply in (f"{echo}\n{own}", f"{own}\n{echo}", f"{own}\n{textwrap.indent(echo, '> ')}"):
+        assert blocks_of(read_reply(reply, sample=sample)) == ["go Alder\n"]
+    assert blocks_of(read_reply(echo, sample=sample)) == [f"{sample}\n"]
+
+
+# --- JSON --------------------------------------------------------------------------------------------
+
+OBJECT = '{"steps": [1, 2], "answer": "b"}'
+READ = {"steps": [1, 2], "answer": "b"}
+
+
+def json_of(reply):
+    read = read_reply(reply)
+    assert isinstance(read, ReplyText)
+    return read_json(read, ("steps", "answer"), lambda line: line.startswith("answer:"))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(OBJECT, f"\n {OBJECT}\n\n", f"```json\n{OBJECT}\n```", f"```\n{OBJECT}", f"~~~\n{OBJECT}\n~~~"),
+        *(f"Here it is:\n{OBJECT}", f"Here it is:\n\n{OBJECT}\n\nThat is all.", f"<think>{{</think>{OBJECT}"),
+        *(f"```\n{{}}\n```\n```\n{OBJECT}\n```", f"```\n{OBJECT}\n```\nTime:\n```\n7\n```"),
+        f'```\n{{"steps": []}}\n```\nNo:\n```\n{OBJECT}\n```',
+        f"```\nanswer: c\n```\nNo:\n```\n{OBJECT}\n```",
+        '{\n  "steps": [\n    1,\n    2\n  ],\n  "answer": "b"\n}',
+        '{"thoughts": "```\\nanswer: c\\n```", "steps": [1, 2], "answer": "b"}',
+    ],
+)
+def test_one_json_object_is_read(reply):
+    assert json_of(reply) == READ
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ('{"answer": "a", "answer": "b"}', "the key 'answer' stands there twice"),
+        ('{"answer": {"a": 1, "a": 2}}', "the key 'a' stands there twice"),
+        ('{"answer": NaN}', "NaN is no number"),
+        ('{"answer": -Infinity}', "-Infinity is no number"),
+        ('{"answer": 1e999}', "1e999 is no number"),
+        (f"{OBJECT}\n{OBJECT}", "Extra data"),
+        (f"```\n{OBJECT} or\n```", "Extra data"),
+        ('{"answer": "b"', ""),
+        ('```\n{"answer": "b"', "Expecting ',' delimiter"),
+        ('{"answer": ' + "[" * 100_000 + "}", "too deeply nested"),
+        ('{"answer": ' + "9" * 5_000 + "}", "no valid JSON"),
+        ('{"answer": "b", "steps2": [1]}', "Unknown key 'steps2' in the reply. Allowed: steps, answer."),
+    ],
+)
+def test_json_is_read_strictly(reply, problem):
+    meant = json_of(reply)
+    assert not isinstance(meant, dict)
+    if problem:
+        assert problem in refusal(meant).problem
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *("answer: b", '["answer"]', '"answer"', "{answer: b}", '{"ansver": "b"}', "", "{", "}"),
+        f"```\n{OBJECT}\n```\nNo:\n```\nanswer: c\n```",
+        f"answer: c\n{OBJECT}",
+        f"{OBJECT}\nanswer: c",
+    ],
+)
+def test_what_is_no_json_object_of_the_domain_is_left_to_its_other_form(reply):
+    assert json_of(reply) is None
 
 
 def test_every_character_is_printable_once_it_is_escaped():
@@ -187,6 +276,7 @@ PLAN_ACCEPTED = [
     IN_FENCE,
     f"```text\n{COMMANDS}\n```",
     f"~~~\n{COMMANDS}\n~~~",
+    f"```\n{COMMANDS}\n",
     f"~~~~plan\n{COMMANDS}\n~~~~",
     f"````\n{COMMANDS}\n````",
     f"````markdown\n{IN_FENCE}\n````",
@@ -243,7 +333,6 @@ PLAN_REFUSED = [
     f"{COMMANDS}\nwait",
     f"gathr timber\n{COMMANDS}",
     f"{COMMANDS}\n\ngathr timber",
-    f"```\n{COMMANDS}\n",
     f"<think>\n{IN_FENCE}",
     "```\n```",
     "go Alder or Birch",
@@ -283,6 +372,7 @@ LOGIC_ACCEPTED = [
     FIELDS,
     PROOF_IN_FENCE,
     f"~~~\n{FIELDS}\n~~~",
+    f"```\n{FIELDS}",
     f"```yaml\n{FIELDS}\n```",
     f"\ufeff{PROOF_IN_FENCE}".replace("\n", "\r\n"),
     f"1. So:\n\n{textwrap.indent(PROOF_IN_FENCE, '   ')}",
@@ -308,7 +398,6 @@ LOGIC_REFUSED = [
     "answer: refuted or unknown",
     "answer: refuted\nanswer: unknown",
     f"```\n{FIELDS}\nI am sure.\n```",
-    f"```\n{FIELDS}",
     f"{FIELDS}\nbut it might be entailed",
     "steps: 1, 99\nanswer: refuted",
     f"<think>{PROOF_IN_FENCE}",
@@ -372,6 +461,7 @@ PROGRAM_ACCEPTED = [
         )
     ),
     python(PROGRAM).replace("```", "~~~"),
+    f"```python\n{PROGRAM}",
     python(PROGRAM).replace("```", "`````"),
     f"````markdown\nHere:\n\n{python(PROGRAM)}\n````",
     f"````\n{python(PROGRAM)}\n````",
@@ -432,7 +522,6 @@ PROGRAM_UNREAD = [
     "```python solve.py\n# to be written\n```",
     python(USE),
     f"```text\n{PROGRAM}```",
-    f"```python\n{PROGRAM}",
     f"<think>\n{python(PROGRAM)}",
     f"{PROGRAM}\nor rather\n\n{DRAFT}",
     python(PROGRAM, "python ../solve.py"),

@@ -28,7 +28,7 @@ from etude_gym.envs.logic.kernel import (
 from etude_gym.envs.logic.wording import Wording, literals_of, opposite, put_into_words, statements_of
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.prompts import Prompt
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines, read_reply
 from etude_gym.tasks.status import Status
 
 STATUS_NAMES = ("entailed", "refuted", "unknown", "inconsistent")
@@ -362,11 +362,11 @@ def parse_reply(world: Any, reply: object, wording: str = "english", cut: bool =
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = read_lines(reply, _begins, cut)
-    if isinstance(lines, Reply):
-        return lines
+    read = read_reply(reply, cut)
+    if isinstance(read, Reply):
+        return read
     reader = _Reader(world, wording)
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(read, _begins), start=1):
         problem = reader.read(line)
         if problem:
             return malformed(f"Line {number}, {line.strip()[:60]!a}: {problem}")

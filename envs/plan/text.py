@@ -32,7 +32,7 @@ from etude_gym.envs.plan.kernel import (
 )
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.prompts import Prompt
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines, read_reply
 from etude_gym.tasks.status import Status
 
 _WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
@@ -287,12 +287,12 @@ def parse_reply(world: Any, reply: object, cut: bool = False) -> Reply:
         Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
         "malformed". ``problem`` says where, what is allowed and the nearest match.
     """
-    lines = read_lines(reply, _begins, cut)
-    if isinstance(lines, Reply):
-        return lines
+    read = read_reply(reply, cut)
+    if isinstance(read, Reply):
+        return read
     num_places = len(PLACE_NAMES) if world is None else int(world["num_places"])
     actions: list[int] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(read, _begins), start=1):
         for command in _BETWEEN.split(_COMMENT.sub("", line)):
             meant = _parse_command(command, num_places)
             if isinstance(meant, str):

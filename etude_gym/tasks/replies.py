@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.fences import Block, fenced_blocks
@@ -41,7 +44,7 @@ def malformed(problem: str) -> Reply:
     return Reply(Status.MALFORMED, [], problem)
 
 
-def read_reply(reply: object, cut: bool = False) -> ReplyText | Reply:
+def read_reply(reply: object, cut: bool = False, sample: str = "") -> ReplyText | Reply:
     """The part of a reply that counts: no thinking, nothing invisible; the answer alone where one is marked.
 
     Thinking is what stands between ``<think>`` and ``</think>``, or before ``</think>``. Where an answer is
@@ -51,6 +54,7 @@ def read_reply(reply: object, cut: bool = False) -> ReplyText | Reply:
         reply: what the reader of the prompt answered, of any type.
         cut: whether its writer was stopped by a limit of length. If not, the last block ends where the reply
             does.
+        sample: the lines of the prompt's sample block; a block that repeats them beside others is ignored.
 
     Returns:
         Text and blocks; or a ``Reply`` that says why there are none: malformed where it is no text or too
@@ -69,10 +73,11 @@ def read_reply(reply: object, cut: bool = False) -> ReplyText | Reply:
     blocks = fenced_blocks(text)
     if cut and not (blocks and blocks[-1].closed):
         return Reply(Status.TRUNCATED, [], CUT_OFF)
-    return ReplyText(text, blocks)
+    own = [block for block in blocks if not sample or block.text.split() != sample.split()]
+    return ReplyText(text, own or blocks)
 
 
-def read_lines(reply: object, begins: Callable[[str], bool], cut: bool = False) -> list[str] | Reply:
+def read_lines(read: ReplyText, begins: Callable[[str], bool]) -> list[str]:
     """The lines of a reply that are to be read as commands.
 
     They are those of the last fenced block that holds a command, or else of the last one that is not empty.
@@ -80,16 +85,9 @@ def read_lines(reply: object, begins: Callable[[str], bool], cut: bool = False) 
     fence is the first one; it is empty unless a command stands on it.
 
     Args:
-        reply: what the reader of the prompt answered, of any type.
+        read: what ``read_reply`` returned.
         begins: whether a line begins as a command does, right or wrong.
-        cut: whether its writer was stopped by a limit of length.
-
-    Returns:
-        The lines; or a ``Reply`` that says why there are none, see ``read_reply``.
     """
-    read = read_reply(reply, cut)
-    if isinstance(read, Reply):
-        return read
     if not read.blocks:
         return _without_prose(read.text.split("\n"), begins)
     chosen: list[str] = []
@@ -100,6 +98,37 @@ def read_lines(reply: object, begins: Callable[[str], bool], cut: bool = False) 
         if not chosen and block.text.strip():
             chosen = lines
     return chosen
+
+
+def read_json(
+    read: ReplyText, keys: Collection[str], begins: Callable[[str], bool]
+) -> dict[str, Any] | Reply | None:
+    """The answer of a reply that gives it as one JSON object.
+
+    It is the whole reply, all of it but prose around the object, or the last fenced block that is an object
+    with one of the keys, unless a later block holds the answer in the domain's other form. Strict: a key
+    twice, NaN, infinity, or anything behind the object makes the reply malformed.
+
+    Args:
+        read: what ``read_reply`` returned.
+        keys: what an answer may hold; any other key may hold text, such as thoughts, which is left out.
+        begins: whether a line begins as one of the other form does, as for ``read_lines``.
+
+    Returns:
+        What stands under ``keys``; or a malformed ``Reply``; or None where no JSON object is the answer.
+    """
+    text = read.text.strip()
+    whole = text.startswith("{") and text.endswith("}")
+    if whole or not read.blocks:
+        texts = [_bare_object(text, begins)]
+    else:
+        texts = [block.text for block in read.blocks]
+    for text in reversed(texts):
+        if _is_object(text, keys):
+            return _load_object(text, keys)
+        if any(map(begins, text.split("\n"))):
+            return None
+    return None
 
 
 def printable(text: str) -> str:
@@ -188,3 +217,53 @@ def _is_prose(line: str) -> bool:
     """Whether a line is empty, a heading, a sentence, or too long for a command."""
     text = line.strip().strip("*_`")
     return not text or text[0] == "#" or text[-1] in ".:!?" or len(text.split()) >= _PROSE_WORDS
+
+
+# --- JSON --------------------------------------------------------------------------------------------
+
+
+_OPENS = re.compile(r"^[ \t]*\{", re.MULTILINE)
+
+
+def _bare_object(text: str, begins: Callable[[str], bool]) -> str:
+    """From the first line that opens an object to the last brace if all around it is prose; else empty."""
+    opens, end = _OPENS.search(text), text.rfind("}") + 1
+    if not opens:
+        return ""
+    around = [*text[: opens.start()].split("\n"), *text[end:].split("\n")]
+    return text[opens.start() : end] if all(_is_prose(line) and not begins(line) for line in around) else ""
+
+
+def _is_object(text: str, keys: Collection[str]) -> bool:
+    """Whether a text is meant as a JSON object with one of the keys."""
+    return text.lstrip().startswith("{") and any(f'"{key}"' in text for key in keys)
+
+
+def _load_object(text: str, keys: Collection[str]) -> dict[str, Any] | Reply:
+    """What a JSON object holds under the keys."""
+    try:
+        values = json.loads(text, object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
+    except RecursionError:
+        return malformed("The reply is no valid JSON: too deeply nested.")
+    except ValueError as error:
+        return malformed(f"The reply is no valid JSON: {error}.")
+    for key, value in values.items():
+        if key not in keys and not isinstance(value, str):
+            return malformed(f"Unknown key {key[:40]!a} in the reply. Allowed: {', '.join(keys)}.")
+    return {key: value for key, value in values.items() if key in keys}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ValueError(f"the key {key[:40]!a} stands there twice")
+        values[key] = value
+    return values
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no number")
+    return number
