@@ -67,6 +67,28 @@ def test_a_ledger_survives_json():
     assert restored.state_dict() == meter.state_dict()
 
 
+def test_ledgers_of_earlier_versions_are_still_read():
+    old_units = ("flops", "env_steps", "tokens", "cpu_seconds", "wall_seconds")
+    old = {line: dict.fromkeys(old_units, 0.0) for line in LINES}
+    old["rollout"]["flops"] = 10.0
+    meter = ComputeMeter()
+    meter.load_state_dict(old)
+    assert meter.state_dict() == ledger_of(rollout=(10, 0)).state_dict()
+    old["rollout"]["flops"] = 15.0
+    meter.add_repeated(old)
+    assert meter.state_dict() == ledger_of(rollout=(10, 0), repeated=(5, 0)).state_dict()
+
+
+def test_what_an_endpoint_is_asked_for_has_units_of_its_own():
+    meter = ComputeMeter()
+    meter.add("rollout", tokens_in=700, tokens_out=30, tokens_cached=600, requests=1)
+    meter.add("repeated", tokens_in=5, requests=1)
+    assert meter.training("tokens_in") == 700
+    assert meter.spent("tokens_in") == 705
+    assert [meter.training(unit) for unit in ("tokens_out", "tokens_cached", "requests")] == [30, 600, 1]
+    assert meter.training("flops") == 0
+
+
 def test_a_ledgers_state_is_a_copy():
     meter = ledger_of(rollout=(1, 1))
     state = meter.state_dict()

@@ -15,7 +15,11 @@ LINES = {
     "repeated": "work done again after an interruption or a failure",
     "evaluation": "scoring on anchor tasks; never part of training",
 }
-UNITS = ("flops", "env_steps", "tokens", "cpu_seconds", "wall_seconds")
+TOKEN_UNITS = ("tokens_in", "tokens_out", "tokens_cached", "requests")
+"""What a language model's endpoint is asked for; cached tokens are among those that went in."""
+UNITS = ("flops", "env_steps", *TOKEN_UNITS, "cpu_seconds", "wall_seconds")
+RETIRED_UNITS = ("tokens",)
+"""In ledgers of earlier versions, where nothing was ever booked on them: not read."""
 TRAINING_LINES = ("rollout", "update", "value", "curriculum")
 
 
@@ -101,7 +105,8 @@ class ComputeMeter:
         """
         for line, amounts in state.items():
             for unit, amount in amounts.items():
-                self.set_totals(unit, {line: float(amount)})
+                if unit not in RETIRED_UNITS:
+                    self.set_totals(unit, {line: float(amount)})
 
     def add_repeated(self, before: Mapping[str, Mapping[str, float]]) -> None:
         """Book as repeated the training that was lost in an interruption and will be done again.
@@ -110,9 +115,11 @@ class ComputeMeter:
             before: the ledger at the interruption, as ``state_dict`` returns it; what it holds in training
                 beyond this ledger, which stands at the last checkpoint, was lost.
         """
+        at_interruption = ComputeMeter()
+        at_interruption.load_state_dict(before)
         for unit in UNITS:
-            lost = sum(before[line][unit] for line in TRAINING_LINES) - self.training(unit)
-            done_again_before = before["repeated"][unit] - self.amount("repeated", unit)
+            lost = at_interruption.training(unit) - self.training(unit)
+            done_again_before = at_interruption.amount("repeated", unit) - self.amount("repeated", unit)
             self.add("repeated", **{unit: max(lost, 0.0) + max(done_again_before, 0.0)})
 
 
