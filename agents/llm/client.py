@@ -8,14 +8,15 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import openai
 
 from etude_gym.agents.llm.attempts import EndpointRefuses, Failure, Reply, attempt, connect, get, models
 from etude_gym.agents.llm.calls import CHARACTERS_PER_TOKEN, Calls
 from etude_gym.agents.llm.endpoint import Answer, Endpoint, Request, Usage
+
+if TYPE_CHECKING:
+    import openai
 
 UNGRADED_SHARE, UNGRADED_LEAST = 0.05, 3
 """The run stops when more than this share of the requests, and at least so many, end without an answer."""
