@@ -11,7 +11,7 @@ from etude_gym.envs.code.facts import exercise_of
 from etude_gym.envs.code.language.printing import render_program
 from etude_gym.envs.code.limits import FAMILIES
 from etude_gym.envs.code.terminal_view import measures_in_words
-from etude_gym.envs.code.text import PARAMETERS, READING, write_prompt
+from etude_gym.envs.code.text import write_prompt
 
 CARD = Path(__file__).resolve().parent.parent / "envs" / "code" / "README.md"
 HEADING = "## Examples\n"
@@ -27,41 +27,33 @@ EXAMPLES = [
 ]
 """Family, value of all axes, and seed of the tasks in the card."""
 
-_LEFT_OUT = ("Language\n", "How to answer\n")
-_INTRODUCTION = f"""\
+_INTRODUCTION = """\
 Five tasks of each family, easy to hard, all axes at the value given: `gym.make("EtudeCode-v0", split="probe",
-family=..., difficulty=...)`, `reset(seed=...)`. This is what the prompt says, but for what is the same every
-time: the language profile, how to answer, and in the first two families this:
-
-~~~text
-{READING}
-
-{PARAMETERS}
-~~~
-"""
+family=..., difficulty=...)`, `reset(seed=...)`. What prompts say of them follows what they say in every task of the
+family: rules and how to answer."""
 
 
 def describe_example(family: str, value: float, seed: int) -> str:
     """A task as the card shows it: what its prompt says of it, and what it was made from."""
-    axes = ("length", "abstractions", "edge_cases", "transfer")
-    env: Any = gymnasium.make(
-        "EtudeCode-v0", split="probe", family=family, difficulty=dict.fromkeys(axes, value)
-    )
-    env.reset(seed=seed)
-    world = env.unwrapped.worlds[0]
+    world = _world(family, value, seed)
     return (
         f"<details><summary>{family}, {value}, seed {seed}</summary>\n\n"
-        f"~~~text\n{_task(world)}\n~~~\n\n{_solution(world)}\n\n</details>\n"
+        f"~~~text\n{write_prompt(exercise_of(world)).task}\n~~~\n\n{_solution(world)}\n\n</details>\n"
     )
 
 
-def _task(world: Any) -> str:
-    """The prompt without what is the same every time."""
-    prompt = write_prompt(exercise_of(world))
-    for text in (f"{READING}\n\n", f"\n{PARAMETERS}"):
-        prompt = prompt.replace(text, "")
-    begin, end = (prompt.index(title) for title in _LEFT_OUT)
-    return prompt[:begin].strip() if end > begin else prompt.strip()
+def describe_rules(family: str) -> str:
+    """What the prompts of a family have in common."""
+    example = next(example for example in EXAMPLES if example[0] == family)
+    shared = write_prompt(exercise_of(_world(*example))).system.rstrip()
+    return f"<details><summary>{family}, every task</summary>\n\n~~~text\n{shared}\n~~~\n\n</details>\n"
+
+
+def _world(family: str, value: float, seed: int) -> Any:
+    difficulty = dict.fromkeys(("length", "abstractions", "edge_cases", "transfer"), value)
+    env: Any = gymnasium.make("EtudeCode-v0", split="probe", family=family, difficulty=difficulty)
+    env.reset(seed=seed)
+    return env.unwrapped.worlds[0]
 
 
 def _solution(world: Any) -> str:
@@ -80,8 +72,8 @@ def _solution(world: Any) -> str:
 
 def write_examples() -> str:
     """The section of the card that holds the examples."""
-    examples = "\n".join(describe_example(*example) for example in EXAMPLES)
-    return f"{HEADING}\n{_INTRODUCTION}\n{examples}"
+    parts = [*map(describe_rules, FAMILIES), *(describe_example(*example) for example in EXAMPLES)]
+    return "\n".join([HEADING, f"{_INTRODUCTION}\n", *parts])
 
 
 def main() -> None:

@@ -221,7 +221,8 @@ def test_a_repair_that_time_runs_out_on_is_undone():
     [
         ("", "malformed"),
         ("I would sort the list first.", "malformed"),
-        ("```python solve.py\ndef solve(numbers, k):\n    return 0", "truncated"),
+        ("```python solve.py\n...\n```", "malformed"),
+        ("<think>\nFirst I sort", "truncated"),
     ],
 )
 def test_a_reply_without_files_costs_a_step_and_the_episode_goes_on(family, reply, status):

@@ -19,8 +19,8 @@ def files_of(reply):
     return files
 
 
-def status_of(reply):
-    answer = parse_submission(reply, "shop.py")
+def status_of(reply, cut=False):
+    answer = parse_submission(reply, "shop.py", cut=cut)
     return answer.status if isinstance(answer, Reply) else "ok"
 
 
@@ -116,8 +116,8 @@ def test_anything_else_is_malformed_and_says_why(reply):
 
 
 @pytest.mark.parametrize("reply", [f"```python\n{CODE}", "```", f"```python\n{CODE}```\n```python\n{CODE}"])
-def test_a_block_that_is_not_closed_is_truncated(reply):
-    assert status_of(reply) == "truncated"
+def test_a_reply_that_was_cut_before_its_last_block_was_closed_is_truncated(reply):
+    assert status_of(reply, cut=True) == "truncated"
 
 
 def test_as_many_files_as_are_allowed_are_read():

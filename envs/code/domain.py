@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.code import generator, kernel, limits, oracle
 from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
-from etude_gym.envs.code.facts import PROGRAM, exercise_of, first_path
+from etude_gym.envs.code.facts import PROGRAM, exercise_of, first_path, solution_of
 from etude_gym.envs.code.language import grammar, tokens
 from etude_gym.envs.code.language.running import machines
 from etude_gym.envs.code.packages import damages
@@ -226,6 +226,11 @@ class CodeDomain(KernelDomain):
         function = None if is_package else PROGRAM
         files = parse_submission(reply, first_path(worlds[row]), function, cut)
         return files if isinstance(files, Reply) else Reply(Status.OK, submission=files)
+
+    def reference(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.code.text import write_files
+
+        return write_files(solution_of(worlds[row]))
 
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
         from etude_gym.envs.code.grader import grade

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.envs.code import kernel, limits
-from etude_gym.envs.code.exercise import Architecture, Exercise, Test
+from etude_gym.envs.code.exercise import Architecture, Exercise, Files, Test
 from etude_gym.envs.code.language.grammar import BOOL, INT, LIST, NUM_HOLES, NUMBER_OF, STR, TEXTS
 from etude_gym.envs.code.language.printing import render_program
 from etude_gym.envs.code.language.running import run_program
@@ -51,6 +51,20 @@ def _exercise_of(task: bytes) -> Exercise:
         hidden=tuple(_test(world, i) for i in range(limits.NUM_HIDDEN)),
         floor=float(world["floor"]),
     )
+
+
+def solution_of(world: Any) -> Files:
+    """The files that a task was made from: the reference, or the package before it was damaged.
+
+    Args:
+        world: record of ``kernel.WORLD``.
+    """
+    if world["family"] == REFACTOR:
+        from etude_gym.envs.code.packages.printing import package_files
+
+        return package_files(world["clean"], int(world["key"]))
+    reference = world["reference"][: world["num_reference"]].tolist()
+    return {f"{PROGRAM}.py": render_program(reference, int(world["return_category"]))}
 
 
 def first_path(world: Any) -> str:

@@ -21,19 +21,17 @@ def _paragraph(text: str) -> str:
 
 
 PROFILE = _paragraph(
-    f"""Use plain Python: functions, loops, conditions and comprehensions over int, bool, str, list, dict, set
-    and tuple. Nothing may be imported but the standard modules math and re and the modules of the task
-    itself. No classes, generators, files or input. Runs have to be short: there is a limit of
-    {TIME_LIMIT} second."""
+    f"""Plain Python: functions, loops, conditions and comprehensions over int, bool, str, list, dict, set and
+    tuple; no classes, generators, files or input. Only the modules math and re and those of the task itself
+    can be imported. All runs together may take {TIME_LIMIT} second."""
 )
 """What a submission may use."""
 
 READING = _paragraph(
     """Carry out the steps in this order; each one starts from what the one before has made, the first one
     from numbers. What "Let" defines is a function for later steps; what "If ... return" says ends the work at
-    once. Return what the last step makes. Division and remainders are those of // and % in Python: rounding
-    down goes toward minus infinity, remainders are never negative. 0 and negative numbers can be multiples
-    too."""
+    once. Return what the last step makes. Division and remainders are those of // and % in Python; 0 and
+    negative numbers can be multiples too."""
 )
 """How to read the sentences of a specification."""
 
@@ -51,31 +49,54 @@ How far you come counts for each goal alike; what gets worse instead counts agai
 How things are worked out has to stay as it is, apart from style: steps that are left out or replaced, tables
 of answers, copies, and public functions whose work is done in another module count against you."""
 
-_TASKS = {
-    "synthesize": "Write the function solve as specified.",
-    "debug": "The function solve in solve.py was meant to do what is specified, but it holds one or more "
-    "mistakes. Repair it.",
-    "refactor": "Rebuild the modules below so that they are easier to live with. What their public functions "
-    "return must not change.",
+STAYING = _paragraph(
+    """The public functions are used from outside. They must stay in their modules, under their names, and return
+    the same for every whole number n. Everything else may be moved, renamed, split, merged or dropped."""
+)
+"""What of a package has to stay."""
+
+_SPECIFIED = f"How to read a specification\n{READING}\n\nParameters of solve\n{PARAMETERS}"
+_RULES = {
+    "synthesize": ("Write the function solve as specified.", _SPECIFIED),
+    "debug": (
+        "The function solve in solve.py was meant to do what is specified, but it holds one or more mistakes. "
+        "Repair it.",
+        _SPECIFIED,
+    ),
+    "refactor": (
+        "Rebuild a package of Python modules so that it is easier to live with. What its public functions "
+        "return must not change.",
+        f"Goals\n{GOALS}\n\nWhat has to stay\n{STAYING}",
+    ),
 }
+"""For each family what to do, and what counts."""
+_ONE_FILE = ("the whole of solve.py in a fenced block", "solve.py")
+_ALL_FILES = ("all files of the package, each one complete and in a fenced block of its own", "NAME.py")
 _STUB_LINES = 2
 """Lines of a program that is not begun: its signature, and that something is missing."""
-_ONE_FILE = "the whole of solve.py in a fenced block"
-_ALL_FILES = "all files of the package, each one complete and in a fenced block of its own"
 
 
 def write_prompt(exercise: Exercise) -> Prompt:
-    """A self-contained prompt: what to do, by which rules, and how to answer.
+    """A self-contained prompt: what to do, by which rules, how to answer, and the task.
 
     Args:
         exercise: the task.
     """
-    if exercise.family not in _TASKS:
-        raise ValueError(f"Families are {', '.join(_TASKS)}, got {exercise.family!r}.")
+    if exercise.family not in _RULES:
+        raise ValueError(f"Families are {', '.join(_RULES)}, got {exercise.family!r}.")
     refactor = exercise.family == "refactor"
+    purpose, counts = _RULES[exercise.family]
+    rules = f"{_paragraph(purpose)}\n\nLanguage\n{PROFILE}\n\n{counts}"
     parts = _refactoring_parts(exercise) if refactor else _program_parts(exercise)
-    rules = f"{_paragraph(_TASKS[exercise.family])}\n\nLanguage\n{PROFILE}"
-    return Prompt(rules, _answer(exercise, refactor), "\n\n".join(parts))
+    return Prompt(rules, _answer(*(_ALL_FILES if refactor else _ONE_FILE)), "\n\n".join(parts))
+
+
+def _answer(asked: str, path: str) -> str:
+    """How to answer, with a block that holds nothing as a sample."""
+    return (
+        f"How to answer\n{_paragraph(f'Answer with {asked}; the first line of a block names the file:')}\n"
+        f"```python {path}\n...\n```"
+    )
 
 
 def _program_parts(exercise: Exercise) -> list[str]:
@@ -88,27 +109,21 @@ def _program_parts(exercise: Exercise) -> list[str]:
     begun = len(exercise.files["solve.py"].splitlines()) > _STUB_LINES
     title = "The program with its mistakes" if debug else "The program so far; you may write it anew"
     return [
-        "\n".join(["Specification", READING, "", *steps]),
-        f"Signature\n{_signature(exercise.files)}\n{PARAMETERS}",
-        *([f"{title}\n{_blocks(exercise.files)}"] if debug or begun else []),
+        "\n".join(["Specification", *steps]),
+        f"Signature\n{_signature(exercise.files)}",
+        *([f"{title}\n{write_files(exercise.files)}"] if debug or begun else []),
         _examples(exercise.public, should=debug),
     ]
 
 
 def _refactoring_parts(exercise: Exercise) -> list[str]:
-    """The package, what is wanted of it, and what has to stay."""
+    """The package, where it stands, and its public functions."""
     functions = sorted({(test.module, test.function) for test in (*exercise.public, *exercise.hidden)})
     public = [f"- {module}.{function}(n)" for module, function in functions]
-    staying = _paragraph(
-        """These functions are used from outside. They must stay in their modules, under their names, and
-        return the same for every whole number n. Everything else may be moved, renamed, split, merged or
-        dropped."""
-    )
     return [
-        f"Goals\n{GOALS}",
         *([_counts(exercise.start)] if exercise.start else []),
-        "\n".join(["Public functions", staying, *public]),
-        f"The modules\n{_blocks(exercise.files)}",
+        "\n".join(["Public functions", *public]),
+        f"The modules\n{write_files(exercise.files)}",
         _examples(exercise.public, should=False),
     ]
 
@@ -130,7 +145,12 @@ def _signature(files: Files) -> str:
     return lines[0]
 
 
-def _blocks(files: Files) -> str:
+def write_files(files: Files) -> str:
+    """Files as prompts show them and replies hold them, each in a fenced block that names it.
+
+    Args:
+        files: source text by path.
+    """
     return "\n".join(f"```python {path}\n{source.strip()}\n```" for path, source in files.items())
 
 
@@ -143,14 +163,3 @@ def _examples(tests: Iterable[Test], should: bool) -> str:
 def _call(test: Test) -> str:
     name = test.function if test.module == "solve" else f"{test.module}.{test.function}"
     return f"{name}({', '.join(map(repr, test.arguments))})"
-
-
-def _answer(exercise: Exercise, refactor: bool) -> str:
-    """How to answer, with a file of this task as an example."""
-    path = next(iter(exercise.files))
-    content = "..." if refactor else f"{_signature(exercise.files)}\n    ..."
-    asked = _paragraph(
-        f"""Answer with {_ALL_FILES if refactor else _ONE_FILE}; the first line of a block names the file,
-        like this:"""
-    )
-    return f"How to answer\n{asked}\n```python {path}\n{content}\n```"

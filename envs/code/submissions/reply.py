@@ -15,6 +15,8 @@ MAX_FILES = 16
 
 _PATH = re.compile(r"[a-z_][a-z0-9_]{0,30}\.py")
 _FUNCTION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(", re.MULTILINE)
+_DEFINED = re.compile(r"^def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
+_LEFT_OUT = re.compile(r"^[ \t]*\.\.\.[ \t]*$", re.MULTILINE)
 
 
 class _File(NamedTuple):
@@ -31,15 +33,17 @@ def parse_submission(
     """The files that a reply submits. Total: no reply makes it raise.
 
     A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
-    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another language
-    is ignored. Of several blocks for one file the last one that defines something counts. Without any block
-    the reply is source if it is Python with a function, prose before and after it left out.
+    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another language,
+    or of "..." alone, is ignored. Of several blocks for one file the last one that defines something counts,
+    and one that leaves something out ("..." on a line) only where none is complete. Without any block the
+    reply is source if it is Python with a function, prose before and after it left out.
 
     Args:
         reply: what the reader of the prompt answered; anything but a str is malformed.
         default_path: path of a block that has none.
-        function: where the task takes one file, the function that it defines; blocks need no path then. None
-            where it takes several files: then each of several blocks needs a path.
+        function: where the task takes one file, the function that it defines; blocks need no path then, and
+            functions that it calls may stand in blocks before. None where it takes several files: then each
+            of several blocks needs a path.
         cut: whether its writer was stopped by a limit of length.
 
     Returns:
@@ -56,7 +60,7 @@ def parse_submission(
         return {default_path: source}
     files = [file for block in read.blocks if (file := _file(block)) is not None]
     for file in files:
-        if file.path and not _PATH.fullmatch(file.path):
+        if file.path and not _PATH.fullmatch(file.path) and not (function and file.path.endswith(".py")):
             return malformed(f"{file.path[:60]!a} is no path of a file here. Allowed: names such as shop.py.")
     submitted = _package(files, default_path) if function is None else _single(files, default_path, function)
     if isinstance(submitted, Reply):
@@ -84,11 +88,12 @@ def _package(files: list[_File], default_path: str) -> Files | Reply:
 
 def _single(files: list[_File], default_path: str, function: str) -> Files:
     """The file that is asked for, whatever it is called, and others; none if no block defines a function."""
-    defines = re.compile(rf"^(?:(?:async[ \t]+)?def[ \t]+{function}\b|{function}[ \t]*=[^=])", re.MULTILINE)
-    meant = []
-    for file in files:
-        if file.path or _FUNCTION.search(file.source) or defines.search(file.source):
-            meant.append(file._replace(path=file.path or default_path))
+    defines = _definition_of(function)
+    meant = [
+        file._replace(path=file.path if _PATH.fullmatch(file.path) else default_path)
+        for file in files
+        if file.path or _FUNCTION.search(file.source) or defines.search(file.source)
+    ]
     submitted = _by_path(meant, defines)
     if not any(_FUNCTION.search(source) or defines.search(source) for source in submitted.values()):
         return {}
@@ -96,17 +101,41 @@ def _single(files: list[_File], default_path: str, function: str) -> Files:
         defining = [path for path, source in submitted.items() if defines.search(source)]
         if len(defining) == 1 or len(submitted) == 1:
             submitted[default_path] = submitted.pop((defining or list(submitted))[0])
+    if default_path in submitted:
+        pieces = [file.source for file in meant if file.path == default_path]
+        submitted[default_path] = _joined(submitted[default_path], pieces)
     return submitted
+
+
+def _definition_of(function: str) -> re.Pattern[str]:
+    """What defines a function at top level."""
+    return re.compile(
+        rf"^(?:(?:async[ \t]+)?def[ \t]+{function}\b|{function}[ \t]*(?::[^=\n]+)?=[^=])", re.MULTILINE
+    )
+
+
+def _joined(source: str, pieces: list[str]) -> str:
+    """A source behind those pieces before it that define functions which it mentions and lacks."""
+    before = pieces[: pieces.index(source)] if source in pieces else []
+    for piece in reversed(before):
+        lacking = (name for name in _DEFINED.findall(piece) if not _definition_of(name).search(source))
+        if any(re.search(rf"\b{name}\b", source) for name in lacking):
+            source = f"{piece}\n\n{source}"
+    return source
 
 
 def _by_path(files: list[_File], defines: re.Pattern[str]) -> Files:
-    """For each path the last source that defines something, else the last one that is not blank."""
+    """For each path the source that is worth most, the last one of those that are alike."""
     submitted: Files = {}
     for path, source, _ in files:
-        before = submitted.get(path, "")
-        if defines.search(source) or (not defines.search(before) and (source.strip() or not before.strip())):
+        if _worth(source, defines) >= _worth(submitted.get(path, ""), defines):
             submitted[path] = source
     return submitted
+
+
+def _worth(source: str, defines: re.Pattern[str]) -> tuple[bool, bool, bool]:
+    """Whether a source defines something, leaves nothing out, and is not blank."""
+    return bool(defines.search(source)), not _LEFT_OUT.search(source), bool(source.strip())
 
 
 # --- The path of a block -----------------------------------------------------------------------------
@@ -125,7 +154,7 @@ _AROUND = " \t#*`:=->•+\"'“”"
 
 
 def _file(block: Block) -> _File | None:
-    """A block as a file; None if it holds another language."""
+    """A block as a file; None if it holds another language, or nothing but a placeholder."""
     path, named = "", False
     for word in filter(None, _SEPARATORS.split(block.info)):
         if word.lstrip(".").casefold() in _LANGUAGES:
@@ -134,8 +163,11 @@ def _file(block: Block) -> _File | None:
             path = path or word
         elif not named and not path and word.casefold() not in _ATTRIBUTES:
             return None
+    if block.text.strip() == "...":
+        return None
     path = path or _title_of(block.text) or _title_before(block.before)
-    return _File(path.removeprefix("./"), block.text or "\n", named)
+    source = block.text if block.closed else _unfenced(block.text) or block.text
+    return _File(path.removeprefix("./"), source or "\n", named)
 
 
 def _title_of(source: str) -> str:
@@ -170,6 +202,8 @@ _NO_MARKUP = str.maketrans("", "", "*`")
 _BEGINS = re.compile(
     r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]"
 )
+_BEGINS_LINE = re.compile(rf"^(?:{_BEGINS.pattern})", re.MULTILINE)
+_INDENTED = re.compile(r"^(?: {4}|\t)", re.MULTILINE)  # as Markdown sets off code without fences
 _GOES_ON = re.compile(rf"\s|$|[#)\]}}]|if __name__|print\(|assert |{_BEGINS.pattern}")
 _MOST_BEGINNINGS = 3
 
@@ -180,6 +214,8 @@ def _unfenced(text: str) -> str | None:
         return None
     if is_python(text):
         return text
+    if not _BEGINS_LINE.search(text):
+        text = _INDENTED.sub("", text)
     lines = text.split("\n")
     beginnings = [i for i, line in enumerate(lines) if _BEGINS.match(line)]
     for first in beginnings[:_MOST_BEGINNINGS]:

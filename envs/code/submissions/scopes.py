@@ -43,7 +43,7 @@ def read_modules(files: Files) -> dict[str, Module]:
     modules = {}
     nodes = 0
     for path in sorted(files):
-        module = Module(_module_name(path), _parse(path, files[path]))
+        module = Module(_module_name(path), _with_functions(_parse(path, files[path])))
         reader = _Reader(module, names, nodes)
         reader.read()
         nodes = reader.nodes
@@ -86,6 +86,24 @@ def _parse(path: str, source: str) -> ast.Module:
         raise Malformed(f"{path} cannot be read: {str(error)[:200]}.") from None
     except (RecursionError, MemoryError):
         raise Unsupported(f"{path}: nesting deeper than {MAX_DEPTH} levels is not supported.") from None
+
+
+def _with_functions(tree: ast.Module) -> ast.Module:
+    """A module in which what gives a name to a lambda at top level is the definition of a function."""
+    tree.body = [_as_function(statement) for statement in tree.body]
+    return tree
+
+
+def _as_function(statement: ast.stmt) -> ast.stmt:
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda() as function)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.Lambda() as function)
+        ):
+            body = ast.copy_location(ast.Return(function.body), function)
+            definition = ast.FunctionDef(name, function.args, [body], [], None, None)
+            return ast.copy_location(definition, statement)
+    return statement
 
 
 class _Reader:
@@ -268,7 +286,9 @@ class _Reader:
         """Refuse an import of what the sandbox does not have, or of what is nowhere."""
         if source.partition(".")[0] in sys.stdlib_module_names:
             self.refuse(node, f"importing {source[:60]!a}")
-        raise Malformed(f"{self.module.name}.py, line {node.lineno}: there is no module {source[:60]!a}.")
+        where = f"{self.module.name}.py, line {node.lineno}"
+        allowed = ", ".join(sorted(STANDARD_MODULES | set(self.names)))
+        raise Malformed(f"{where}: there is no module {source[:60]!a}. Allowed: {allowed}.")
 
     def import_alias(self, node: ast.AST, name: str, alias: Alias) -> None:
         """Note that the present scope imports a name from the package."""
