@@ -29,8 +29,8 @@ EXAMPLES = [
 
 _INTRODUCTION = """\
 Five tasks of each family, easy to hard, all axes at the value given: `gym.make("EtudeCode-v0", split="probe",
-family=..., difficulty=...)`, `reset(seed=...)`. What prompts say of them follows what they say in every task of the
-family: rules and how to answer."""
+family=..., difficulty=...)`, `reset(seed=...)`. Before the task a prompt says what is the same in every task
+of the family: rules, and how to answer."""
 
 
 def describe_example(family: str, value: float, seed: int) -> str:

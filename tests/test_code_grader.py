@@ -391,10 +391,19 @@ def test_a_reference_counts_as_what_it_names_however_it_is_written():
 
 
 def test_logic_cannot_be_hidden_at_top_level():
-    hidden = "g = lambda x: x * x + 2 * x\nh = lambda y: y * y + 2 * y\n"
+    hidden = "g, h = lambda x: x * x + 2 * x, lambda x: x * x + 2 * x\n"
     shown = measure({"a.py": hidden + function("g(x) + h(x)")})
     assert shown.duplicates >= 1
     assert shown.longest > 7
+
+
+def test_a_lambda_that_has_a_name_counts_as_the_function_that_it_is():
+    named = {"a.py": "g = lambda x: x * x + 2 * x\ndef f(x):\n    return g(x) + x", "b.py": "h = lambda y: y"}
+    defined = {
+        "a.py": "def g(x):\n    return x * x + 2 * x\ndef f(x):\n    return g(x) + x",
+        "b.py": "def h(y):\n    return y",
+    }
+    assert measure(named) == measure(defined)
 
 
 def test_edges_are_pairs_of_a_function_and_a_name_of_another_module():

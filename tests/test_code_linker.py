@@ -488,6 +488,20 @@ def test_a_refusal_names_the_line():
         link({"a.py": PLAIN + "\nclass A:\n    pass"}, {"a": ["f"]})
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f = lambda x, y=2: x * y",
+        "f: object = lambda x: x + x",
+        "f = lambda n: n and 2 + f(n - 1)",
+        "g = lambda x: x\nf = lambda x: g(x) * 2",
+        "f = 7\nf = lambda x: x * 2",
+    ],
+)
+def test_a_lambda_that_has_a_name_is_a_function(source):
+    assert outcome_of(source, 3) == [True, 6]
+
+
 def test_what_is_refused_by_name_may_be_a_variable():
     assert outcome_of("def f(x):\n    open = [x]\n    help = len(open)\n    return help", 3) == [True, 1]
 
@@ -496,7 +510,8 @@ MALFORMED = {
     "syntax": {"a.py": "def f(:"},
     "missing function": {"a.py": "def g(x):\n    return x"},
     "function inside another": {"a.py": "def g():\n    def f(x):\n        return x"},
-    "no def": {"a.py": "f = lambda x: x"},
+    "no def": {"a.py": "f = 7"},
+    "no def at top level": {"a.py": "if True:\n    f = lambda x: x"},
     "module instead of a function": {"a.py": "import f", "f.py": PLAIN},
     "missing module": {"b.py": PLAIN},
     "no files": {},

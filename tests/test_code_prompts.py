@@ -77,7 +77,8 @@ def test_a_prompt_is_plain_text_of_a_moderate_size(exercise):
     assert prompt.isascii()
     assert not re.search(r"[ \t]+$", prompt, flags=re.MULTILINE)
     assert "\n\n\n" not in re.sub(r"```(.|\n)*?```", "block", prompt)
-    assert prompt.endswith("\n") and not prompt.endswith("\n\n")
+    assert prompt.endswith("\n")
+    assert not prompt.endswith("\n\n")
     assert len(prompt) < 4_000
 
 
@@ -146,7 +147,9 @@ def test_a_package_comes_with_where_it_stands_but_not_with_what_can_be_reached()
 
 @every_family
 def test_the_answer_is_asked_for_as_files_in_fenced_blocks(exercise):
-    asked, path = ("all files of the package", "NAME") if exercise is REFACTOR else ("the whole of solve.py", "solve")
+    asked, path = (
+        ("all files of the package", "NAME") if exercise is REFACTOR else ("the whole of solve.py", "solve")
+    )
     form = write_prompt(exercise).format
     assert form.startswith(f"How to answer\nAnswer with {asked}")
     assert form.endswith(f"\n```python {path}.py\n...\n```")

@@ -232,6 +232,11 @@ class CodeDomain(KernelDomain):
 
         return write_files(solution_of(worlds[row]))
 
+    def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
+        from etude_gym.envs.code.submissions.reply import reply_schema
+
+        return reply_schema(exercise_of(worlds[row]).files)
+
     def submit(self, worlds: Worlds, row: int, submission: Any) -> Verdict:
         from etude_gym.envs.code.grader import grade
 

@@ -50,8 +50,9 @@ How things are worked out has to stay as it is, apart from style: steps that are
 of answers, copies, and public functions whose work is done in another module count against you."""
 
 STAYING = _paragraph(
-    """The public functions are used from outside. They must stay in their modules, under their names, and return
-    the same for every whole number n. Everything else may be moved, renamed, split, merged or dropped."""
+    """The public functions are used from outside. They must stay in their modules, under their names, and
+    return the same for every whole number n. Everything else may be moved, renamed, split, merged or
+    dropped."""
 )
 """What of a package has to stay."""
 
@@ -59,8 +60,8 @@ _SPECIFIED = f"How to read a specification\n{READING}\n\nParameters of solve\n{P
 _RULES = {
     "synthesize": ("Write the function solve as specified.", _SPECIFIED),
     "debug": (
-        "The function solve in solve.py was meant to do what is specified, but it holds one or more mistakes. "
-        "Repair it.",
+        "The function solve in solve.py was meant to do what is specified, but it holds one or more "
+        "mistakes. Repair it.",
         _SPECIFIED,
     ),
     "refactor": (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from etude_gym.envs.code.exercise import Files
 from etude_gym.envs.code.submissions.scopes import is_python
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.fences import Block
-from etude_gym.tasks.replies import malformed, read_reply
+from etude_gym.tasks.fences import Block, fenced_blocks
+from etude_gym.tasks.replies import ReplyText, malformed, read_json, read_reply
 
 MAX_FILES = 16
 
@@ -33,10 +34,11 @@ def parse_submission(
     """The files that a reply submits. Total: no reply makes it raise.
 
     A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
-    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another language,
-    or of "..." alone, is ignored. Of several blocks for one file the last one that defines something counts,
-    and one that leaves something out ("..." on a line) only where none is complete. Without any block the
-    reply is source if it is Python with a function, prose before and after it left out.
+    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another
+    language, or of "..." alone, is ignored. Of several blocks for one file the last one that defines
+    something counts, and one that leaves something out ("..." on a line) only where none is complete. Without
+    any block the reply is source if it is Python with a function, prose before and after it left out. Files
+    may also stand in a JSON object, as ``reply_schema`` says.
 
     Args:
         reply: what the reader of the prompt answered; anything but a str is malformed.
@@ -53,12 +55,14 @@ def parse_submission(
     read = read_reply(reply, cut)
     if isinstance(read, Reply):
         return read
-    if not read.blocks:
+    files = _files(read)
+    if isinstance(files, Reply):
+        return files
+    if files is None:
         source = _unfenced(read.text)
         if source is None:
             return malformed("The reply holds no fenced block and is no source. Write ```python ... ```.")
         return {default_path: source}
-    files = [file for block in read.blocks if (file := _file(block)) is not None]
     for file in files:
         if file.path and not _PATH.fullmatch(file.path) and not (function and file.path.endswith(".py")):
             return malformed(f"{file.path[:60]!a} is no path of a file here. Allowed: names such as shop.py.")
@@ -68,6 +72,46 @@ def parse_submission(
     if len(submitted) > MAX_FILES:
         return malformed(f"A reply has at most {MAX_FILES} files, got {len(submitted)}.")
     return submitted or malformed("The reply holds no block of Python that counts. Write ```python ... ```.")
+
+
+def reply_schema(paths: Collection[str]) -> dict[str, Any]:
+    """The JSON schema of a reply that gives its files in one object.
+
+    Args:
+        paths: of the files that are asked for.
+    """
+    source = {"type": "string", "description": "the whole source of the file"}
+    files = _object(dict.fromkeys(paths, source))
+    return _object({"files": files})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has just these properties."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _files(read: ReplyText) -> list[_File] | Reply | None:
+    """The files of a reply, in JSON or in blocks; None if it has neither."""
+    values = read_json(read, ("files",), lambda line: bool(_FUNCTION.match(line)))
+    if isinstance(values, Reply):
+        return values
+    if values is None:
+        return [file for block in read.blocks if (file := _file(block))] if read.blocks else None
+    files = values["files"]
+    if not isinstance(files, dict) or not all(isinstance(source, str) for source in files.values()):
+        return malformed('"files" is an object that holds the source of each file, a text, by its path.')
+    return [_File(path.removeprefix("./"), _unwrapped(source), True) for path, source in files.items()]
+
+
+def _unwrapped(source: str) -> str:
+    """A source without the fences that it was put into, in JSON all the same."""
+    blocks = fenced_blocks(source) if source.lstrip().startswith(("```", "~~~")) else []
+    return blocks[0].text if len(blocks) == 1 else source
 
 
 # --- Which blocks count ------------------------------------------------------------------------------
