@@ -391,7 +391,7 @@ def test_a_reference_counts_as_what_it_names_however_it_is_written():
 
 
 def test_logic_cannot_be_hidden_at_top_level():
-    hidden = "g, h = lambda x: x * x + 2 * x, lambda x: x * x + 2 * x\n"
+    hidden = "[g] = [lambda x: x * x + 2 * x]\n[h] = [lambda y: y * y + 2 * y]\n"
     shown = measure({"a.py": hidden + function("g(x) + h(x)")})
     assert shown.duplicates >= 1
     assert shown.longest > 7
