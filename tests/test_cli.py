@@ -149,7 +149,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
         ("practice --agent own_learner:Other", "The module 'own_learner' has no 'Other'."),
         ("practice --seeds 0", "seeds must be at least 1, got 0."),
         ("practice --workers 0", "workers must be at least 1, got 0."),
-        ("practice --horizon nan", "horizon must be a positive number of FLOPs, got nan."),
+        ("practice --horizon nan", "horizon must be a positive number, got nan."),
         ("practice --resume nowhere", "nowhere is not a run's folder."),
         ("practice --resume nowhere --seeds 2 --first-seed 1",
          "--resume reads everything from the folder: leave out seeds, first-seed."),

@@ -162,7 +162,7 @@ def test_milestones_are_shares_of_the_gain_of_the_reference(tmp_path):
 def test_work_done_again_is_summed_up_by_arm(tmp_path):
     write_experiment(tmp_path, {"static": constant(0.5), "easy": constant(0.5)}, repeated=1500.0)
     comparison = compare([tmp_path])
-    assert [result.repeated_flops for result in comparison.arms] == [3000.0, 3000.0]
+    assert [result.repeated for result in comparison.arms] == [3000.0, 3000.0]
     assert "in FLOPs: static 3e+03, easy 3e+03." in printed(comparison, width=200)
 
 
@@ -292,13 +292,13 @@ def test_results_are_finite_json(tmp_path, seeds, score):
     write_experiment(tmp_path, {"static": constant(score), "easy": linear(score)}, seeds)
     results = json.loads(json.dumps(compare([tmp_path]).to_json()), parse_constant=refuse)
     assert set(results) == {
-        "env_id", "agent", "horizon_flops", "reference", "seeds", "runs", "left_out", "same_anchors", "arms"
+        "env_id", "agent", "horizon", "unit", "reference", "seeds", "runs", "left_out", "same_anchors", "arms"
     }  # fmt: skip
     assert results["seeds"] == list(range(seeds))
     assert results["runs"]["easy"] == [str(tmp_path / f"easy/seed_{seed}") for seed in range(seeds)]
     assert [set(arm) for arm in results["arms"]] == 2 * [
         {"arm", "efficiency", "log_efficiency", "items", "bands", "families", "milestones", "gains", "final",
-         "repeated_flops"}
+         "repeated"}
     ]  # fmt: skip
     assert (results["arms"][0]["efficiency"]["value"] is None) == (score < 0.05)
 

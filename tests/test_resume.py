@@ -411,7 +411,7 @@ def test_kill_nine_at_five_random_moments_changes_no_result(tmp_path):
         json.loads((e.folder / "comparison.json").read_text().replace(str(e.folder), "experiment"))
         for e in (whole, killed)
     ]
-    repeated = [sum(arm.pop("repeated_flops") for arm in table["arms"]) for table in tables]
+    repeated = [sum(arm.pop("repeated") for arm in table["arms"]) for table in tables]
     assert json.dumps(tables[0]) == json.dumps(tables[1])
     assert repeated == [0, sum(map(lost_flops, killed.run_folders()))]
     assert repeated[1] > 0

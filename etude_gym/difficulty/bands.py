@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from math import comb, factorial
 
 import numpy as np
@@ -13,6 +14,11 @@ from etude_gym.difficulty.space import Difficulty, DifficultySpace
 from etude_gym.randomness import Keys, uniform
 
 NUM_BANDS = 4
+BANDS = tuple(range(NUM_BANDS))
+ENTRY_BAND = -1
+"""The band below the first one, for learners that begin there: uniform in the easiest corner."""
+ENTRY_LEVEL = 0.2
+"""Highest value of every axis in the entry band."""
 
 
 @functools.cache
@@ -65,16 +71,41 @@ _CANDIDATES = 64
 _FIRST_COUNTER = 1 << 40
 
 
-def cells_of(space: DifficultySpace) -> Cells:
+def band_name(band: int) -> str:
+    """A band in words.
+
+    Args:
+        band: ``ENTRY_BAND``, or 0 (easiest) to 3 (hardest).
+    """
+    return "entry" if band == ENTRY_BAND else f"band {band}"
+
+
+def check_bands(bands: Sequence[int]) -> tuple[int, ...]:
+    """Bands of an anchor design, from the easiest.
+
+    Args:
+        bands: ``ENTRY_BAND`` or 0 to 3, each once at most.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    allowed = (ENTRY_BAND, *BANDS)
+    if not bands or len(set(bands)) < len(bands) or not set(bands) <= set(allowed):
+        raise ValueError(f"bands must be different ones of {allowed}, at least one, got {tuple(bands)}.")
+    return tuple(sorted(int(band) for band in bands))
+
+
+def cells_of(space: DifficultySpace, bands: Sequence[int] = BANDS) -> Cells:
     """The cells of the anchor design: every family in every band.
 
     Args:
         space: axes and families of the domain.
+        bands: those of the design.
 
     Returns:
         (family, band) by family in the order of the space, then by band from the easiest.
     """
-    return tuple((family, band) for family in space.families for band in range(NUM_BANDS))
+    return tuple((family, band) for family in space.families for band in bands)
 
 
 def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficulty:
@@ -83,13 +114,15 @@ def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficu
     Args:
         space: axes of the domain.
         keys: task keys, uint64 of shape (n,); a difficulty is a function of its key alone.
-        band: 0 (easiest) to 3 (hardest).
+        band: ``ENTRY_BAND``, or 0 (easiest) to 3 (hardest).
 
     Returns:
         float64 array of shape (n, axes).
     """
     counters = _FIRST_COUNTER + np.arange(_CANDIDATES * len(space)).reshape(_CANDIDATES, len(space))
     candidates = uniform(keys[:, None, None], counters)
+    if band == ENTRY_BAND:
+        return ENTRY_LEVEL * candidates[:, 0]
     inside = band_of(candidates) == band
     chosen: Difficulty = candidates[np.arange(len(keys)), inside.argmax(axis=1)]
     return chosen

@@ -210,8 +210,20 @@ def draw_tasks(
     drawn = UniformSampler(space).draw(keys)
     pinned = space.parse(dict(difficulty or {}))
     values = np.where(np.isnan(pinned), drawn.difficulty, pinned)
-    names = [family or space.families[index] for index in drawn.family]
+    families = drawn.family if family is None else np.full(n, space.parse_family(family))
+    return text_tasks(domain, TaskBatch(keys, values, families))
+
+
+def text_tasks(domain: Domain, batch: TaskBatch) -> list[TextTask]:
+    """Tasks as text.
+
+    Args:
+        domain: the domain that they belong to.
+        batch: n whole tasks.
+    """
+    space = domain.space
+    columns = (batch.keys, batch.difficulty, batch.family)
     return [
-        TextTask(domain, int(key), space.named(value), name)
-        for key, value, name in zip(keys, values, names, strict=True)
+        TextTask(domain, int(key), space.named(values), space.families[family])
+        for key, values, family in zip(*columns, strict=True)
     ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 
+from etude_gym.environment.text_task import TextTask
 from etude_gym.tasks.domain import Actions, Worlds
 from etude_gym.tasks.observations import Masks, Observations
 
@@ -32,8 +33,8 @@ class Agent(Protocol):
 
 
 @runtime_checkable
-class Learner(Agent, Protocol):
-    """An agent that learns from practice.
+class Learning(Protocol):
+    """What learns from practice; see ``Learner`` and ``TextLearner``.
 
     Made as ``YourLearner(domain, seed=..., horizon=..., **options)``: the domain gives the spaces, the
     horizon is the compute that practice will last, in FLOPs, for those who anneal a learning rate.
@@ -92,7 +93,42 @@ class Learner(Agent, Protocol):
         """
 
 
-def policy_state(learner: Learner) -> dict[str, Any]:
+@runtime_checkable
+class Learner(Agent, Learning, Protocol):
+    """An agent that learns from practice, on observations and actions: ``Agent`` and ``Learning``."""
+
+
+@runtime_checkable
+class TextAgent(Protocol):
+    """Anything that reads prompts and writes replies."""
+
+    def play(self, tasks: Sequence[TextTask]) -> list[bool]:
+        """Reply until every task is over, or give up.
+
+        Args:
+            tasks: n tasks in their first state.
+
+        Returns:
+            For each task whether it was graded: False where no answer could be had, which is not a failure.
+        """
+
+
+@runtime_checkable
+class TextLearner(TextAgent, Learning, Protocol):
+    """A learner that reads prompts and writes replies: ``TextAgent`` and ``Learning``.
+
+    Its practice tasks come from ``etude_gym.environment.text_rounds.TextRounds``. It may have more:
+
+    - ``compute_unit``: "flops", or "tokens" for one whose FLOPs are not known: the axis of its curves.
+    - ``practiced``: fingerprints of the tasks it has practiced, see ``TextRounds``.
+    - ``keep_in(folder)``, for one that keeps a record of its own in the run's folder: a run that was killed
+      takes what was answered already from there, and books itself what it has to ask again.
+    - ``take_episodes()``: records of the episodes since the last call, for ``episodes.jsonl``.
+    - ``bands``: of its anchor tasks; by default the entry band and all others.
+    """
+
+
+def policy_state(learner: Learning) -> dict[str, Any]:
     """What a learner needs to act as it does now: its ``policy_state``, or else its whole state.
 
     Args:
@@ -105,7 +141,7 @@ def policy_state(learner: Learner) -> dict[str, Any]:
     return state
 
 
-def load_policy_state(learner: Learner, state: dict[str, Any]) -> None:
+def load_policy_state(learner: Learning, state: dict[str, Any]) -> None:
     """Let a learner act as the one whose ``policy_state`` this is.
 
     Args:

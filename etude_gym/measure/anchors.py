@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty.bands import cells_of, difficulty_in_band
-from etude_gym.measure.agent import Agent
+from etude_gym.difficulty.bands import BANDS, cells_of, difficulty_in_band
+from etude_gym.environment.text_rounds import fingerprint
+from etude_gym.environment.text_task import text_tasks
+from etude_gym.measure.agent import Agent, TextAgent
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.rollout import rollout
 from etude_gym.measure.scripted import RandomAgent
@@ -20,6 +22,8 @@ from etude_gym.tasks.keys import TaskBatch, task_keys
 
 CHANCE_TASKS = 500
 """Tasks per cell on which the random agent's score is measured."""
+CHANCE_STREAM = int(mix(0xC4A9CE)[0] >> np.uint64(1))
+"""The stream of these tasks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +31,22 @@ class AnchorResult:
     """What an agent did on the anchor tasks of a checkpoint.
 
     Attributes:
-        scores: raw scores in [0, 1], shape (cells, per_cell).
+        scores: raw scores in [0, 1], shape (cells, per_cell). A task that does not count has the mean of the
+            others in its cell.
         reliability: of the confidence stated, over all cells; None in a domain without confidence.
+        ungraded: tasks that could not be graded, through no fault of the agent.
+        practiced: tasks left out because the agent has practiced one that says the same.
     """
 
     scores: NDArray[np.float64]
     reliability: Reliability | None
+    ungraded: int = 0
+    practiced: int = 0
 
 
-def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0) -> TaskBatch:
+def stratified_tasks(
+    domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0, bands: Sequence[int] = BANDS
+) -> TaskBatch:
     """Tasks stratified over all cells, in the order of ``cells_of``.
 
     Args:
@@ -44,11 +55,12 @@ def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, sal
         stream: which set of tasks (the index of a checkpoint).
         per_cell: tasks in each cell.
         salt: secret of the anchor split.
+        bands: those of the anchor design.
 
     Returns:
         cells * per_cell tasks, cell after cell.
     """
-    cells = cells_of(domain.space)
+    cells = cells_of(domain.space, bands)
     keys = task_keys(domain.name, split, stream, np.arange(len(cells) * per_cell), salt)
     blocks = keys.reshape(len(cells), per_cell)
     difficulty = [
@@ -58,22 +70,55 @@ def stratified_tasks(domain: Domain, split: str, stream: int, per_cell: int, sal
     return TaskBatch(keys, np.concatenate(difficulty), np.concatenate(family).astype(np.int64))
 
 
-def score_anchors(domain: Domain, agent: Agent, checkpoint: int, per_cell: int, salt: int) -> AnchorResult:
+def score_anchors(
+    domain: Domain,
+    agent: Agent | TextAgent,
+    checkpoint: int,
+    per_cell: int,
+    salt: int,
+    bands: Sequence[int] = BANDS,
+) -> AnchorResult:
     """Score an agent on the anchor tasks of a checkpoint, and measure the confidence it stated.
 
     Args:
         domain: the domain that the tasks belong to.
-        agent: the agent to score.
+        agent: the agent to score; one that reads prompts plays the tasks as text.
         checkpoint: index of the checkpoint; every checkpoint has fresh tasks, the same for all arms.
         per_cell: tasks in each cell.
         salt: secret of the run.
+        bands: those of the anchor design.
 
     Raises:
         ValueError: if the domain's outcomes hold confidence that is no probability.
+        RuntimeError: if no task of a cell could be graded.
     """
-    outcomes = rollout(domain, stratified_tasks(domain, "anchor", checkpoint, per_cell, salt), agent)
+    tasks = stratified_tasks(domain, "anchor", checkpoint, per_cell, salt, bands)
+    if isinstance(agent, TextAgent):
+        return _score_as_text(domain, agent, tasks, per_cell)
+    outcomes = rollout(domain, tasks, agent)
     scores = np.asarray(outcomes["score"], dtype=np.float64).reshape(-1, per_cell)
     return AnchorResult(scores, _reliability(domain, outcomes))
+
+
+def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell: int) -> AnchorResult:
+    tasks = text_tasks(domain, batch)
+    practiced = getattr(agent, "practiced", frozenset())
+    seen = np.array([fingerprint(task) in practiced for task in tasks], dtype=np.bool_)
+    graded = np.array(agent.play(tasks), dtype=np.bool_)
+    outcomes = [task.outcome() for task in tasks]
+    counts = graded & ~seen
+    scores = np.where(counts, [outcome["score"] for outcome in outcomes], np.nan).reshape(-1, per_cell)
+    if not counts.reshape(-1, per_cell).any(axis=1).all():
+        raise RuntimeError("No anchor task of a cell could be graded; nothing can be said of it.")
+    scores = np.where(np.isnan(scores), np.nanmean(scores, axis=1, keepdims=True), scores)
+    columns = {
+        name: np.array([outcome[name] for outcome in outcomes], dtype=np.float64)[counts]
+        for name in ("confidence", "correct")
+        if name in outcomes[0]
+    }
+    return AnchorResult(
+        scores, _reliability(domain, columns), int((~graded).sum()), int((graded & seen).sum())
+    )
 
 
 def _reliability(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Reliability | None:
@@ -87,16 +132,19 @@ def _reliability(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Reliab
     return Reliability.from_answers(outcomes["confidence"], outcomes["correct"])
 
 
-def chance_levels(domain: Domain, per_cell: int = CHANCE_TASKS) -> NDArray[np.float64]:
+def chance_levels(
+    domain: Domain, per_cell: int = CHANCE_TASKS, bands: Sequence[int] = BANDS
+) -> NDArray[np.float64]:
     """Mean score of the random agent in each cell, on probe tasks.
 
     Args:
         domain: the domain that the tasks belong to.
         per_cell: tasks in each cell.
+        bands: those of the anchor design.
 
     Returns:
         float64 array of shape (cells,), in the order of ``cells_of``.
     """
-    tasks = stratified_tasks(domain, "probe", int(mix(0xC4A9CE)[0] >> np.uint64(1)), per_cell)
+    tasks = stratified_tasks(domain, "probe", CHANCE_STREAM, per_cell, bands=bands)
     scores = rollout(domain, tasks, RandomAgent(domain))["score"]
     return np.asarray(scores.reshape(-1, per_cell).mean(axis=1), dtype=np.float64)

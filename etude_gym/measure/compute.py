@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude_gym.errors import check_name
@@ -20,7 +20,19 @@ TOKEN_UNITS = ("tokens_in", "tokens_out", "tokens_cached", "requests")
 UNITS = ("flops", "env_steps", *TOKEN_UNITS, "cpu_seconds", "wall_seconds")
 RETIRED_UNITS = ("tokens",)
 """In ledgers of earlier versions, where nothing was ever booked on them: not read."""
+AXES = {"flops": ("flops",), "tokens": ("tokens_in", "tokens_out")}
+"""Units that an axis of learning curves adds up; a curve has one of them."""
+UNIT_NAMES = {"flops": "FLOPs"}
 TRAINING_LINES = ("rollout", "update", "value", "curriculum")
+
+
+def unit_name(unit: str) -> str:
+    """A unit of compute as it is written in texts.
+
+    Args:
+        unit: one of ``UNITS`` or ``AXES``.
+    """
+    return UNIT_NAMES.get(unit, unit.replace("_", " "))
 
 
 class ComputeMeter:
@@ -85,6 +97,16 @@ class ComputeMeter:
         """
         return sum(self.amount(line, unit) for line in TRAINING_LINES)
 
+    def axis(self, unit: str, lines: Sequence[str] = TRAINING_LINES) -> float:
+        """Training compute so far on the axis of a learning curve.
+
+        Args:
+            unit: "flops"; or "tokens", those read and written, for models whose size is not known.
+            lines: of the ledger that count.
+        """
+        parts = AXES[check_name("axis of compute", unit, AXES)]
+        return sum(self.amount(line, part) for part in parts for line in lines)
+
     def spent(self, unit: str = "flops") -> float:
         """Training compute, and what was done again after interruptions.
 
@@ -107,6 +129,17 @@ class ComputeMeter:
             for unit, amount in amounts.items():
                 if unit not in RETIRED_UNITS:
                     self.set_totals(unit, {line: float(amount)})
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Mapping[str, Any]]) -> ComputeMeter:
+        """A ledger that ``state_dict`` returned.
+
+        Args:
+            state: amounts by line and unit.
+        """
+        meter = cls()
+        meter.load_state_dict(state)
+        return meter
 
     def add_repeated(self, before: Mapping[str, Mapping[str, float]]) -> None:
         """Book as repeated the training that was lost in an interruption and will be done again.

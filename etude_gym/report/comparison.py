@@ -35,7 +35,7 @@ class ArmResult:
         milestones: compute to parts of the reference's gain.
         gains: rise of every cell's score from the untrained learner to the end.
         final: mean chance-corrected anchor score at the horizon.
-        repeated_flops: compute done again after interruptions, over all seeds; outside the curves.
+        repeated: compute done again after interruptions, over all seeds; outside the curves.
         reliability: of the confidence stated at the last checkpoint, all seeds pooled; None if there was
             none.
     """
@@ -49,7 +49,7 @@ class ArmResult:
     milestones: tuple[Milestone, ...]
     gains: tuple[Gain, ...]
     final: float
-    repeated_flops: float
+    repeated: float
     reliability: Reliability | None
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +68,8 @@ class Comparison:
     Attributes:
         env_id: id of the environment.
         agent: name of the agent that practiced.
-        horizon: compute at which arms are compared, in FLOPs.
+        horizon: compute at which arms are compared, in the unit.
+        unit: of compute, "flops" or "tokens".
         reference: name of the reference arm.
         runs: the runs by arm, paired by seed.
         arms: results by arm, the reference first, then by area, the largest first.
@@ -81,6 +82,7 @@ class Comparison:
     env_id: str
     agent: str
     horizon: float
+    unit: str
     reference: str
     runs: Mapping[str, Sequence[LoadedRun]]
     arms: tuple[ArmResult, ...]
@@ -100,7 +102,8 @@ class Comparison:
         return {
             "env_id": self.env_id,
             "agent": self.agent,
-            "horizon_flops": self.horizon,
+            "horizon": self.horizon,
+            "unit": self.unit,
             "reference": self.reference,
             "seeds": self.seeds,
             "runs": {arm: [str(run.folder) for run in runs] for arm, runs in self.runs.items()},
@@ -141,6 +144,7 @@ def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
         env_id=first.env_id,
         agent=first.agent,
         horizon=first.horizon,
+        unit=first.unit,
         reference=reference,
         runs={result.arm: paired[result.arm] for result in results},
         arms=tuple(results),
@@ -155,7 +159,7 @@ def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
 def _check_comparable(runs: Sequence[LoadedRun]) -> None:
     if not runs:
         raise IncompleteRun("No run is finished yet. Continue with etude practice --resume.")
-    for name in ("env_id", "agent", "horizon", "num_envs", "options", "items", "chance"):
+    for name in ("env_id", "agent", "unit", "horizon", "bands", "num_envs", "options", "items", "chance"):
         values = {json.dumps(getattr(run.config, name), sort_keys=True) for run in runs}
         if len(values) > 1:
             raise ValueError(
@@ -192,7 +196,7 @@ def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun],
         milestones=milestones(curves, base, horizon),
         gains=gains(curves),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
-        repeated_flops=sum(run.repeated_flops for run in runs),
+        repeated=sum(run.repeated for run in runs),
         reliability=_pooled([run.reliability for run in runs]),
     )
 
@@ -225,6 +229,6 @@ def write_hyperparameters(comparison: Comparison) -> None:
                     "practice_efficiency": efficiency.value,
                     "area": efficiency.area_agent,
                     "final_anchor_score": float(run.curve.mean[-1]),
-                    **{f"flops_to_{m.fraction * 100:.0f}_percent": m.agent[0] for m in reached},
+                    **{f"{comparison.unit}_to_{m.fraction * 100:.0f}_percent": m.agent[0] for m in reached},
                 },
             )

@@ -15,6 +15,7 @@ from scipy import optimize
 
 from etude_gym.errors import MissingExtra
 from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.measure.compute import unit_name
 from etude_gym.measure.intervals import half_width
 from etude_gym.measure.practice_efficiency import PracticeEfficiency
 from etude_gym.practice.strategies import SAMPLERS
@@ -121,7 +122,7 @@ def _draw_curves(axes: Any, comparison: Comparison, colors: dict[str, str]) -> N
     axes.set_ylim(min(0.0, min(float(mean.min()) for mean in means.values())), top)
     axes.set_xlim(0, 1)
     _label_ends(axes, {arm: float(mean[-1]) for arm, mean in means.items()}, colors)
-    axes.set_xlabel(f"training compute (1 = horizon = {comparison.horizon:.3g} FLOPs)")
+    axes.set_xlabel(f"training compute (1 = horizon = {comparison.horizon:.3g} {unit_name(comparison.unit)})")
     axes.set_ylabel("anchor score (0 = random agent, 1 = oracle)")
     axes.grid(alpha=0.25)
     seeds = len(comparison.seeds)

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from etude_gym.difficulty.bands import band_name
+from etude_gym.measure.compute import unit_name
 from etude_gym.measure.gains import Gain
 from etude_gym.measure.milestones import Milestone
 from etude_gym.measure.practice_efficiency import PracticeEfficiency
@@ -93,7 +95,7 @@ def efficiency_notes(comparison: Comparison) -> str:
     pe = comparison.arms[0].efficiency
     ceiling = UNKNOWN if pe.ceiling is None else f"{pe.ceiling:.2f}"
     notes = [
-        f"Horizon H = {comparison.horizon:.3g} FLOPs; ceiling of PE {ceiling}; "
+        f"Horizon H = {comparison.horizon:.3g} {unit_name(comparison.unit)}; ceiling of PE {ceiling}; "
         f"seeds {', '.join(map(str, comparison.seeds))}.",
     ]
     if pe.value is None:
@@ -119,7 +121,7 @@ def band_table(comparison: Comparison) -> Table:
         comparison: the arms; a cell reads "PE / mean chance-corrected score at the horizon".
     """
     bands = list(comparison.arms[0].bands)
-    table = _table(*(f"band {band}" for band in bands))
+    table = _table(*map(band_name, bands))
     for result in comparison.arms:
         runs = comparison.runs[result.arm]
         final = sum(run.curve.corrected[-1] for run in runs) / len(runs)
@@ -150,7 +152,7 @@ def gain_table(comparison: Comparison) -> Table:
         comparison: the arms; each has a row for every family.
     """
     bands = list(comparison.arms[0].bands)
-    table = _table("family", *(f"band {band}" for band in bands))
+    table = _table("family", *map(band_name, bands))
     for result in comparison.arms:
         for family in result.families:
             own = [gain for gain in result.gains if gain.cell[0] == family]
@@ -255,10 +257,11 @@ def closing_notes(comparison: Comparison) -> str:
         One note a line; empty if there is nothing to say.
     """
     notes = []
-    repeated = {result.arm: result.repeated_flops for result in comparison.arms if result.repeated_flops}
+    repeated = {result.arm: result.repeated for result in comparison.arms if result.repeated}
     if repeated:
-        spent = ", ".join(f"{arm} {flops:.3g}" for arm, flops in repeated.items())
-        notes.append(f"Done again after interruptions, outside the curves, in FLOPs: {spent}.")
+        spent = ", ".join(f"{arm} {amount:.3g}" for arm, amount in repeated.items())
+        unit = unit_name(comparison.unit)
+        notes.append(f"Done again after interruptions, outside the curves, in {unit}: {spent}.")
     if comparison.left_out:
         notes.append(f"Left out, not finished in every arm: {', '.join(comparison.left_out)}.")
     return "\n".join(notes)
@@ -273,7 +276,7 @@ def all_tables(comparison: Comparison) -> Group:
         _title(f"{who}: Practice Efficiency (PE) against {comparison.reference}"),
         efficiency_table(comparison),
         _notes(efficiency_notes(comparison)),
-        _title("By band of difficulty, 0 the easiest: PE / final score (the oracle's is 1)"),
+        _title("By band of difficulty, the easiest first: PE / final score (the oracle's is 1)"),
         band_table(comparison),
         *((_title("By family of tasks: PE"), family_table(comparison)) if several_families else ()),
         _title("Gain over the untrained policy by family and band, ± its 95% t interval over seeds"),

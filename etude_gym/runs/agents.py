@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from etude_gym.tasks.domain import Domain
 AGENTS = {
     "sb3": "etude_gym.agents.sb3.learner:MaskablePPOLearner",
     "rllib": "etude_gym.agents.rllib.learner:RLlibPPOLearner",
+    "llm": "etude_gym.agents.llm.learner:InContextLearner",
     "random": "etude_gym.measure.scripted:RandomAgent",
     "greedy": "etude_gym.measure.scripted:GreedyAgent",
     "oracle": "etude_gym.measure.scripted:OracleAgent",
@@ -63,7 +65,8 @@ class Recipe:
     """How an agent is set up for a domain, declared as data.
 
     Attributes:
-        horizon: FLOPs of practice at which arms are compared; None where no pilot was run.
+        horizon: compute of practice at which arms are compared, in FLOPs or as the agent says; None where
+            no pilot was run.
         num_envs: environments practiced side by side.
         options: arguments of the agent.
         samplers: arguments of task samplers, by their name.
@@ -108,6 +111,40 @@ def load_recipe(name: str, env_id: str) -> Recipe:
     """
     find = getattr(load_agent_class(name), "recipe", None)
     return find(env_id) if find else Recipe()
+
+
+def reads_text(agent_class: Any) -> bool:
+    """Whether an agent reads prompts and writes replies.
+
+    Args:
+        agent_class: of the agent.
+    """
+    return hasattr(agent_class, "play")
+
+
+def unit_of(agent_class: Any, options: Mapping[str, Any]) -> str:
+    """The unit of an agent's axis of compute: "flops", unless it has ``unit_of(options)``.
+
+    Args:
+        agent_class: of the agent.
+        options: its arguments.
+    """
+    unit: str = getattr(agent_class, "unit_of", lambda _: "flops")(options)
+    return unit
+
+
+def horizon_of(agent_class: Any, recipe: Recipe, options: Mapping[str, Any]) -> float | None:
+    """The horizon of a recipe in the unit of the agent's axis; None where there is none.
+
+    Args:
+        agent_class: of the agent; it may have ``horizon_of(horizon, options)``.
+        recipe: of the agent.
+        options: its arguments.
+    """
+    if recipe.horizon is None:
+        return None
+    horizon: float = getattr(agent_class, "horizon_of", lambda known, _: known)(recipe.horizon, options)
+    return horizon
 
 
 def make_agent(name: str, domain: Domain, *, seed: int = 0, horizon: float = 0.0, **options: Any) -> Any:

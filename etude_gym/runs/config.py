@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etude_gym.difficulty.bands import BANDS
 from etude_gym.runs.folder import CONFIG, IncompleteRun, read_json, write_json
 
 
@@ -18,13 +19,15 @@ class RunConfig:
         arm: name of the task sampler, perhaps with options.
         agent: name of the learner, or "module:Class".
         seed: seeds learner and practice tasks.
-        horizon: training compute at which the run ends, in FLOPs.
+        horizon: training compute at which the run ends, in the unit of the axis.
         num_envs: environments practiced side by side.
         items: anchor tasks per cell and checkpoint.
         chance: score of the random agent in each cell.
         options: arguments of the agent.
         sampler_options: arguments of the task sampler that its recipe sets.
         versions: of all packages that matter.
+        unit: of the axis of compute, "flops" or "tokens".
+        bands: of the anchor tasks.
     """
 
     env_id: str
@@ -38,6 +41,8 @@ class RunConfig:
     options: dict[str, Any] = field(default_factory=dict)
     sampler_options: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    unit: str = "flops"
+    bands: tuple[int, ...] = BANDS
 
     @classmethod
     def read(cls, folder: Path) -> RunConfig:
@@ -52,7 +57,8 @@ class RunConfig:
         path = folder / CONFIG
         stored = read_json(path)
         try:
-            return cls(**{**stored, "chance": tuple(stored["chance"])})
+            lists = {name: tuple(stored[name]) for name in ("chance", "bands") if name in stored}
+            return cls(**{**stored, **lists})
         except (KeyError, TypeError) as error:
             raise IncompleteRun(f"{path} is not the configuration of a run ({error}).") from error
 

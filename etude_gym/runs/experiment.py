@@ -13,11 +13,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etude_gym.difficulty.bands import BANDS, check_bands
 from etude_gym.environment.registration import find_spec, make_domain
 from etude_gym.measure.anchors import chance_levels
+from etude_gym.measure.compute import unit_name
+from etude_gym.measure.copying import text_chance_levels
 from etude_gym.practice.strategies import make_arm, parse_arm
 from etude_gym.randomness import fresh_seed, mix
-from etude_gym.runs.agents import ONE_PROCESS, Resources, load_agent_class, load_recipe
+from etude_gym.runs.agents import (
+    ONE_PROCESS,
+    Resources,
+    horizon_of,
+    load_agent_class,
+    load_recipe,
+    reads_text,
+    unit_of,
+)
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
@@ -38,8 +49,9 @@ class ExperimentConfig:
             reference.
         seeds: number of seeds of each arm.
         first_seed: the first of them.
-        horizon: training compute in FLOPs; None for the recipe's.
+        horizon: training compute in the unit of the agent's axis; None for the recipe's.
         items: anchor tasks per cell and checkpoint.
+        bands: of the anchor tasks; None for the agent's own.
         options: arguments of the agent, besides those of its recipe.
         resources: processes and machines that the agent works on, if it can use them.
     """
@@ -51,6 +63,7 @@ class ExperimentConfig:
     first_seed: int = 0
     horizon: float | None = None
     items: int = 100
+    bands: tuple[int, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     resources: Resources = ONE_PROCESS
 
@@ -64,8 +77,10 @@ class ExperimentConfig:
         for name in ("seeds", "items"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.bands is not None:
+            check_bands(self.bands)
         if self.horizon is not None and not 0 < self.horizon < float("inf"):
-            raise ValueError(f"horizon must be a positive number of FLOPs, got {self.horizon}.")
+            raise ValueError(f"horizon must be a positive number, got {self.horizon}.")
 
 
 class Experiment:
@@ -102,16 +117,21 @@ class Experiment:
             raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
         _check_arms(config.agent, agent_class, config.arms)
         recipe = load_recipe(config.agent, config.env_id)
-        horizon = config.horizon or recipe.horizon
+        options = {**recipe.options, **config.options}
+        unit = unit_of(agent_class, options)
+        horizon = config.horizon or horizon_of(agent_class, recipe, options)
         if horizon is None:
             raise ValueError(
-                f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in FLOPs."
+                f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in "
+                f"{unit_name(unit)}."
             )
         resources = _resources_option(config.agent, agent_class, config.resources)
         domain = make_domain(config.env_id)
         for arm in config.arms:
             make_arm(arm, domain.space)
-        chance = tuple(chance_levels(domain).round(6).tolist())
+        bands = check_bands(config.bands or getattr(agent_class, "bands", BANDS))
+        levels = text_chance_levels if reads_text(agent_class) else chance_levels
+        chance = tuple(levels(domain, bands=bands).round(6).tolist())
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed()
         (experiment.folder / SALT).write_text(f"{salt}\n")
@@ -129,9 +149,11 @@ class Experiment:
                     num_envs=recipe.num_envs,
                     items=config.items,
                     chance=chance,
-                    options={**recipe.options, **config.options, **resources},
+                    options={**options, **resources},
                     sampler_options=recipe.samplers.get(parse_arm(arm)[0].name, {}),
                     versions=versions(),
+                    unit=unit,
+                    bands=bands,
                 ).write(experiment.folder / name)
         write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
         return experiment

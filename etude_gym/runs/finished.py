@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etude_gym.measure.compute import ComputeMeter
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.curves import LearningCurve, from_records
 from etude_gym.runs.config import RunConfig
@@ -21,7 +22,7 @@ class LoadedRun:
         folder: where it is.
         config: its configuration.
         curve: its anchor scores.
-        repeated_flops: compute done again after interruptions, outside the curve.
+        repeated: compute done again after interruptions, outside the curve, in the unit of the run.
         anchor_salt: secret of its anchor tasks.
         reliability: of the confidence stated at the last checkpoint; None if there was none.
     """
@@ -29,7 +30,7 @@ class LoadedRun:
     folder: Path
     config: RunConfig
     curve: LearningCurve
-    repeated_flops: float
+    repeated: float
     anchor_salt: int
     reliability: Reliability | None
 
@@ -71,14 +72,15 @@ def load_run(folder: Path) -> LoadedRun:
     if not run.finished:
         raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
     records = run.read(CURVE)
+    config = RunConfig.read(folder)
     try:
         return LoadedRun(
             folder,
-            RunConfig.read(folder),
+            config,
             from_records(records),
-            float(read_json(folder / COMPUTE)["repeated"]["flops"]),
+            ComputeMeter.from_state(read_json(folder / COMPUTE)).axis(config.unit, ("repeated",)),
             int(read_json(folder / RECORD)["anchor_salt"]),
             Reliability.from_record(records[-1]["reliability"]) if "reliability" in records[-1] else None,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IncompleteRun(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

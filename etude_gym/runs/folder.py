@@ -21,6 +21,7 @@ from etude_gym.runs.records import UnreadableState, pack, unpack
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
 PRACTICE = "practice.jsonl"
+EPISODES = "episodes.jsonl"
 COMPUTE = "compute.json"
 RECORD = "record.json"
 CHECKPOINTS = "checkpoints"
@@ -96,6 +97,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _is_torn(path: Path) -> bool:
+    """Whether the last line of a file has no end."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
+
+
 class Run:
     """One run's folder.
 
@@ -135,7 +145,7 @@ class Run:
             record: what ``json.dumps`` takes.
         """
         path = self.folder / name
-        torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
+        torn = _is_torn(path)
         with path.open("ab") as file:
             file.write(b"\n" * torn + json.dumps({"iteration": iteration, **record}).encode() + b"\n")
             file.flush()
@@ -166,7 +176,7 @@ class Run:
         Args:
             iteration: from which the run goes on.
         """
-        for name in (CURVE, PRACTICE):
+        for name in (CURVE, PRACTICE, EPISODES):
             if (self.folder / name).exists():
                 self.append(name, iteration, {"resumed_at": iteration})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.measure.accounting import VectorComputeAccounting
-from etude_gym.measure.agent import Learner, policy_state
+from etude_gym.measure.agent import Learner, TextLearner, policy_state
 from etude_gym.measure.anchors import score_anchors
 from etude_gym.measure.checkpoints import PracticeEfficiencyTracker
 from etude_gym.measure.compute import ComputeMeter
@@ -28,7 +28,17 @@ from etude_gym.measure.curves import CurvePoint, point_record
 from etude_gym.practice.strategies import make_arm
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.folder import COMPUTE, CURVE, NETWORK, PRACTICE, RECORD, Run, read_json, write_json
+from etude_gym.runs.folder import (
+    COMPUTE,
+    CURVE,
+    EPISODES,
+    NETWORK,
+    PRACTICE,
+    RECORD,
+    Run,
+    read_json,
+    write_json,
+)
 from etude_gym.runs.practice_log import PracticeLog
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
@@ -59,24 +69,31 @@ class PracticeRun:
         )
         self.log = PracticeLog(self.domain.space.names)
         self.env.stream.listener = self.log.add
-        self.learner: Learner = make_agent(
+        self.learner: Learner | TextLearner = make_agent(
             config.agent, self.domain, seed=config.seed, horizon=config.horizon, **config.options
         )
-        if not isinstance(self.learner, Learner):
+        if not isinstance(self.learner, (Learner, TextLearner)):
             raise ValueError(
                 f"The agent {config.agent!r} does not learn: practice needs an agent with learn(), flops, "
                 "state_dict() and load_state_dict(). See etude_gym.Learner."
             )
+        if keep_in := getattr(self.learner, "keep_in", None):
+            keep_in(run.folder)
         self.sampler.failures_teach = getattr(self.learner, "learns_from_failures", False)
         if not self.sampler.plays_itself:
             self.env.reset(seed=config.seed * config.num_envs)
         self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.tracker = PracticeEfficiencyTracker(
-            config.horizon, cells=cells_of(self.domain.space), chance=config.chance
+            config.horizon, cells=cells_of(self.domain.space, config.bands), chance=config.chance
         )
         self.iteration = 0
         self.points: list[CurvePoint] = []
         self.board = TensorBoardLog(run.folder)
+
+    @property
+    def compute(self) -> float:
+        """Training compute so far, on the axis of the run's curve."""
+        return self.meter.axis(self.config.unit)
 
     def resume(self) -> None:
         """Go on from the latest checkpoint, if there is one; book what was lost as repeated."""
@@ -89,7 +106,7 @@ class PracticeRun:
             for point in state["points"]:
                 self._add_point(CurvePoint(**point))
         self.run.drop_networks([point.index for point in self.points])
-        if (self.run.folder / COMPUTE).exists():
+        if (self.run.folder / COMPUTE).exists() and not hasattr(self.learner, "keep_in"):
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
         self.run.supersede(self.iteration if state is not None else -1)
         self.board.rebuild(self.run)
@@ -117,18 +134,20 @@ class PracticeRun:
     def evaluate(self) -> None:
         """Score the anchors of the checkpoint that has been reached, and keep the network that is scored."""
         started, cpu = time.perf_counter(), time.process_time()
-        compute, env_steps = self.meter.training("flops"), int(self.meter.training("env_steps"))
+        compute, env_steps = self.compute, int(self.meter.training("env_steps"))
         index = self.tracker.index(compute)
         network = {"index": index, "compute": compute, "env_steps": env_steps}
         self.run.save({**network, "policy": policy_state(self.learner)}, NETWORK.format(index))
-        result = score_anchors(self.domain, self.learner, index, self.config.items, self.salt)
+        config = self.config
+        result = score_anchors(self.domain, self.learner, index, config.items, self.salt, config.bands)
         point = CurvePoint(index, compute, env_steps, result.scores)
         self._add_point(point)
         self.meter.add(
             "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
         )
-        self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+        self._book_expenses()
         record = point_record(point, self.tracker.cells, self.tracker.chance)
+        record |= {name: count for name in ("ungraded", "practiced") if (count := getattr(result, name))}
         if result.reliability is not None:
             record["reliability"] = result.reliability.record()
         self.run.append(CURVE, self.iteration, record)
@@ -136,19 +155,19 @@ class PracticeRun:
 
     def practice(self) -> None:
         """One iteration of practice: until the next checkpoint, or a small share of the horizon."""
-        target = self.meter.training("flops") + self.config.horizon / ITERATIONS
+        target = self.compute + self.config.horizon / ITERATIONS
         target = min(target, self.tracker.next_checkpoint or target)
         self.log.clear()
         found = len(self.sampler.findings)
         self._learn(target)
-        if self.meter.training("flops") < target:
+        if self.compute < target:
             raise RuntimeError(
                 f"{type(self.learner).__name__}.learn(env, until={target:.3g}) returned with its ledger at "
-                f"{self.meter.training('flops'):.3g} FLOPs: it has to practice until the ledger says so."
+                f"{self.compute:.3g} {self.config.unit}: it has to practice until the ledger says so."
             )
         self.iteration += 1
         record = {
-            "compute": self.meter.training("flops"),
+            "compute": self.compute,
             "env_steps": self.meter.training("env_steps"),
             **self.log.record(),
             "sampler": self.sampler.describe(),
@@ -172,10 +191,16 @@ class PracticeRun:
             wall_seconds=max(0.0, time.perf_counter() - wall - inside_wall),
             cpu_seconds=max(0.0, time.process_time() - cpu - inside_cpu),
         )
+        self._book_expenses()
+
+    def _book_expenses(self) -> None:
+        """Book what the learner itself says it has spent, and keep its episodes."""
         take_expenses = getattr(self.learner, "take_expenses", dict)
         for line, amounts in take_expenses().items():
             self.meter.add(line, **amounts)
         self.meter.set_totals("flops", {**self.learner.flops, "curriculum": self.sampler.flops})
+        for episode in getattr(self.learner, "take_episodes", list)():
+            self.run.append(EPISODES, self.iteration, episode)
 
     def _seconds_in_env(self) -> tuple[float, float]:
         """Wall and CPU seconds in the environment: steps of the learner, and of the reference solver."""
@@ -231,7 +256,7 @@ def _carry_out(practice: PracticeRun, should_stop: Callable[[], bool]) -> bool:
     practice.resume()
     saved = -float("inf")
     while True:
-        evaluated = practice.tracker.due(practice.meter.training("flops"))
+        evaluated = practice.tracker.due(practice.compute)
         if evaluated:
             practice.evaluate()
         finished = practice.tracker.next_checkpoint is None
@@ -268,9 +293,8 @@ def compute_share(folder: Path) -> float:
         folder: of the run.
     """
     try:
-        ledger: Mapping[str, Any] = json.loads((folder / COMPUTE).read_text())
-        meter = ComputeMeter()
-        meter.load_state_dict(ledger)
-        return min(1.0, meter.training("flops") / RunConfig.read(folder).horizon)
+        meter = ComputeMeter.from_state(json.loads((folder / COMPUTE).read_text()))
+        config = RunConfig.read(folder)
+        return min(1.0, meter.axis(config.unit) / config.horizon)
     except (FileNotFoundError, ValueError):
         return 0.0

@@ -47,8 +47,8 @@ def rescore(folder: Path) -> LearningCurve:
         agent = make_agent(config.agent, domain, seed=config.seed, horizon=config.horizon, **_options(config))
         records = []
         for name in run.networks.values():
-            point = _score(domain, agent, _network(run, name), config.items, salt)
-            records.append(point_record(point, cells_of(domain.space), config.chance))
+            point = _score(domain, agent, _network(run, name), config, salt)
+            records.append(point_record(point, cells_of(domain.space, config.bands), config.chance))
     return from_records(records)
 
 
@@ -64,7 +64,8 @@ def _network(run: Run, name: str) -> dict[str, Any]:
     return network
 
 
-def _score(domain: Any, agent: Any, network: Any, items: int, salt: int) -> CurvePoint:
+def _score(domain: Any, agent: Any, network: Any, config: RunConfig, salt: int) -> CurvePoint:
     load_policy_state(agent, network["policy"])
-    scores = score_anchors(domain, agent, network["index"], items, salt).scores
-    return CurvePoint(network["index"], network["compute"], network["env_steps"], scores)
+    index = network["index"]
+    result = score_anchors(domain, agent, index, config.items, salt, config.bands)
+    return CurvePoint(index, network["compute"], network["env_steps"], result.scores)

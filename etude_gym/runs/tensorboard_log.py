@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from etude_gym.difficulty.bands import band_name
 from etude_gym.runs.folder import CURVE, PRACTICE, TENSORBOARD, Run
 
 SECTIONS = {"compute": "over_compute", "env_steps": "over_environment_steps"}
@@ -56,9 +57,8 @@ class TensorBoardLog:
         values = {}
         for cell in record["cells"]:
             mean = sum(cell["scores"]) / len(cell["scores"])
-            values[f"anchor_score_{cell['family']}_band_{cell['band']}"] = (mean - cell["chance"]) / (
-                1 - cell["chance"]
-            )
+            name = f"anchor_score_{cell['family']}_{band_name(cell['band']).replace(' ', '_')}"
+            values[name] = (mean - cell["chance"]) / (1 - cell["chance"])
         reliability = {
             f"reliability/{name}": value
             for name in ("brier", "skill")
