@@ -71,7 +71,7 @@ def parse_submission(
         return submitted
     if len(submitted) > MAX_FILES:
         return malformed(f"A reply has at most {MAX_FILES} files, got {len(submitted)}.")
-    return submitted or malformed("The reply holds no block of Python that counts. Write ```python ... ```.")
+    return submitted or malformed("The reply holds no file that counts. Write ```python ... ```.")
 
 
 def reply_schema(paths: Collection[str]) -> dict[str, Any]:
