@@ -72,6 +72,7 @@ def drip(handler):
 class Handler(BaseHTTPRequestHandler):
     """Plays the next step of the script of the request's last message."""
 
+    server: Server
     protocol_version = "HTTP/1.1"
     wbufsize = -1
 
