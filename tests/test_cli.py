@@ -302,20 +302,31 @@ def test_playing_the_hints_solves_the_task(monkeypatch, capsys):
     assert "Everything is delivered." in printed.getvalue()
 
 
+def possible(monkeypatch, capsys, verb, lines, *arguments):
+    """The places or items that can be chosen after some lines, by the names of the task."""
+    out = play_lines(monkeypatch, capsys, [*lines, "actions", "quit"], *arguments)
+    return re.findall(rf"[0-9] {verb} (\w+)", out)
+
+
 def test_a_line_of_commands_stops_at_what_is_not_possible(monkeypatch, capsys):
-    lines = ["actions", "go alder; gather timber; refuel; go depot", "quit"]
-    out = play_lines(monkeypatch, capsys, lines, "EtudePlan-v0", "--seed", "3")
-    assert "1 go Alder   2 go Birch" in out
-    assert "  go Alder\n  gather timber\n  refuel: not possible now   (1 more not done)\n" in out
-    assert "1 timber" in out
+    task = ("EtudePlan-v0", "--seed", "3")
+    place = possible(monkeypatch, capsys, "go", [], *task)[0]
+    item = possible(monkeypatch, capsys, "gather", [f"go {place}"], *task)[0]
+    lines = ["actions", f"go {place.lower()}; gather {item}; refuel; go depot", "quit"]
+    out = play_lines(monkeypatch, capsys, lines, *task)
+    assert f"1 go {place}   2 go " in out
+    assert f"  go {place}\n  gather {item}\n  refuel: not possible now   (1 more not done)\n" in out
+    assert f"1 {item}" in out
     assert "You leave after 2 steps with a score of 0.00." in out
 
 
 def test_chance_events_interrupt_a_line_of_commands(monkeypatch, capsys):
     interrupted = 0
     for seed in range(20):
-        eventful = ("--seed", str(seed), "--difficulty", "horizon=0.5", "contingency=1", "resources=0")
-        out = play_lines(monkeypatch, capsys, ["go alder; go birch; " * 5], "EtudePlan-v0", *eventful)
+        axes = ("--difficulty", "horizon=0.5", "contingency=1", "resources=0")
+        eventful = ("EtudePlan-v0", "--seed", str(seed), *axes)
+        here, there = possible(monkeypatch, capsys, "go", [], *eventful)[:2]
+        out = play_lines(monkeypatch, capsys, [f"go {here}; go {there}; " * 5], *eventful)
         if "\n  ! " in out:
             interrupted += 1
             assert re.search(r"  go \w+   \(\d more not done\)\n─+\n", out)
@@ -359,7 +370,7 @@ def test_whatever_is_typed_the_game_goes_on_until_the_input_ends(monkeypatch, ca
 def test_bytes_that_are_no_text_are_answered():
     game = subprocess.run(
         [sys.executable, "-m", "etude_gym.cli", "play", "--seed", "3"],
-        input=b"\xff\xfe\ngo alder\nquit\n",
+        input=b"\xff\xfe\n1\nquit\n",
         capture_output=True,
         check=False,
         timeout=PATIENCE,

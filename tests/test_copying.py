@@ -9,7 +9,11 @@ from etude_gym.measure.copying import CopiedReplies, copied_replies
 from etude_gym.text import TextTask, draw_tasks
 
 EASIEST, ANY = 0.0, None
-FAMILIES = [(env_id, family) for env_id in ("EtudeCode-v0",) for family in make_domain(env_id).space.families]
+FAMILIES = [
+    (env_id, family)
+    for env_id in ("EtudePlan-v0", "EtudeCode-v0")
+    for family in make_domain(env_id).space.families
+]
 
 
 def draw(env_id, family, level, count, split="practice"):

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-import pytest
 
 import etude_gym
-from etude_gym.envs.plan import domain, facts, kernel, text
+from etude_gym.envs.plan import domain, kernel, text
+from etude_gym.text import TextTask
 
 CARD = Path(domain.__file__).with_name("README.md").read_text(encoding="utf-8")
 LINES = CARD.splitlines()
+EXAMPLE = TextTask(
+    "EtudePlan-v0", 42, {"horizon": 0.2, "resources": 0.0, "contingency": 0.0, "decomposition": 0.35}
+)
 
 
 def test_every_axis_is_listed_with_what_happens_at_0_and_1():
@@ -41,7 +44,7 @@ def test_every_table_of_the_raw_variant_is_listed_with_its_shape():
             assert f"| `{name}` | {'x'.join(map(str, space[name].shape))} |" in CARD
 
 
-def test_every_action_place_and_item_is_listed():
+def test_every_action_is_listed():
     assert f"`Discrete({kernel.NUM_ACTIONS})`" in CARD
     for first, last, command in (
         (kernel.TRAVEL, kernel.GATHER, "go PLACE"),
@@ -53,9 +56,7 @@ def test_every_action_place_and_item_is_listed():
     ):
         numbers = str(first) if last == first + 1 else f"{first}-{last - 1}"
         assert f"| {numbers} | `{command}` |" in CARD
-        assert text.action_name(None, first).split()[0] == command.split()[0]
-    for names in (facts.PLACE_NAMES, facts.ITEM_NAMES):
-        assert ", ".join(f"{number} {name}" for number, name in enumerate(names)) in CARD
+        assert text.action_name(EXAMPLE.worlds[0], first).split()[0] == command.split()[0]
 
 
 def test_every_result_metric_family_and_id_is_listed():
@@ -71,12 +72,7 @@ def test_every_result_metric_family_and_id_is_listed():
     assert all(f"`{name}`" in CARD for name in plan.solvers())
 
 
-@pytest.mark.parametrize("part", [text.RULES, text.GRAMMAR])
-def test_the_example_prompt_has_the_rules_and_the_grammar_of_today(part):
-    assert part in CARD
-
-
-def test_the_example_reply_is_understood():
+def test_the_example_is_a_prompt_of_today_and_a_reply_that_solves_it():
+    assert f"~~~text\n{EXAMPLE.prompt}~~~\n" in CARD
     reply = CARD.split("and a reply:\n\n~~~text\n")[1].split("~~~")[0]
-    parsed = text.parse_reply(None, reply)
-    assert (parsed.status, len(parsed.actions)) == ("ok", 8)
+    assert TextTask.replay(EXAMPLE, [reply]).outcome()["score"] == 1.0

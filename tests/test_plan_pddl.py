@@ -43,7 +43,7 @@ def plan_and_replay(difficulty, seed, seconds=PATIENCE):
     if result.plan is None:
         return world, None
     assert result.status.name == "SOLVED_OPTIMALLY"
-    actions = pddl.actions_from_plan(result.plan)
+    actions = pddl.actions_from_plan(world, result.plan)
     ends = []
     for action in actions:
         _, _, over, _, info = env.step(action)
@@ -97,7 +97,7 @@ def test_the_cost_of_a_plan_is_the_time_it_takes():
     problem = pddl.export(env.unwrapped.worlds[0])
     plan = solve_optimally(problem).plan
     cost = sum(action_cost(problem, step) for step in plan.actions)
-    for action in pddl.actions_from_plan(plan):
+    for action in pddl.actions_from_plan(env.unwrapped.worlds[0], plan):
         env.step(action)
     assert env.unwrapped.worlds[0]["time"] == cost
 

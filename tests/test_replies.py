@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from plan_words import in_words_of, plan_world
 
 import etude_gym  # noqa: F401
 from etude_gym.envs.code.submissions.reply import parse_submission
 from etude_gym.envs.logic import kernel as logic
 from etude_gym.envs.logic import text as logic_text
 from etude_gym.envs.plan import kernel as plan
-from etude_gym.envs.plan import text as plan_text
+from etude_gym.envs.plan.replies import parse_reply as parse_plan
+from etude_gym.envs.plan.text import SAMPLE
 from etude_gym.tasks import fences
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.fences import Block, fenced_blocks
@@ -324,6 +326,65 @@ PLAN_ACCEPTED = [
     "go Alder\u2028gather timber x2\u2029go Depot\x85deliver",
     "**go Alder**\n`gather timber x2`\n_go Depot_.\nDELIVER!".replace("_", "").replace("!", "."),
 ]
+LISTED = '["go Alder", "gather timber x2", "go Depot", "deliver"]'
+PLAN_ACCEPTED += [
+    f"{IN_FENCE}\nIn general:\n```\n{SAMPLE}\n```",
+    f"In general:\n```\n{SAMPLE}\n```\nHere:\n{IN_FENCE}",
+    *(
+        COMMANDS.replace("go ", word)
+        for word in ("go to ", "travel to ", "Go to the ", "walk to ", "Move to ")
+    ),
+    *(
+        COMMANDS.replace("gather timber x2", gathering)
+        for gathering in (
+            *(
+                "gather 2 timber",
+                "gather 2 timbers",
+                "gather two timber",
+                "gather timber (x2)",
+                "gather 2x timber",
+            ),
+            *(
+                "gather timber * 2",
+                "gather timber*2",
+                "gather timber (2)",
+                "gather timber 2 times",
+                "gather x2 timber",
+            ),
+            *("gather 2 units of timber", "gather timber\ngather timber", "gather a timber\ngather 1 timber"),
+            *(
+                "gather timber x2 at Alder",
+                "gather 2 timber in Alder",
+                "collect 2 timber",
+                "Gather **timber** x2",
+            ),
+        )
+    ),
+    *(
+        COMMANDS.replace("deliver", delivery)
+        for delivery in (
+            *("deliver timber", "deliver 2 timber", "deliver x2", "deliver everything", "deliver timber x2"),
+            *(
+                "deliver at Depot",
+                "deliver timber to the Depot",
+                "deliver timber\ndeliver timber",
+                "deliver all",
+            ),
+        )
+    ),
+    COMMANDS.replace("go Depot", "return to the Depot"),
+    "go Alder, then gather timber x2, then go Depot and deliver",
+    "**Step 1:** go Alder\n**Step 2:** gather timber x2\n**Step 3:** go Depot\n**Step 4:** deliver",
+    "go Alder // timber\ngather timber x2\ngo Depot\ndeliver",
+    f'{{"commands": {LISTED}}}',
+    f'```json\n{{\n  "commands": {LISTED}\n}}\n```',
+    f'{{"thoughts": "Timber first.", "commands": {LISTED}}}',
+    f'<think>{{"commands": []}}</think>\n{{"commands": {LISTED}}}',
+    f'Here it is:\n{{"commands": {LISTED}}}',
+    f'```\n{{"commands": ["refuel"]}}\n```\nNo:\n```\n{{"commands": {LISTED}}}\n```',
+    f'```\n{{"commands": ["refuel"]}}\n```\nNo:\n{IN_FENCE}',
+    '{"commands": ["go Alder", "gather timber", "gather timber", "go Depot", "deliver"]}',
+]
 PLAN_REFUSED = [
     "",
     "Could you tell me more?",
@@ -335,20 +396,37 @@ PLAN_REFUSED = [
     f"{COMMANDS}\n\ngathr timber",
     f"<think>\n{IN_FENCE}",
     "```\n```",
-    "go Alder or Birch",
-    "gather timber x0",
-    "go Alder and gather timber",
+    *("go Alder or Birch", "gather timber x0", "gather timber or ore", "go Alder twice", "go Alder x2"),
+    *("gather 2 timber x3", "gather timber at Birch", "go Alder\ngather timber at Birch", "deliver ore"),
+    *(
+        "deliver timber and ore",
+        "deliver timber x0",
+        "refuel x2",
+        "craft timber",
+        "gather panel",
+        "go timber",
+    ),
+    *("go Alder, stay", "gather timber x201", "deliver nothing", "go to", "gather 2", "x2"),
+    *('{"commands": []}', '{"commands": "deliver"}', '{"commands": [1]}', '{"commands": ["wait"]}'),
+    *('{"commands": ["deliver"], "commands": ["refuel"]}', '{"actions": ["deliver"]}', '{"commands": {}}'),
+    '{"commands": ["deliver"], "plan": ["refuel"]}',
+    'go Alder\n{"commands": ["deliver"]}',
+    '{"commands": ["deliver"]}\n{"commands": ["refuel"]}',
+    f"```\n{SAMPLE}\n```",
+    SAMPLE,
 ]
 
 
 @pytest.mark.parametrize("reply", PLAN_ACCEPTED)
 def test_a_plan_is_read_in_whatever_form_it_is_written(reply):
-    assert plan_text.parse_reply(None, reply) == Reply(Status.OK, PLAN)
+    world = plan_world()
+    assert parse_plan(world, in_words_of(world, reply)) == Reply(Status.OK, PLAN)
 
 
 @pytest.mark.parametrize("reply", PLAN_REFUSED)
 def test_what_is_no_plan_is_refused_as_a_whole(reply):
-    parsed = plan_text.parse_reply(None, reply)
+    world = plan_world()
+    parsed = parse_plan(world, in_words_of(world, reply))
     assert (parsed.status in ("malformed", "truncated"), parsed.actions) == (True, [])
     assert parsed.problem
 
@@ -597,7 +675,7 @@ JUNK = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(JUNK)
 def test_any_reply_is_answered_and_one_without_the_solution_earns_nothing(world, reply):
-    for parsed in (plan_text.parse_reply(None, reply), logic_text.parse_reply(world, reply)):
+    for parsed in (parse_plan(plan_world(), reply), logic_text.parse_reply(world, reply)):
         assert (parsed.status == Status.OK) == bool(parsed.actions) == (not parsed.problem)
     env = one_program()
     prompt, reward, over, _, info = env.step(reply)
@@ -633,7 +711,7 @@ HOSTILE = {
 @pytest.mark.parametrize("reply", HOSTILE.values(), ids=HOSTILE)
 def test_the_longest_junk_is_answered_at_once(world, reply):
     assert len(reply) <= MAX_REPLY_CHARACTERS
-    assert plan_text.parse_reply(None, reply).actions == []
+    assert parse_plan(plan_world(), reply).actions == []
     assert logic_text.parse_reply(world, reply).actions == []
     for function in (None, "solve"):
         assert isinstance(parse_submission(reply, "solve.py", function), Reply | dict)
@@ -738,7 +816,7 @@ def test_wrappers_below_see_submissions_and_what_they_make_of_the_reward_counts(
 def test_wrappers_below_see_every_action_of_a_reply():
     env = TextFront(gym.wrappers.RecordEpisodeStatistics(gym.make("EtudePlan-v0", max_episode_steps=3)))
     env.reset(seed=0)
-    _, _, terminated, truncated, info = env.step("go Alder\n" * 5)
+    _, _, terminated, truncated, info = env.step("refuel\n" * 5)
     assert (terminated, truncated, info["actions_played"], info["episode"]["l"]) == (False, True, 3, 3)
 
 

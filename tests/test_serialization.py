@@ -62,7 +62,7 @@ def follow(env, actions):
 
 def actions_of(env, count):
     if isinstance(env.action_space, gym.spaces.Text):
-        return ["go Alder", "what?", "go Birch; go Depot"] * (count // 3)
+        return ["refuel", "what?", "go Depot; deliver"] * (count // 3)
     return [step % 19 for step in range(count)]
 
 

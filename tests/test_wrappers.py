@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from etude_gym import registered_ids
 from etude_gym.envs.plan import facts, text
+from etude_gym.envs.plan.names import names_of
 from etude_gym.wrappers import ActionMaskObservation, TextFront, VectorActionMaskObservation
 
 HARD = {"horizon": 0.7, "resources": 0.5, "contingency": 1.0, "decomposition": 0.7}
@@ -56,7 +57,9 @@ def test_actions_and_the_same_actions_as_commands_give_the_same_episode(difficul
         while not over:
             action = oracle_action(plain)
             _, reward, over, _, info = plain.step(action)
-            _, told_reward, told_over, _, told = front.step(text.action_name(None, action))
+            _, told_reward, told_over, _, told = front.step(
+                text.action_name(front.unwrapped.worlds[0], action)
+            )
             assert (told_reward, told_over, told["status"]) == (reward, over, "ok")
         assert plain.unwrapped.worlds.tobytes() == front.unwrapped.worlds.tobytes()
         assert (told["score"], told["solved"]) == (info["score"], info["solved"])
@@ -71,7 +74,7 @@ def test_a_whole_plan_in_one_reply_earns_the_score_of_its_actions():
         over = plain.step(actions[-1])[2]
     front = TextFront(gym.make("EtudePlan-v0", difficulty=EASY))
     front.reset(seed=1)
-    reply = "\n".join(text.action_name(None, action) for action in actions)
+    reply = "\n".join(text.action_name(front.unwrapped.worlds[0], action) for action in actions)
     prompt, reward, over, _, info = front.step(f"My plan:\n```\n{reply}\n```")
     assert (over, info["score"], info["actions_played"]) == (True, 1.0, len(actions))
     assert reward == pytest.approx(1.0)
@@ -87,7 +90,7 @@ def test_a_reply_is_broken_off_by_a_chance_event_which_the_next_prompt_tells():
         over = False
         while not over:
             # The next action of the reference plan, then one that is never reached if it brings news.
-            prompt, _, over, _, info = env.step(f"{text.action_name(None, oracle_action(env))}; go Depot")
+            prompt, _, over, _, info = env.step(f"{text.action_name(world[0], oracle_action(env))}; go Depot")
             if world[0]["last_event"] >= 0 and info["actions_played"] == 1 and not over:
                 broken_off += 1
                 assert "Actions of your last reply that were played: 1 of 2." in prompt
@@ -99,12 +102,14 @@ def test_a_reply_is_broken_off_by_a_chance_event_which_the_next_prompt_tells():
 def test_impossible_actions_are_played_and_told():
     env = TextFront(gym.make("EtudePlan-v0", difficulty=EASY))
     env.reset(seed=0)
-    prompt, _, _, _, info = env.step("craft engine\ngo Alder\ncraft engine")
+    names = names_of(env.unwrapped.worlds[0])
+    craft = f"craft {names.items[-1]}"
+    prompt, _, _, _, info = env.step(f"{craft}\ngo {names.places[1]}\n{craft}")
     assert (info["status"], info["actions_played"]) == ("ok", 3)
     assert env.unwrapped.worlds[0]["illegal_actions"] == 2
     assert prompt.startswith(
         "Actions of your last reply that were played: 3 of 3. "
-        "Not possible, each at the cost of a step: craft engine (number 1), craft engine (number 3).\n\n"
+        f"Not possible, each at the cost of a step: {craft} (number 1), {craft} (number 3).\n\n"
     )
 
 

@@ -48,7 +48,7 @@ class TextFront(gymnasium.Wrapper[str, str, Any, Any], RecordConstructorArgs):
         >>> from etude_gym.wrappers import TextFront
         >>> env = TextFront(gym.make("EtudePlan-v0"))
         >>> prompt, info = env.reset(seed=0)
-        >>> prompt, reward, terminated, truncated, info = env.step("go Alder")
+        >>> prompt, reward, terminated, truncated, info = env.step("go Depot")
         >>> info["status"], info["actions_played"]
         ('ok', 1)
     """

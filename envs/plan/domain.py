@@ -183,6 +183,11 @@ class PlanDomain(KernelDomain):
         return write_prompt(worlds[row])
 
     def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
-        from etude_gym.envs.plan.text import parse_reply
+        from etude_gym.envs.plan.replies import parse_reply
 
         return parse_reply(worlds[row], reply, cut)
+
+    def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
+        from etude_gym.envs.plan.replies import reply_schema
+
+        return reply_schema(worlds[row])

@@ -1,7 +1,7 @@
-"""Names of places and items, and the facts of a world in plain Python, for text, picture and PDDL export.
+"""The facts of a world in plain Python, for text, picture and PDDL export.
 
-A world is one row of the worlds, a record of ``kernel.WORLD``. Places are numbered as in ``PLACE_NAMES``,
-items as in ``ITEM_NAMES`` (raw items first), recipes as in ``CRAFTED_NAMES``.
+A world is one row of the worlds, a record of ``kernel.WORLD``. Items are numbered with raw ones first; recipe
+i makes the i-th crafted item. What places and items are called is said by ``names``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,6 @@ from etude_gym.envs.plan.kernel import (
     NUM_ITEMS,
     NUM_RAW,
 )
-
-PLACE_NAMES = ("Depot", "Alder", "Birch", "Cedar", "Elm", "Hazel", "Maple", "Willow")
-RAW_NAMES = ("timber", "ore", "clay", "fiber")
-CRAFTED_NAMES = ("panel", "bracket", "module", "engine")
-ITEM_NAMES = RAW_NAMES + CRAFTED_NAMES
 
 EVENT_TEXTS = (
     "The source here has run dry: nothing was gathered, and nothing will be found here again.",

@@ -16,19 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 from etude_gym.envs.plan.facts import (
-    CRAFTED_NAMES,
-    ITEM_NAMES,
-    PLACE_NAMES,
-    RAW_NAMES,
     goals_of,
     ingredients_of,
     sources_of,
     station_of,
 )
-from etude_gym.envs.plan.kernel import CRAFT, DELIVER, DEPOT, GATHER, NUM_RAW, REFUEL, TRAVEL
+from etude_gym.envs.plan.kernel import CRAFT, DELIVER, DEPOT, GATHER, NUM_ITEMS, NUM_RAW, REFUEL, TRAVEL
+from etude_gym.envs.plan.names import names_of
 from etude_gym.errors import MissingExtra
-
-_PLACES = [name.lower() for name in PLACE_NAMES]
 
 
 def export(world: Any) -> Any:
@@ -72,25 +67,27 @@ def write_pddl(world: Any) -> tuple[str, str]:
     return writer.get_domain(), writer.get_problem()
 
 
-def actions_from_plan(plan: Any) -> list[int]:
+def actions_from_plan(world: Any, plan: Any) -> list[int]:
     """The actions that carry out a plan for an exported task.
 
     Args:
+        world: the task, as for ``export``.
         plan: ``unified_planning.plans.SequentialPlan``.
 
     Returns:
         Actions of the domain, one for each step of the plan that takes time.
     """
-    actions = []
+    names, actions = names_of(world), []
+    places = [name.casefold() for name in names.places]
     for step in plan.actions:
-        names = [parameter.object().name for parameter in step.actual_parameters]
+        named = [parameter.object().name for parameter in step.actual_parameters]
         verb, _, crafted = step.action.name.partition("_")
         if verb == "travel":
-            actions.append(TRAVEL + _PLACES.index(names[1]))
+            actions.append(TRAVEL + places.index(named[1]))
         elif verb == "gather":
-            actions.append(GATHER + RAW_NAMES.index(names[0]))
+            actions.append(GATHER + names.raw_items.index(named[0]))
         elif verb == "craft":
-            actions.append(CRAFT + CRAFTED_NAMES.index(crafted))
+            actions.append(CRAFT + names.crafted_items.index(crafted))
         elif verb == "deliver":
             actions.append(DELIVER)
         elif verb == "refuel":
@@ -107,8 +104,8 @@ def gross_requirements(world: Any) -> dict[int, int]:
     Returns:
         Units, at least 1, by number of item.
     """
-    units = {item: int(world["goal"][item]) for item in range(len(ITEM_NAMES))}
-    for item in range(len(ITEM_NAMES) - 1, NUM_RAW - 1, -1):
+    units = {item: int(world["goal"][item]) for item in range(NUM_ITEMS)}
+    for item in range(NUM_ITEMS - 1, NUM_RAW - 1, -1):
         for ingredient, amount in ingredients_of(world, item - NUM_RAW):
             units[ingredient] += units[item] * amount
     return {item: needed for item, needed in units.items() if needed > 0}
@@ -120,6 +117,7 @@ class _Export:
     def __init__(self, planning: Any, world: Any) -> None:
         self.planning = planning
         self.world = world
+        self.names = names_of(world)
         self.needs = gross_requirements(world)
         self.items = list(self.needs)
         self.goals = goals_of(world)
@@ -144,12 +142,13 @@ class _Export:
         world, user_type = self.world, self.planning.UserType
         self.types = {name: user_type(name) for name in ("place", "item", "level", "phase")}
         highest = max(int(world["energy_capacity"]), int(world["capacity"]), *self.needs.values())
-        self.place = self._objects("place", _PLACES[: int(world["num_places"])])
-        named = self._objects("item", [ITEM_NAMES[item] for item in self.items])
+        places = [name.casefold() for name in self.names.places[: int(world["num_places"])]]
+        self.place = self._objects("place", places)
+        named = self._objects("item", [self.names.items[item] for item in self.items])
         self.item = dict(zip(self.items, named, strict=True))
         self.level = self._objects("level", [f"n{level}" for level in range(highest + 1)])
         self.phase = self._objects(
-            "phase", ["acting", *(f"handing_{ITEM_NAMES[goal]}" for goal in self.goals)]
+            "phase", ["acting", *(f"handing_{self.names.items[goal]}" for goal in self.goals)]
         )
 
     def _objects(self, kind: str, names: list[str]) -> list[Any]:
@@ -277,17 +276,22 @@ class _Export:
         ingredients = ingredients_of(self.world, item - NUM_RAW)
         consumed = sum(amount for _, amount in ingredients)
         changes = [(ingredient, -amount) for ingredient, amount in ingredients] + [(item, 1)]
-        names = [f"{when}_{ITEM_NAMES[changed]}" for changed, _ in changes for when in ("before", "after")]
+        names = [
+            f"{when}_{self.names.items[changed]}" for changed, _ in changes for when in ("before", "after")
+        ]
         if consumed > 1:
             names += ["room_before", "room_after"]
-        action, of = self._action(f"craft_{ITEM_NAMES[item]}", **dict.fromkeys(names, "level"))
+        action, of = self._action(f"craft_{self.names.items[item]}", **dict.fromkeys(names, "level"))
         action.add_precondition(self.now(self.phase[0]))
         station = station_of(self.world, item - NUM_RAW)
         if station is not None:
             action.add_precondition(self.at(self.place[station]))
-        action.add_precondition(self.useful(self.item[item], of(f"after_{ITEM_NAMES[item]}")))
+        action.add_precondition(self.useful(self.item[item], of(f"after_{self.names.items[item]}")))
         for changed, by in changes:
-            before, after = of(f"before_{ITEM_NAMES[changed]}"), of(f"after_{ITEM_NAMES[changed]}")
+            before, after = (
+                of(f"before_{self.names.items[changed]}"),
+                of(f"after_{self.names.items[changed]}"),
+            )
             more, less = (after, before) if by > 0 else (before, after)
             action.add_precondition(self.difference(more, self.level[abs(by)], less))
             self._change(action, self.carried, (self.item[changed], before), (self.item[changed], after))

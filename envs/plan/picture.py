@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.envs.plan.facts import (
-    ITEM_NAMES,
-    PLACE_NAMES,
     event_text,
     ingredients_of,
     items_at,
@@ -18,6 +16,7 @@ from etude_gym.envs.plan.facts import (
 )
 from etude_gym.envs.plan.kernel import DEPOT, NUM_CRAFTED, NUM_ITEMS, NUM_RAW
 from etude_gym.envs.plan.map_layout import place_positions
+from etude_gym.envs.plan.names import Names, names_of
 from etude_gym.errors import MissingExtra
 
 WIDTH, HEIGHT, DOTS_PER_INCH = 960, 640, 100
@@ -54,7 +53,7 @@ def draw(world: Any) -> NDArray[np.uint8]:
     axes.set_xlim(0, WIDTH)
     axes.set_ylim(HEIGHT, 0)
     axes.axis("off")
-    sheet = Sheet(axes)
+    sheet = Sheet(axes, names_of(world))
     draw_map(sheet, world)
     draw_panel(sheet, world)
     draw_message(sheet, world)
@@ -70,10 +69,12 @@ class Sheet:
 
     Args:
         axes: Matplotlib axes that fill the figure, with the y axis pointing down.
+        names: of the places and items.
     """
 
-    def __init__(self, axes: Any) -> None:
+    def __init__(self, axes: Any, names: Names) -> None:
         self.axes = axes
+        self.names = names
 
     def box(
         self,
@@ -190,7 +191,7 @@ class Sheet:
             self.disk(x, y, radius, ITEM_COLORS[item])
         else:
             self.box(x - radius, y - radius, 2 * radius, 2 * radius, ITEM_COLORS[item])
-        self.text(x, y, ITEM_NAMES[item][0].upper(), size=radius, color=PAPER, bold=True, at="center")
+        self.text(x, y, self.names.items[item][0].upper(), size=radius, color=PAPER, bold=True, at="center")
 
     def fuel(self, x: float, y: float, radius: float = 8) -> None:
         """The marker of fuel: a bolt on a disk.
@@ -283,7 +284,7 @@ def card_size(world: Any, place: int) -> tuple[float, float]:
         place: number of the place.
     """
     rows = card_rows(world, place)
-    heading = CHARACTER * len(PLACE_NAMES[place]) + (FUEL_WIDTH if world["fuel"][place] else 0)
+    heading = CHARACTER * len(names_of(world).places[place]) + (FUEL_WIDTH if world["fuel"][place] else 0)
     return max(64.0, heading + 16, *(20.0 * len(row) + 12 for row in rows)), 26.0 + 21 * len(rows)
 
 
@@ -303,10 +304,10 @@ def draw_place(sheet: Sheet, world: Any, place: int, position: NDArray[np.float6
         sheet.box(position[0] - 20, y - 20, 40, 17, HERE)
         sheet.text(position[0], y - 11, "YOU", size=8, color=PAPER, bold=True, at="center")
     sheet.box(x, y, width, height, DEPOT_PAPER if place == DEPOT else PAPER, edge=FAINT)
-    fuel = FUEL_WIDTH if world["fuel"][place] else 0
-    sheet.text(position[0] + fuel / 2, y + 13, PLACE_NAMES[place], size=10, bold=True, at="center")
+    name, fuel = sheet.names.places[place], FUEL_WIDTH if world["fuel"][place] else 0
+    sheet.text(position[0] + fuel / 2, y + 13, name, size=10, bold=True, at="center")
     if fuel:
-        sheet.fuel(position[0] - CHARACTER * len(PLACE_NAMES[place]) / 2 - 3, y + 13)
+        sheet.fuel(position[0] - CHARACTER * len(name) / 2 - 3, y + 13)
     for row, items in enumerate(card_rows(world, place)):
         for column, item in enumerate(items):
             sheet.item(position[0] - 10 * (len(items) - 1) + 20 * column, y + 35 + 21 * row, item)
@@ -343,7 +344,7 @@ def draw_item(sheet: Sheet, world: Any, item: int, y: float) -> None:
         y: middle of the row, in pixels.
     """
     sheet.item(PANEL_LEFT + 8, y, item)
-    sheet.text(PANEL_LEFT + 24, y, ITEM_NAMES[item])
+    sheet.text(PANEL_LEFT + 24, y, sheet.names.items[item])
     x = PANEL_LEFT + 92.0
     for ingredient, amount in ingredients_of(world, item - NUM_RAW) if item >= NUM_RAW else ():
         for _ in range(amount):

@@ -1,16 +1,10 @@
-"""The text interface of EtudePlan-v0: names, the terminal view, the prompt and the commands of a reply."""
+"""EtudePlan-v0 in words: the names of actions, the terminal view and the prompt."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from typing import Any
 
 from etude_gym.envs.plan.facts import (
-    CRAFTED_NAMES,
-    ITEM_NAMES,
-    PLACE_NAMES,
-    RAW_NAMES,
     event_text,
     goals_of,
     ingredients_of,
@@ -22,35 +16,13 @@ from etude_gym.envs.plan.facts import (
 )
 from etude_gym.envs.plan.kernel import (
     COMPLETION,
-    CRAFT,
-    DELIVER,
-    DISCARD,
-    GATHER,
     NUM_ACTIONS,
-    REFUEL,
-    TRAVEL,
 )
-from etude_gym.tasks.domain import Reply
+from etude_gym.envs.plan.names import Names, names_of
 from etude_gym.tasks.prompts import Prompt
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_lines, read_reply
-from etude_gym.tasks.status import Status
+from etude_gym.tasks.replies import MAX_REPLY_ACTIONS
 
-_WORDS: dict[str, tuple[int, tuple[str, ...], str]] = {
-    "go": (TRAVEL, PLACE_NAMES, "place"),
-    "gather": (GATHER, RAW_NAMES, "raw item"),
-    "craft": (CRAFT, CRAFTED_NAMES, "crafted item"),
-    "deliver": (DELIVER, (), ""),
-    "refuel": (REFUEL, (), ""),
-    "discard": (DISCARD, (), ""),
-}
-_REPEATABLE = ("gather", "craft", "discard")
-_BULLET = re.compile(r"^(?:[-*+•>]\s+|(?:step )?\(?[0-9]{1,3}[.):]\s*)+", re.IGNORECASE)
-_REPEAT = re.compile(r" \(?[x×*] ?([0-9]{1,9})\)?$")
-_COUNT = re.compile(r"^(\w+) ([0-9]{1,9}) (\w+)$")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
-_BETWEEN = re.compile(r"[;,]|->|→|=>")
-_MARKS = "`*\"'“”‘’[]. "
-
+SAMPLE = "go PLACE\ngather ITEM x2"
 
 # --- Names -------------------------------------------------------------------------------------------
 
@@ -59,7 +31,7 @@ def action_name(world: Any, action: int) -> str:
     """The command that stands for an action ("go Birch", "gather ore", "deliver").
 
     Args:
-        world: one row of the worlds, or None; the names are the same in all of them.
+        world: one row of the worlds, a record of ``kernel.WORLD``.
         action: 0 to 18.
 
     Raises:
@@ -67,28 +39,38 @@ def action_name(world: Any, action: int) -> str:
     """
     if not 0 <= action < NUM_ACTIONS:
         raise ValueError(f"Actions are 0 to {NUM_ACTIONS - 1}, got {action!r}.")
-    word, (first, names, _) = next(entry for entry in reversed(_WORDS.items()) if entry[1][0] <= action)
-    return f"{word} {names[action - first]}" if names else word
+    return commands(names_of(world))[action]
 
 
-def _listed(items: list[int]) -> str:
-    return ", ".join(ITEM_NAMES[item] for item in items)
+def commands(names: Names) -> list[str]:
+    """The commands that stand for the actions, in their order.
+
+    Args:
+        names: of the places and items.
+    """
+    return [
+        *(f"go {place}" for place in names.places),
+        *(f"gather {item}" for item in names.raw_items),
+        *(f"craft {item}" for item in names.crafted_items),
+        *("deliver", "refuel", "discard"),
+    ]
 
 
 def _carried(world: Any) -> str:
     """What is carried as "2 ore, 1 panel"."""
-    stock = world["stock"].tolist()
-    return ", ".join(f"{stock[item]} {name}" for item, name in enumerate(ITEM_NAMES) if stock[item] > 0)
+    stock, names = world["stock"].tolist(), names_of(world)
+    return ", ".join(f"{stock[item]} {name}" for item, name in enumerate(names.items) if stock[item] > 0)
 
 
 def _recipe(world: Any, recipe: int) -> str:
     """The ingredients of a recipe as "2 ore + 1 clay"."""
-    return " + ".join(f"{amount} {ITEM_NAMES[item]}" for item, amount in ingredients_of(world, recipe))
+    names = names_of(world)
+    return " + ".join(f"{amount} {names.items[item]}" for item, amount in ingredients_of(world, recipe))
 
 
 def _station(world: Any, recipe: int) -> str:
     place = station_of(world, recipe)
-    return "anywhere" if place is None else f"at {PLACE_NAMES[place]}"
+    return "anywhere" if place is None else f"at {names_of(world).places[place]}"
 
 
 # --- The terminal view -------------------------------------------------------------------------------
@@ -100,30 +82,31 @@ def _bar(value: int, whole: int, width: int = 20) -> str:
 
 
 def _place_lines(world: Any) -> list[str]:
-    here = int(world["place"])
-    lines = [f"    {'place':<8}{'distance':>8}  {'fuel':<6}{'gather':<28}craft"]
+    here, names = int(world["place"]), names_of(world)
+    lines = [f"    {'place':<7}{'distance':>8}  {'fuel':<6}{'gather':<27}craft"]
     for place in range(int(world["num_places"])):
         distance = "here" if place == here else str(world["distance"][here, place])
         fuel = "fuel" if world["fuel"][place] else ""
-        raws, crafted = items_at(world, place)
+        raws, crafted = (", ".join(names.items[item] for item in items) for items in items_at(world, place))
         lines.append(
-            f"  {'>' if place == here else ' '} {PLACE_NAMES[place]:<8}{distance:>8}  {fuel:<6}"
-            f"{_listed(raws):<28}{_listed(crafted)}".rstrip()
+            f"  {'>' if place == here else ' '} {names.places[place]:<7}{distance:>8}  {fuel:<6}"
+            f"{raws:<27}{crafted}".rstrip()
         )
     return lines
 
 
 def _goal_lines(world: Any) -> list[str]:
+    names = names_of(world)
     return [
-        f"    {ITEM_NAMES[item]:<8} {world['delivered'][item]} of {world['goal'][item]}"
+        f"    {names.items[item]:<6} {world['delivered'][item]} of {world['goal'][item]}"
         for item in goals_of(world)
     ]
 
 
 def _recipe_lines(world: Any) -> list[str]:
     return [
-        f"    {name:<8} = {_recipe(world, recipe):<26}{_station(world, recipe)}"
-        for recipe, name in enumerate(CRAFTED_NAMES)
+        f"    {name:<6} = {_recipe(world, recipe):<26}{_station(world, recipe)}"
+        for recipe, name in enumerate(names_of(world).crafted_items)
     ]
 
 
@@ -166,39 +149,35 @@ RULES = f"""\
 You carry goods on a map. Gather raw items, craft other items from them, and deliver what is wanted at the
 Depot before time runs out.
 
-Rules
-- "go PLACE" travels along the shortest way, to any place. It takes as much time and as much energy as
-  that way is long; without enough energy it is not possible. Every other action takes 1 unit of time.
-- "gather ITEM" takes one unit of a raw item where it occurs. Sources do not run out by themselves.
-- "craft ITEM" makes one unit: its ingredients must be carried and are used up. Some items can be crafted
-  at one place only.
-- You can gather only while you carry fewer items than your capacity. Energy is spent by traveling only.
+- "go PLACE" takes the shortest way, to any place, and as much time and energy as that way is long; it is
+  not possible with less energy. Every other command takes 1 unit of time and no energy.
+- "gather ITEM" takes one unit of a raw item where it is found, if you carry fewer items than your capacity.
+- "craft ITEM" makes one unit, some items at one place only; its ingredients must be carried and are used up.
 - "refuel" fills the energy up to its capacity, at a place with fuel.
-- "deliver", at the Depot, hands over everything carried that is still wanted there.
-- "discard" throws away one item that no goal needs. Where everything carried is needed it is possible only
-  with a full load, and throws away one of the item carried most.
-- An action that is not possible takes 1 unit of time and changes nothing.
-- Things can go wrong: a source may run dry (another source of that item always remains), a carried item
-  may break and energy may leak when you arrive somewhere (the nearest fuel always remains in reach).
+- "deliver", at the Depot, hands over everything carried that is still wanted.
+- "discard" throws away one item that no goal needs; if all are needed and the load is full, one of the item
+  carried most.
+- A command that is not possible takes 1 unit of time and changes nothing; one that would end after the time
+  limit has no effect.
+- Things can go wrong: a source may run dry (another source of that item remains); when you arrive somewhere,
+  a carried item may break or energy may leak (the nearest fuel remains in reach).
 - {1 - COMPLETION:.0%} of the score is the share of the wanted work that is delivered, where an item counts
-  as much as the gather and craft actions that make one unit; {COMPLETION:.0%} is for delivering everything.
-- An action that would end after the time limit has no effect."""
+  as much as the gather and craft commands that make it; {COMPLETION:.0%} is for delivering everything."""
 
 GRAMMAR = f"""\
-Reply with commands in a fenced block, one command on each line, for example:
+Reply with commands in a fenced block, one on each line:
 ```
-go {PLACE_NAMES[1]}
-gather {RAW_NAMES[0]} x2
+{SAMPLE}
 ```
 Commands: go PLACE, gather ITEM, craft ITEM, deliver, refuel, discard. "x2" repeats a gather, craft or
-discard. They are played in order; you are asked again when they are used up or when something unforeseen
-happens. At most {MAX_REPLY_ACTIONS} actions. Text outside the last fenced block is ignored."""
+discard. At most {MAX_REPLY_ACTIONS} actions. They are played in order; you are asked again when they are used
+up or when something unforeseen happens."""
 
 
 def _road_lines(world: Any) -> list[str]:
-    places = int(world["num_places"])
+    places, names = int(world["num_places"]), names_of(world).places
     return [
-        f"- {PLACE_NAMES[a]} - {PLACE_NAMES[b]}: {world['road'][a, b]}"
+        f"- {names[a]} - {names[b]}: {world['road'][a, b]}"
         for a in range(places)
         for b in range(a + 1, places)
         if world["road"][a, b] > 0
@@ -207,22 +186,23 @@ def _road_lines(world: Any) -> list[str]:
 
 def _where_lines(world: Any) -> list[str]:
     """Where each raw item is found and where there is fuel."""
-    places = range(int(world["num_places"]))
+    places, names = range(int(world["num_places"])), names_of(world)
     lines = []
-    for raw, name in enumerate(RAW_NAMES):
-        where = " and ".join(PLACE_NAMES[place] for place in sources_of(world, raw))
+    for raw, name in enumerate(names.raw_items):
+        where = " and ".join(names.places[place] for place in sources_of(world, raw))
         lines.append(f"- {name}: {where}")
-    fuel = " and ".join(PLACE_NAMES[place] for place in places if world["fuel"][place] == 1)
+    fuel = " and ".join(names.places[place] for place in places if world["fuel"][place] == 1)
     return [*lines, f"- fuel: {fuel}"]
 
 
 def _task_text(world: Any) -> str:
+    names = names_of(world)
     recipes = [
         f"- {name} = {_recipe(world, recipe)} ({_station(world, recipe)})"
-        for recipe, name in enumerate(CRAFTED_NAMES)
+        for recipe, name in enumerate(names.crafted_items)
     ]
     goals = [
-        f"- {world['goal'][item]} {ITEM_NAMES[item]} (each counts {world['work'][item]}; "
+        f"- {world['goal'][item]} {names.items[item]} (each counts {world['work'][item]}; "
         f"{world['delivered'][item]} delivered)"
         for item in goals_of(world)
     ]
@@ -243,7 +223,7 @@ def _task_text(world: Any) -> str:
 def _state_text(world: Any) -> str:
     lines = [
         "Now",
-        f"- at {PLACE_NAMES[world['place']]}",
+        f"- at {names_of(world).places[world['place']]}",
         f"- carried: {_carried(world) or 'nothing'}",
         f"- energy: {world['energy']}",
         f"- time left: {world['time_limit'] - world['time']}",
@@ -265,86 +245,3 @@ def write_prompt(world: Any) -> Prompt:
         world: one row of the worlds, a record of ``kernel.WORLD``.
     """
     return Prompt(RULES, GRAMMAR, f"{_task_text(world)}\n\n{_state_text(world)}")
-
-
-# --- The reply ---------------------------------------------------------------------------------------
-
-
-def parse_reply(world: Any, reply: object, cut: bool = False) -> Reply:
-    """The actions that a reply stands for. Total: no reply makes it raise.
-
-    Commands stand on lines of their own or are separated by ";", "," or arrows. Upper and lower case,
-    bullets, numbering, quotes and comments after "#" do not matter. With fenced blocks the last one that
-    holds commands counts, else all but prose around them. One thing in there that is no command makes the
-    whole reply malformed: nothing is guessed from parts of it.
-
-    Args:
-        world: one row of the worlds, which says how many places there are; None allows all names.
-        reply: what the reader of the prompt answered; anything but a str is malformed.
-        cut: whether its writer was stopped by a limit of length.
-
-    Returns:
-        Status "ok" with at least one action; "truncated" if a fenced block is not closed; otherwise
-        "malformed". ``problem`` says where, what is allowed and the nearest match.
-    """
-    read = read_reply(reply, cut)
-    if isinstance(read, Reply):
-        return read
-    num_places = len(PLACE_NAMES) if world is None else int(world["num_places"])
-    actions: list[int] = []
-    for number, line in enumerate(read_lines(read, _begins), start=1):
-        for command in _BETWEEN.split(_COMMENT.sub("", line)):
-            meant = _parse_command(command, num_places)
-            if isinstance(meant, str):
-                return malformed(f"Line {number}, {command.strip()[:60]!a}: {meant}")
-            actions += meant
-            if len(actions) > MAX_REPLY_ACTIONS:
-                return malformed(f"A reply has at most {MAX_REPLY_ACTIONS} actions.")
-    if not actions:
-        return malformed(f"The reply has no command. Allowed: {', '.join(_WORDS)}.")
-    return Reply(Status.OK, actions)
-
-
-def _plain(text: str) -> str:
-    """A command without bullets, markup and quotes, in lower case."""
-    return _BULLET.sub("", " ".join(text.split())).strip(_MARKS).casefold()
-
-
-def _begins(line: str) -> bool:
-    """Whether a line begins as a command does."""
-    verb, _, rest = _plain(_BETWEEN.split(line, maxsplit=1)[0]).partition(" ")
-    return verb in _WORDS and (bool(rest) or not _WORDS[verb][1])
-
-
-def _parse_command(text: str, num_places: int) -> list[int] | str:
-    """The actions of one command, none for an empty one; or what is wrong with it."""
-    plain = _COUNT.sub(r"\1 \3 x\2", _plain(text).replace("go to ", "go ", 1))
-    repeated = _REPEAT.search(plain)
-    words = (plain[: repeated.start()] if repeated else plain).split()
-    if not words:
-        return "a repetition needs a command." if repeated else []
-    verb = words[0]
-    if verb not in _WORDS:
-        return _unknown("command", verb, tuple(_WORDS))
-    first, names, kind = _WORDS[verb]
-    if repeated and verb not in _REPEATABLE:
-        return f"{verb!r} cannot be repeated; only {', '.join(_REPEATABLE)} can."
-    if len(words) != (2 if names else 1):
-        return f"{verb!r} takes {f'one {kind}' if names else 'nothing'} and no more."
-    times = int(repeated.group(1)) if repeated else 1
-    if not 1 <= times <= MAX_REPLY_ACTIONS:
-        return f"a repetition is from x1 to x{MAX_REPLY_ACTIONS}."
-    if not names:
-        return [first] * times
-    allowed = names[:num_places] if verb == "go" else names
-    folded = [name.casefold() for name in allowed]
-    if words[1] not in folded:
-        return _unknown(kind, words[1], allowed)
-    return [first + folded.index(words[1])] * times
-
-
-def _unknown(kind: str, word: str, allowed: tuple[str, ...]) -> str:
-    by_folded = {name.casefold(): name for name in allowed}
-    nearest = difflib.get_close_matches(word[:40], list(by_folded), n=1)
-    hint = f" Did you mean {by_folded[nearest[0]]!r}?" if nearest else ""
-    return f"unknown {kind} {word[:40]!a}. Allowed: {', '.join(allowed)}.{hint}"
