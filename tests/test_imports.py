@@ -76,6 +76,7 @@ def run_python(*arguments, cwd=None):
         "etude_gym.environment.registration",
         "etude_gym.practice.league",
         "etude_gym.envs.duel",
+        "etude_gym.agents.llm.calls",
     ],
 )
 def test_importing_the_core_loads_no_heavy_library(module):

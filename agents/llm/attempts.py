@@ -23,10 +23,12 @@ TRANSIENT = {408, 409, 425, 429}
 """Statuses below 500 that pass."""
 QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 TOO_LONG = re.compile(
-    r"context.{0,20}(length|size|window)|exceed\w*.{0,40}context|(prompt|input|messages?) (is|are) too long",
-    re.IGNORECASE,
+    r"context.{0,20}(length|size|window)|(prompt|input|messages?) (is|are) too long", re.IGNORECASE
 )
-"""How servers say that the messages don't fit: OpenAI, vLLM, llama.cpp, Anthropic's compatible front."""
+"""How servers say that the messages don't fit, with one of these statuses."""
+TOO_LONG_STATUSES = (400, 413, 422, 500)
+SECONDS_TO_TELL = 10.0
+"""For what an endpoint tells about itself."""
 
 
 class EndpointRefuses(RuntimeError):
@@ -73,7 +75,7 @@ def connect(endpoint: Endpoint) -> openai.AsyncOpenAI:
         base_url=endpoint.base_url,
         api_key=api_key() or "none",
         max_retries=0,
-        timeout=endpoint.timeout,
+        timeout=2 * endpoint.timeout,  # attempts end by a clock of their own
     )
 
 
@@ -92,7 +94,7 @@ async def attempt(server: openai.AsyncOpenAI, settings: dict[str, Any], seconds:
         async with asyncio.timeout(seconds):
             raw = await server.chat.completions.with_raw_response.create(**settings)
             return read_reply(raw.http_response.text)
-    except (TimeoutError, openai.APITimeoutError):
+    except TimeoutError:
         return Failure(f"no answer within {seconds:.3g} seconds", usage=None)
     except openai.APIStatusError as error:
         return await _status_failure(server, error)
@@ -120,15 +122,11 @@ def read_reply(body: str) -> Reply | Failure:
         text = choice["message"].get("content") or ""
         if not isinstance(text, str):
             raise TypeError("content is no text")
-        return Reply(text, str(choice.get("finish_reason") or ""), usage)
+        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair could not be sent again
+        return Reply(whole, str(choice.get("finish_reason") or ""), usage)
     except (KeyError, IndexError, TypeError, AttributeError):
         said = f" ({message_of(content)})" if content.get("error") else ""
         return Failure(f"an answer without choices{said}", 200, usage or NOTHING)
-
-
-async def model_names(server: openai.AsyncOpenAI) -> list[str]:
-    """Names of the models that the endpoint offers; none if it does not tell."""
-    return [str(model.get("id")) for model in await models(server)]
 
 
 async def models(server: openai.AsyncOpenAI) -> list[dict[str, Any]]:
@@ -145,11 +143,9 @@ async def get(server: openai.AsyncOpenAI, path: str) -> Any:
         EndpointRefuses: if nothing listens, or the key is refused.
     """
     try:
-        return await server.get(path, cast_to=object)
+        return await server.get(path, cast_to=object, options={"timeout": SECONDS_TO_TELL})
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise _refused_key(error) from None
-    except openai.APITimeoutError:
-        return None
     except openai.APIConnectionError as error:
         if _was_open(error):
             return None
@@ -166,28 +162,27 @@ def message_of(body: Any) -> str:
     for name in ("error", "message", "detail"):
         if isinstance(body, dict) and body.get(name):
             body = body[name]
-    text = body if isinstance(body, str) else json.dumps(body)
-    text = " ".join(text.split())[:300]
-    return text.replace(api_key(), "***") if api_key() else text
+    text = body if isinstance(body, str) else json.dumps(body) if body else "no message."
+    return _without_key(" ".join(text.split()))[:300]
 
 
 async def _status_failure(server: openai.AsyncOpenAI, error: openai.APIStatusError) -> Failure:
     status, said = error.status_code, message_of(error.body)
-    codes = {error.code, error.type}
+    codes = {str(error.code), str(error.type)}
     if status in (401, 403):
         raise _refused_key(error)
     if status == 402 or (status == 429 and codes & QUOTA):
         raise EndpointRefuses(
             f"The endpoint's quota is exhausted: {said} Top it up, or use another key, and resume the run."
         ) from None
-    if TOO_LONG.search(f"{error.code} {error.type} {said}") and status not in (404, 429):
+    if status in TOO_LONG_STATUSES and TOO_LONG.search(" ".join([*codes, said])):
         return Failure(said, status, too_long=True)
     if status == 400 and "max_completion_tokens" in said:
         return Failure(said, status, other_limit=True)
     if status in TRANSIENT or status >= 500:
         return Failure(f"status {status}: {said}", status, retry_after=_retry_after(error))
     if status == 404:
-        names = ", ".join(map(repr, await model_names(server))) or "none that it lists"
+        names = ", ".join(repr(model.get("id")) for model in await models(server)) or "none that it lists"
         raise EndpointRefuses(
             f"The endpoint knows no such model or address: {said} Models at {server.base_url}: {names}."
         ) from None
@@ -205,8 +200,9 @@ def _usage(reported: Any) -> Usage | None:
     try:
         details = reported.get("prompt_tokens_details") or {}
         cached = int(details.get("cached_tokens") or 0)
-        return Usage(int(reported["prompt_tokens"]), int(reported["completion_tokens"]), cached)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        tokens = int(reported["prompt_tokens"]), int(reported["completion_tokens"]), cached
+        return Usage(*tokens) if min(tokens) >= 0 else None
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -230,4 +226,8 @@ def _was_open(error: openai.APIConnectionError) -> bool:
 
 def _cause(error: Exception) -> str:
     cause = error.__cause__ or error
-    return f"{type(cause).__name__}: {cause}".rstrip(": ")
+    return _without_key(f"{type(cause).__name__}: {cause}".rstrip(": "))
+
+
+def _without_key(text: str) -> str:
+    return text.replace(api_key(), "***") if api_key() else text

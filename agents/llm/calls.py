@@ -66,7 +66,7 @@ class Calls:
             max_tokens: of the reply.
 
         Returns:
-            The record, by which ``ended`` knows the attempt.
+            The record, by which ``answered`` and ``failed`` know the attempt.
         """
         record: dict[str, Any] = {"event": "sent", "id": request.id, "digest": digest, "line": request.line}
         record |= {"attempt": attempt, "characters": request.characters, "max_tokens": max_tokens}

@@ -7,8 +7,9 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from etude_gym.agents.llm.attempts import EndpointRefuses, Failure, Reply, attempt, connect, get, models
@@ -17,6 +18,8 @@ from etude_gym.agents.llm.endpoint import Answer, Endpoint, Request, Usage
 
 if TYPE_CHECKING:
     import openai
+
+T = TypeVar("T")
 
 UNGRADED_SHARE, UNGRADED_LEAST = 0.05, 3
 """The run stops when more than this share of the requests, and at least so many, end without an answer."""
@@ -110,7 +113,7 @@ class Client:
         ]
         self.counts.read_back += len(requests) - len(fresh)
         self.counts.asked += len(fresh)
-        failures = asyncio.run(self._ask_all(fresh, on_progress)) if fresh else []
+        failures = _run(self._ask_all(fresh, on_progress)) if fresh else []
         for (request, digest), failure in zip(fresh, failures, strict=True):
             if failure:
                 self.calls.ungraded(request, digest, failure)
@@ -125,7 +128,7 @@ class Client:
         Raises:
             EndpointRefuses: if nothing listens there, or the key is refused.
         """
-        return asyncio.run(self._context_length())
+        return _run(self._context_length())
 
     async def _context_length(self) -> int | None:
         async with connect(self.endpoint) as server:
@@ -248,6 +251,16 @@ def _answer(outcome: dict[str, Any]) -> Answer:
         return Answer(outcome["text"], cut, Usage(**outcome["usage"]), outcome["seconds"])
     too_long = outcome["event"] == "too_long"
     return Answer("", False, Usage(), outcome.get("seconds", 0.0), outcome["reason"], too_long)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, also where a loop is running already, as in notebooks."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()
 
 
 async def _all(coroutines: Iterator[Coroutine[Any, Any, None]]) -> None:

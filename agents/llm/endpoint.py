@@ -160,7 +160,8 @@ class Answer:
 
 def api_key() -> str:
     """The endpoint's key from the environment; "" where there is none, as local servers need none."""
-    return next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
+    keys = (os.environ.get(name, "").strip() for name in KEY_VARIABLES)
+    return next((key for key in keys if key), "")
 
 
 def _checked_url(url: str) -> str:
