@@ -52,7 +52,12 @@ SHARED = {"arithmetic", "entry_points", "errors", "randomness"}
 """Modules of the core that every folder may import, and that import no folder."""
 FRONTS = {("__init__.py",), ("text.py",)}
 """Modules of the core that only show what folders hold; no folder imports them."""
-ENTRY_POINTS = {"etude_gym/__init__.py", "etude_gym/runs/agents.py", "agents/rllib/duel_env.py"}
+ENTRY_POINTS = {
+    "etude_gym/__init__.py",
+    "etude_gym/cli/serving.py",
+    "etude_gym/runs/agents.py",
+    "agents/rllib/duel_env.py",
+}
 """Files that name domains, agents and games in strings, as ids of Gymnasium do; no others may."""
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``etude list | play | practice | compare | check``."""
+"""The command line: ``etude list | play | practice | compare | check | serve``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import leave_broken_pipe, prepare_terminal
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
@@ -235,6 +236,7 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "check": Check,
+    "serve": Serve,
 }
 
 

@@ -1,0 +1,1 @@
+"""Practice as a service for somebody else's trainer: `etude serve`."""
