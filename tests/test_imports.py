@@ -25,6 +25,8 @@ HEAVY = (
     "openai",
     "jinja2",
     "pettingzoo",
+    "transformers",
+    "peft",
 )
 LAZY = ("numba", "tyro", "rich", "unified_planning")
 

@@ -14,11 +14,15 @@ AGENTS = {
     "sb3": "etude_gym.agents.sb3.learner:MaskablePPOLearner",
     "rllib": "etude_gym.agents.rllib.learner:RLlibPPOLearner",
     "llm": "etude_gym.agents.llm.learner:InContextLearner",
+    "llm_finetune": "etude_gym.agents.finetune.learner:FineTuneLearner",
     "random": "etude_gym.measure.scripted:RandomAgent",
     "greedy": "etude_gym.measure.scripted:GreedyAgent",
     "oracle": "etude_gym.measure.scripted:OracleAgent",
 }
 """Agents by name; "module:Class" names somebody else's."""
+
+EXTRAS = {"llm_finetune": "finetune"}
+"""What installs an agent, where it is not called like the agent."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def load_agent_class(name: str) -> Any:
         return load_entry_point(entry_point)
     except ModuleNotFoundError as error:
         if name in AGENTS and (error.name or "").split(".")[0] != "etude_gym":
-            raise MissingExtra(f"The agent {name!r}", name) from error
+            raise MissingExtra(f"The agent {name!r}", EXTRAS.get(name, name)) from error
         raise
 
 
