@@ -14,7 +14,6 @@ pytest.importorskip("peft")
 from gymnasium.vector import AutoresetMode  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 
-from etude_gym import Learner  # noqa: E402
 from etude_gym.agents.finetune.codec import WordCodec  # noqa: E402
 from etude_gym.agents.finetune.flops import TransformerFlops  # noqa: E402
 from etude_gym.agents.finetune.generation import write_replies, writing_flops  # noqa: E402
@@ -22,7 +21,7 @@ from etude_gym.agents.finetune.learner import FineTuneLearner, Turn  # noqa: E40
 from etude_gym.agents.flops import count_flops  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
-from etude_gym.runs.agents import load_recipe  # noqa: E402
+from etude_gym.measure.agent import TextLearner  # noqa: E402
 from etude_gym.text import TextTask, draw_tasks  # noqa: E402
 
 DOMAINS = ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0")
@@ -71,7 +70,9 @@ def equal(state, other):
         return state.keys() == other.keys() and all(equal(state[key], other[key]) for key in state)
     if isinstance(state, (list, tuple)):
         return len(state) == len(other) and all(map(equal, state, other))
-    return torch.equal(state, other) if isinstance(state, torch.Tensor) else state == other
+    if isinstance(state, (torch.Tensor, np.ndarray)):
+        return state.shape == other.shape and bool((state == other).all())
+    return state == other
 
 
 # --- Tokens ----------------------------------------------------------------------------------------------
@@ -190,14 +191,13 @@ def test_every_line_of_the_ledger_is_booked_where_it_belongs():
 # --- Learning --------------------------------------------------------------------------------------------
 
 
-def test_it_is_a_learner_with_recipes():
-    assert isinstance(tiny(), Learner)
-    for env_id in DOMAINS[:2]:
-        recipe = load_recipe("llm_finetune", env_id)
-        assert recipe.horizon
-        assert recipe.source
-        make_domain(env_id)
-        FineTuneLearner(make_domain(env_id), **recipe.options)
+def test_it_is_a_learner_that_reads_text():
+    assert isinstance(tiny(), TextLearner)
+
+
+def test_what_was_practiced_is_known():
+    learner, _ = practiced(2)
+    assert len(learner.practiced) > 4
 
 
 def test_expert_iteration_makes_worked_solutions_more_probable():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from etude_gym.agents.finetune.flops import TransformerFlops
 from etude_gym.agents.finetune.generation import Batch, write_replies, writing_flops
 from etude_gym.agents.finetune.models import SMOLLM2, make_model
 from etude_gym.agents.recipes import find_recipe
+from etude_gym.difficulty.bands import BANDS, ENTRY_BAND
 from etude_gym.environment.text_rounds import TextRounds
 from etude_gym.environment.text_task import TextTask
 from etude_gym.errors import check_name
@@ -81,6 +82,8 @@ class FineTuneLearner:
         ValueError: for a model or method that does not exist, or a number out of its range.
     """
 
+    bands = (ENTRY_BAND, *BANDS)
+
     def __init__(
         self,
         domain: Domain,
@@ -139,6 +142,7 @@ class FineTuneLearner:
         self._random = np.random.default_rng(seed)
         self._lines = dict.fromkeys(LINES, 0)
         self._rounds: TextRounds | None = None
+        self._rounds_state: dict[str, Any] | None = None
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
@@ -158,6 +162,11 @@ class FineTuneLearner:
     def flops(self) -> Mapping[str, float]:
         """FLOPs so far by line of the ledger."""
         return dict(self._lines)
+
+    @property
+    def practiced(self) -> Set[int]:
+        """Fingerprints of the tasks practiced so far; see ``etude_gym.environment.text_rounds``."""
+        return self._rounds.practiced if self._rounds else set()
 
     def _training_flops(self) -> int:
         return self._lines["rollout"] + self._lines["update"]
@@ -224,6 +233,8 @@ class FineTuneLearner:
         """
         if self._rounds is None:
             self._rounds = TextRounds(env)
+            if self._rounds_state is not None:
+                self._rounds.load_state_dict(self._rounds_state)
         one_round = self._expert_round if self._method == EXPERT_ITERATION else self._policy_round
         while self._training_flops() < until:
             tasks = self._rounds.draw()
@@ -236,7 +247,7 @@ class FineTuneLearner:
     def _expert_round(self, tasks: Sequence[TextTask]) -> None:
         attempts = self._attempt(tasks, "rollout", self._temperature)
         self._report(tasks)
-        turns = []
+        turns: list[Turn] = []
         for task, attempt in zip(tasks, attempts, strict=True):
             right = task.outcome()["score"] == 1.0
             turns += attempt if right else self._worked(task)
@@ -323,6 +334,7 @@ class FineTuneLearner:
             "optimizer": deepcopy(self._optimizer.state_dict()),
             "random_state": deepcopy(self._random.bit_generator.state),
             "flops": dict(self._lines),
+            "rounds": self._rounds.state_dict() if self._rounds else self._rounds_state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -335,6 +347,9 @@ class FineTuneLearner:
         self._optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self._random.bit_generator.state = deepcopy(state["random_state"])
         self._lines.update(state["flops"])
+        self._rounds_state = state["rounds"]
+        if self._rounds is not None and self._rounds_state is not None:
+            self._rounds.load_state_dict(self._rounds_state)
 
     def policy_state(self) -> dict[str, Any]:
         """A copy of the weights that are trained."""

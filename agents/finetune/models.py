@@ -121,8 +121,10 @@ def _from_files(name: str, rules: bool) -> LanguageModel:
             f"There is no model at {str(path)!r}. Name a folder that transformers reads, a GGUF file, "
             f"{SMOLLM2!r} or {SCRATCH!r}."
         )
-    folder, options = (path, {}) if path.is_dir() else (path.parent, {"gguf_file": path.name})
-    options["local_files_only"] = True
+    folder = path if path.is_dir() else path.parent
+    options: dict[str, Any] = {"local_files_only": True}
+    if path != folder:
+        options["gguf_file"] = path.name
     with contextlib.redirect_stderr(io.StringIO()):  # progress bars
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
