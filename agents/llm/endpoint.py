@@ -32,7 +32,8 @@ class Endpoint:
         max_tokens: tokens of a reply, at most.
         temperature: of sampling; 0 is greedy.
         deadline: seconds for one request in all, with everything that is tried again.
-        timeout: seconds for one attempt.
+        timeout: seconds for one attempt; waiting for a free slot of the server is part of it, so
+            ``concurrency`` should not be far above what the server works on at once.
         json_schema: whether the endpoint is asked to enforce the schemas that requests carry.
         tokenizer: how tokens are counted where the endpoint reports no usage; one of ``TOKENIZERS``.
 
