@@ -528,6 +528,8 @@ PROGRAM_ACCEPTED = [
                 "python filename='solve.py'",
             ),
             *(
+                "python ../solve.py",
+                "python C:\\solve.py",
                 "python solution.py",
                 "main.py",
                 "python, solve.py",
@@ -602,8 +604,6 @@ PROGRAM_UNREAD = [
     f"```text\n{PROGRAM}```",
     f"<think>\n{python(PROGRAM)}",
     f"{PROGRAM}\nor rather\n\n{DRAFT}",
-    python(PROGRAM, "python ../solve.py"),
-    python(PROGRAM, "python C:\\solve.py"),
     "import os",
 ]
 

@@ -35,7 +35,9 @@ _COMMENT = re.compile(r"(?:^|\s)(?:#|//).*")
 _BETWEEN = re.compile(
     rf"[;,]|->|→|=>|(?:\band )?\bthen\b|\band (?=(?:{'|'.join(_MEANING)})\b)", re.IGNORECASE
 )
-_MARKUP = re.compile(r"\*\*|[`\"“”]")
+_MARKUP = re.compile(  # around words, not within
+    r"(?<![\w*`\"“”])(?:\*\*|[`\"“”])++|(?:\*\*|[`\"“”])++(?![\w*])"
+)
 _MARKS = "*'‘’[]. "
 _ARTICLE = re.compile(r"^(?:the|an?) ")
 _WHERE = re.compile(r"(?:(.*) )?(?:at|in|from|to) (?:the )?(\S+)")
