@@ -8,16 +8,16 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from etude_gym.environment.registration import make_domain
 from etude_gym.envs.logic import kernel, text, vocabulary, wording
 from etude_gym.envs.logic.domain import WORDINGS
 from etude_gym.envs.logic.generator import FAMILIES
+from etude_gym.envs.logic.replies import parse_reply
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.keys import TaskBatch
+from etude_gym.text import draw_tasks
 from etude_gym.wrappers import TextFront
 
 AXES = ("chain", "constraints", "context", "distractors")
@@ -36,6 +36,10 @@ def make_env(family, difficulty=0.8, seed=0, **options):
     env = gym.make("EtudeLogic-v0", family=family, difficulty=dict.fromkeys(AXES, difficulty), **options)
     env.reset(seed=seed)
     return env.unwrapped
+
+
+def prompt_of(world, language="english"):
+    return text.write_prompt(world, language).text
 
 
 def oracle_action(env):
@@ -97,11 +101,11 @@ def test_words_are_a_function_of_the_key_alone(worlds):
 
 def test_words_tell_nothing_about_the_status(worlds):
     for world in worlds[:40].copy():
-        prompt = text.write_prompt(world)
+        prompt = prompt_of(world)
         world["status"] = (world["status"] + 1) % 4
         world["role"] = world["order"] = world["model"] = world["junction"] = world["proof"] = 0
         world["reference_actions"] = world["argument_length"] = world["positive"] = 0
-        assert text.write_prompt(world) == prompt
+        assert prompt_of(world) == prompt
 
 
 # --- English means what the premise says -----------------------------------------------------------------
@@ -293,7 +297,7 @@ def test_english_read_back_is_the_premise_and_can_mean_nothing_else(worlds):
     forms = 0
     for world in worlds:
         reader = reader_of(world)
-        sentences = section(text.write_prompt(world), "Premises")
+        sentences = section(prompt_of(world), "Premises")
         assert len(sentences) == world["num_premises"]
         for i, sentence in enumerate(sentences):
             assert reader.read(sentence) == meaning(world, i), sentence
@@ -303,7 +307,7 @@ def test_english_read_back_is_the_premise_and_can_mean_nothing_else(worlds):
 
 def test_facts_and_query_are_told_as_they_are(worlds):
     for world in worlds:
-        prompt = text.write_prompt(world)
+        prompt = prompt_of(world)
         reader = reader_of(world)
         for title, field in (("Facts", "facts"), ("Query", "query")):
             told = [reader.literals[line.removesuffix(".").casefold()] for line in section(prompt, title)]
@@ -314,7 +318,7 @@ def test_the_status_follows_from_the_english_alone(worlds):
     situations = np.arange(1 << 16, dtype=np.uint32)
     situations = situations | (~situations << np.uint32(16))
     for world in worlds[:120]:
-        prompt, reader = text.write_prompt(world), reader_of(world)
+        prompt, reader = prompt_of(world), reader_of(world)
         possible = np.ones(len(situations), dtype=bool)
 
         def true_ones(literals):
@@ -382,7 +386,7 @@ def test_formal_notation(conditions, alternatives, kind, expected):
 def test_formal_notation_read_back_is_the_premise(worlds):
     literals = {name: n for n, name in enumerate(wording.FORMAL_STATEMENTS)}
     for world in worlds:
-        for i, formula in enumerate(section(text.write_prompt(world, "formal"), "Premises")):
+        for i, formula in enumerate(section(prompt_of(world, "formal"), "Premises")):
             group = re.fullmatch(r"exactly-one\((.+)\)", formula)
             if group:
                 members = frozenset(literals[name] for name in group[1].split(", "))
@@ -405,10 +409,10 @@ def test_every_action_has_a_distinct_name_that_means_it(family, language):
     assert len(set(names)) == len(names)
     existing = [*range(world["num_premises"]), *range(kernel.ASSUME, kernel.CONFIDE)]
     for action in existing:
-        assert text.parse_reply(world, names[action], language) == Reply("ok", [action])
+        assert parse_reply(world, names[action], language) == Reply("ok", [action])
     env.step(kernel.ANSWER)
     for action in range(kernel.CONFIDE, kernel.NUM_ACTIONS):
-        assert text.parse_reply(world, names[action], language).actions == [action]
+        assert parse_reply(world, names[action], language).actions == [action]
 
 
 def test_an_action_that_does_not_exist_has_no_name(world):
@@ -430,7 +434,8 @@ def test_views_tell_what_is_known_and_possible_at_every_step(family, language):
         while not over:
             over = env.step(oracle_action(env))[2]
             view, mask = env.render(), env.action_masks()
-            assert text.open_premises(world) == [i + 1 for i in np.flatnonzero(mask[: kernel.ASSUME])]
+            labels = wording.labels_of(world)
+            assert text.open_premises(world) == [labels[i] for i in np.flatnonzero(mask[: kernel.ASSUME])]
             assert max(map(len, view.splitlines()[:-1])) <= 80
             statements = wording.statements_of(world, language)
             prompt = env.domain.prompt(env.worlds, 0)
@@ -469,270 +474,90 @@ def test_the_view_keeps_the_status_to_itself_until_the_end():
 
 
 def test_prompts_are_short_and_even_the_emptiest_task_has_one(worlds):
-    lengths = [len(text.write_prompt(world, language)) for world in worlds for language in WORDINGS]
+    lengths = [len(prompt_of(world, language)) for world in worlds for language in WORDINGS]
     assert max(lengths) < 10_000
     empty = worlds[0].copy()
     empty["num_premises"] = 0
-    assert "\nPremises\n(none)\n" in text.write_prompt(empty)
+    assert "\nPremises\n(none)\n" in prompt_of(empty)
+
+
+@pytest.mark.parametrize("language", WORDINGS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rules_and_format_are_the_same_in_every_task_and_state_of_a_family(family, language):
+    domain = make_domain("EtudeLogic-v0", wording=language)
+    systems = set()
+    for task in draw_tasks(domain, "practice", 30, seed=0, family=family):
+        steps, *ends = task.reference().split("\n")[1:-1]
+        for reply in (steps, *ends):
+            systems.add(task.parts.system)
+            task.reply(reply)
+        systems.add(task.parts.system)
+    assert len(systems) == 1
+    assert len(systems.pop()) < 3_400
+
+
+def test_the_format_holds_nothing_that_a_reply_may_hold(worlds):
+    for world in worlds[:40]:
+        for language in WORDINGS:
+            sample = f"```\n{text.SAMPLE}\n```"
+            assert sample in prompt_of(world, language)
+            for line in (sample, *text.SAMPLE.split("\n")):
+                assert parse_reply(world, line, language).status == "malformed"
+
+
+def test_labels_of_premises_are_drawn_for_each_task_and_rise(worlds):
+    drawn = set()
+    for world in worlds:
+        labels = wording.labels_of(world)
+        assert len(set(labels)) == len(labels) == kernel.MAX_PREMISES
+        told = [
+            int(line.split(".")[0])
+            for line in prompt_of(world).split("\nPremises\n")[1].split("\n\n")[0].split("\n")
+        ]
+        assert told == sorted(told) == list(labels[: world["num_premises"]])
+        assert set(labels) <= set(range(1, 100))
+        drawn.update(told)
+    assert drawn == set(range(1, 100))
 
 
 def test_numbers_of_the_prompt_are_those_of_the_rules(world):
-    prompt = text.write_prompt(world)
+    prompt = prompt_of(world)
     for share in (kernel.BARE, kernel.PARTIAL, kernel.WASTE, kernel.MOST_WASTE, *kernel.CONFIDENCE):
         assert f"{100 * share:g}%" in prompt
     assert f"up to {kernel.MAX_DEPTH} suppositions" in prompt
 
 
-# --- Replies -----------------------------------------------------------------------------------------
-
-RETRACT, UNKNOWN = kernel.RETRACT, kernel.ANSWER + kernel.UNKNOWN
-SURE = kernel.CONFIDE + 4
-
-
-def said(world, literal):
-    return wording.statements_of(world, "english")[literal]
-
-
-@pytest.mark.parametrize(
-    ("reply", "actions"),
-    [
-        ("steps: 3, 1, retract", [2, 0, RETRACT]),
-        ("steps: 3\nSTEPS : 1; Retract.\n", [2, 0, RETRACT]),
-        ("steps:\nanswer: unknown", [UNKNOWN]),
-        ("steps: 2,\nanswer: Unknown.\nconfidence: 97%", [1, UNKNOWN, SURE]),
-        ("- **steps:** 2\n- **answer:** `unknown`\n- confidence: 0.95", [1, UNKNOWN, SURE]),
-        ("1. steps: 2\n2. answer: unknown\n3) confidence: 100 %", [1, UNKNOWN, SURE]),
-        ("answer: entailed\nconfidence: .4", [kernel.ANSWER, kernel.CONFIDE + 1]),
-        ("answer: entailed\nconfidence: 1", [kernel.ANSWER, SURE]),
-        ("answer: entailed\nconfidence: 0%", [kernel.ANSWER, kernel.CONFIDE]),
-        ("answer: entailed\nconfidence: 77%", [kernel.ANSWER, kernel.CONFIDE + 2]),
-        ("apply 2\nretract\napply 3; retract", [1, RETRACT, 2, RETRACT]),
-        ("I think so.\n```\nanswer: refuted\n```\nDone.", [kernel.ANSWER + 1]),
-        ("```text\nanswer: refuted\n```", [kernel.ANSWER + 1]),
-        ("```retract\n```\n```\nsteps: 2\n```", [1]),
-        ("```steps: 4```", [3]),
-    ],
-)
-def test_a_reply_in_the_grammar_is_understood(world, reply, actions):
-    assert text.parse_reply(world, reply) == Reply("ok", actions)
-
-
-def test_statements_are_understood_as_the_prompt_words_them(world):
-    for literal in range(32):
-        for form in ("suppose {}", "suppose that {}.", "SUPPOSE  {}", 'suppose "{}"', "suppose `{}`"):
-            reply = f"steps: {form.format(said(world, literal).upper())}, retract"
-            assert text.parse_reply(world, reply).actions == [kernel.ASSUME + literal, RETRACT]
-        formal = f"steps: suppose {wording.FORMAL_STATEMENTS[literal]}"
-        assert text.parse_reply(world, formal, "formal").actions == [kernel.ASSUME + literal]
-        assert text.parse_reply(world, formal).status == "malformed"
-
-
-def test_a_statement_that_is_not_quite_one_is_not_guessed(world):
-    query = said(world, wording.literals_of(world["query"])[0])
-    parsed = text.parse_reply(world, f"steps: suppose {query[:-1]}")
-    assert parsed.status == "malformed"
-    assert f"Did you mean {query!r}?" in parsed.problem
-    assert "affirmed or denied, such as" in parsed.problem
-
-
-HEDGES = [
-    "answer: entailed or unknown",
-    "answer: entailed, unknown",
-    "answer: entailed/refuted",
-    "answer: not entailed",
-    "answer: entailed (probably)",
-    "answer: the query is entailed",
-    "answer: yes",
-    "answer: none",
-    "answer:",
-    "answer: entailed\nanswer: refuted",
-    "answer: entailed\nanswer: entailed",
-    "answer: entailed answer: refuted",
-    "answer: entailed; refuted",
-    "answer: entailed confidence: 97%",
-    "entailed",
-    "The answer: entailed",
-    "So the answer is entailed.",
-    "answer: entailed\nbut it might be refuted",
-]
-
-
-@pytest.mark.parametrize("reply", HEDGES)
-@pytest.mark.parametrize("language", WORDINGS)
-def test_a_hedge_is_no_answer_and_earns_nothing(world, reply, language):
-    assert text.parse_reply(world, reply, language).status == "malformed"
-    front = TextFront(gym.make("EtudeLogic-v0", wording=language))
-    front.reset(seed=0)
-    _, reward, over, _, info = front.step(reply)
-    assert (reward, over, info["actions_played"]) == (0.0, False, 0)
-
-
-@pytest.mark.parametrize(
-    ("reply", "problem"),
-    [
-        ("steps: 99", "there is no premise 99; the premises are 1 to "),
-        ("steps: 0", "there is no premise 0"),
-        (
-            "steps: 3\nstep: 1",
-            "Line 2, 'step: 1': not understood. Allowed: steps:, answer:, confidence:, apply",
-        ),
-        ("step: 1", "Did you mean 'steps'?"),
-        (
-            "steps: 3, guess",
-            "unknown step 'guess'. Allowed: the number of a premise, suppose STATEMENT, retract",
-        ),
-        ("steps: retrac", "Did you mean 'retract'?"),
-        ("steps: 1-3", "unknown step '1-3'"),
-        ("steps: 1 2", "unknown step '1 2'"),
-        ("3.", "not understood"),
-        ("3, 4", "not understood"),
-        ("retract 3", "unknown step 'retract 3'"),
-        ("apply", "unknown step 'apply'"),
-        ("suppose", "unknown statement ''"),
-        (
-            "answer: entaild",
-            "Allowed: exactly one of entailed, refuted, unknown, inconsistent, and nothing else.",
-        ),
-        ("answer: entaild", "Did you mean 'entailed'?"),
-        ("answer: unknown\nsteps: 1", "'steps' cannot come after 'answer'."),
-        ("answer: unknown\nretract", "'steps' cannot come after 'answer'."),
-        ("answer: unknown\nconfidence: 0.5\nanswer: unknown", "'answer' cannot come after 'confidence'."),
-        ("answer: unknown\nconfidence: 0.5\nconfidence: 0.7", "there can be only one 'confidence'."),
-        ("steps: 1\nconfidence: 0.5", "a confidence has to come after an answer."),
-        ("confidence: 0.5", "a confidence has to come after an answer."),
-        (
-            "answer: unknown\nconfidence: 85",
-            "'85' is no confidence. Allowed: 0% to 100%, or a number from 0 to 1.",
-        ),
-        ("answer: unknown\nconfidence: 101%", "'101%' is no confidence."),
-        ("answer: unknown\nconfidence: high", "'high' is no confidence."),
-        ("answer: unknown\nconfidence: .", "'.' is no confidence."),
-        ("answer: unknown\nconfidence:", "'' is no confidence."),
-        ("steps: " + "1," * 201, "a reply has at most 200 steps."),
-        ("", "The reply says nothing. Allowed: steps:, answer:, confidence:."),
-        ("```\n\n```", "The reply says nothing."),
-        ("answer: unknown\n```\nhello there\n```", "Line 2, 'hello there': not understood."),
-        ("retract;" * 30_000, "A reply has at most 200,000 characters, got 240,000."),
-        ("\ud800 \x00", "not understood"),
-        (None, "A reply is text (str), got NoneType."),
-        (b"retract", "A reply is text (str), got bytes."),
-    ],
-)
-def test_one_thing_that_is_not_understood_makes_the_whole_reply_malformed(world, reply, problem):
-    parsed = text.parse_reply(world, reply)
-    assert (parsed.status, parsed.actions) == ("malformed", [])
-    assert problem in parsed.problem
-
-
-def test_an_unclosed_block_is_a_reply_that_was_cut_off(world):
-    for reply in ("```\nsteps: 1\nanswer", "```\nretract\n```\nthen\n```text\nanswer: entai"):
-        parsed = text.parse_reply(world, reply)
-        assert (parsed.status, parsed.actions) == ("truncated", [])
-
-
-def test_the_prompt_itself_is_no_reply(worlds):
-    for world in worlds[:40]:
-        for language in WORDINGS:
-            assert text.parse_reply(world, text.write_prompt(world, language), language).status == "malformed"
-
-
-def test_without_a_confidence_the_prompt_asks_for_it_and_for_nothing_else():
-    front = TextFront(gym.make("EtudeLogic-v0", family="cases"))
-    front.reset(seed=3)
-    prompt, _, over, _, _ = front.step("answer: unknown")
-    assert not over
-    assert "Your answer is given and final: unknown." in prompt
-    assert "answer: STATUS" not in prompt
-    for reply in ("answer: entailed", "steps: 1", "retract", "steps: 1\nconfidence: 50%"):
-        prompt, _, over, _, info = front.step(reply)
-        assert (info["status"], over) == ("malformed", False)
-        assert "only its confidence is asked for" in info["problem"]
-    _, reward, over, _, info = front.step("confidence: 50%")
-    assert (reward, over, info["confidence"]) == (0.0, True, 0.5)
-
-
-def test_a_megabyte_of_anything_is_answered_at_once(world):
-    for junk in ("a" * 1_000_000, "```" * 333_333, "9" * 1_000_000, "\n" * 1_000_000):
-        assert text.parse_reply(world, junk).status == "malformed"
-    for junk in (
-        "9" * 20_000,
-        "- " * 10_000,
-        "1. " * 6_000,
-        "suppose " + "a " * 9_000,
-        "steps: " + "(" * 19_000,
-    ):
-        assert text.parse_reply(world, junk).status == "malformed"
-
-
-COMMANDS = (
-    "steps:",
-    "answer:",
-    "confidence:",
-    "suppose",
-    "retract",
-    "apply",
-    "3",
-    "entailed",
-    "unknown",
-    "85%",
-)
-MARKS = ("```", "\n", "\n", ",", ";", ":", "- ", "1. ", "`", "**", ".", "\u2028", "é", "\x00", "²", "p3", "~")
-
-
-@given(
-    st.one_of(
-        st.text(st.characters(exclude_categories=())),
-        st.lists(st.sampled_from(COMMANDS + MARKS)).map(" ".join),
-    )
-)
-@settings(max_examples=400, deadline=None)
-def test_no_reply_makes_the_parser_raise_and_no_answer_is_guessed(world, reply):
-    parsed = text.parse_reply(world, reply)
-    assert parsed.status in ("ok", "malformed", "truncated")
-    assert (parsed.status == "ok") == bool(parsed.actions) == (not parsed.problem)
-    assert all(0 <= action < kernel.NUM_ACTIONS for action in parsed.actions)
-    assert len(parsed.actions) <= text.MAX_REPLY_ACTIONS
-    assert parsed.problem.isascii()
-    answers = [action for action in parsed.actions if kernel.ANSWER <= action < kernel.CONFIDE]
-    assert len(answers) <= 1
-    if answers:
-        assert re.search(
-            rf"answer[`*\s]*:[`*\s]*{text.STATUS_NAMES[answers[0] - kernel.ANSWER]}", reply.casefold()
-        )
-
-
 # --- The same episode in words -----------------------------------------------------------------------
-
-
-def written(env, actions):
-    """A reply that stands for a whole episode."""
-    names = [env.unwrapped.domain.action_name(env.unwrapped.worlds, 0, action) for action in actions]
-    *steps, answer, confidence = names
-    listed = ", ".join(step.removeprefix("apply ") for step in steps)
-    return f"I go step by step.\n```\nsteps: {listed}\n{answer}\n{confidence}\n```"
 
 
 @pytest.mark.parametrize("language", WORDINGS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_the_oracle_does_earns_everything_when_written_as_a_reply(family, language):
-    plain = gym.make("EtudeLogic-v0", family=family, practice="uniform")
-    front = TextFront(gym.make("EtudeLogic-v0", family=family, practice="uniform", wording=language))
-    for seed in range(75):
-        plain.reset(seed=seed)
-        front.reset(seed=seed)
-        actions, over = [], False
-        while not over:
-            actions.append(oracle_action(plain))
-            over = plain.step(actions[-1])[2]
-        _, reward, over, _, info = front.step(written(front, actions))
-        assert (reward, over, info["score"], info["status"]) == (
-            pytest.approx(1.0),
-            True,
-            pytest.approx(1.0),
-            "ok",
-        )
-        assert info["illegal_actions"] == 0
-        assert info["actions_played"] == len(actions)
+def test_the_reference_earns_everything_in_one_reply_at_every_difficulty(family, language):
+    domain = make_domain("EtudeLogic-v0", wording=language)
+    drawn = draw_tasks(domain, "practice", 60, seed=3, family=family)
+    for level in (0.0, 0.5, 1.0):
+        pinned = dict.fromkeys(AXES, level)
+        drawn += draw_tasks(domain, "practice", 10, seed=4, family=family, difficulty=pinned)
+    for task in drawn:
+        reference = task.reference()
+        assert re.fullmatch(r"```\n(steps: .+\n)?answer: [a-z]+\nconfidence: 97%\n```", reference)
+        task.reply(reference)
+        outcome = task.outcome()
+        assert (outcome["score"], outcome["status"], outcome["illegal_actions"]) == (1.0, "ok", 0)
+        assert task.over
+
+
+def test_the_reference_goes_on_from_wherever_the_task_stands():
+    for task in draw_tasks("EtudeLogic-v0", "practice", 40, seed=5):
+        steps, answer, confidence = task.reference().split("\n")[1:-1]
+        first, *_ = steps.split(", ")
+        assert task.reply(first)
+        assert task.reply(f"{first}\n" if first == steps else task.reference().replace(confidence, ""))
+        if first == steps:
+            assert task.reply(answer)
+        assert task.reference() == f"```\n{confidence}\n```"
+        task.reply(task.reference())
+        assert (task.over, task.outcome()["confidence"]) == (True, 0.97)
 
 
 @pytest.mark.parametrize("language", WORDINGS)

@@ -16,8 +16,7 @@ from plan_words import in_words_of, plan_world
 
 import etude_gym  # noqa: F401
 from etude_gym.envs.code.submissions.reply import parse_submission
-from etude_gym.envs.logic import kernel as logic
-from etude_gym.envs.logic import text as logic_text
+from etude_gym.envs.logic.replies import parse_reply as parse_logic
 from etude_gym.envs.plan import kernel as plan
 from etude_gym.envs.plan.replies import parse_reply as parse_plan
 from etude_gym.envs.plan.text import SAMPLE
@@ -431,7 +430,7 @@ def test_what_is_no_plan_is_refused_as_a_whole(reply):
     assert parsed.problem
 
 
-# --- Logic: forms of one answer ----------------------------------------------------------------------
+# --- A task of logic, whose replies tests/test_logic_replies.py reads -------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -441,57 +440,6 @@ def world():
     world = env.unwrapped.worlds[0]
     assert world["num_premises"] >= 4
     return world
-
-
-PROOF = [0, 1, 3, logic.ANSWER + 1, logic.CONFIDE + 4]
-FIELDS = "steps: 1, 2, 4\nanswer: refuted\nconfidence: 97%"
-PROOF_IN_FENCE = f"```\n{FIELDS}\n```"
-LOGIC_ACCEPTED = [
-    FIELDS,
-    PROOF_IN_FENCE,
-    f"~~~\n{FIELDS}\n~~~",
-    f"```\n{FIELDS}",
-    f"```yaml\n{FIELDS}\n```",
-    f"\ufeff{PROOF_IN_FENCE}".replace("\n", "\r\n"),
-    f"1. So:\n\n{textwrap.indent(PROOF_IN_FENCE, '   ')}",
-    textwrap.indent(PROOF_IN_FENCE, "> "),
-    f"From 1 and 2 we get it.\n{FIELDS}",
-    f"From 1 and 2 we get it.\n\n{FIELDS}\n\nThat is all.",
-    f"<think>\nanswer: unknown\n</think>\n{FIELDS}",
-    f"Hm, ```x\n</think>\n{PROOF_IN_FENCE}",
-    f"```\nanswer: unknown\n```\nNo:\n{PROOF_IN_FENCE}",
-    f"{PROOF_IN_FENCE}\n```\n1 gives p, 2 gives q\n```",
-    f"{PROOF_IN_FENCE}\n```\n```",
-    f"<answer>{FIELDS}</answer>",
-    f"Answer: ```\n{FIELDS}\n```",
-    "- **Steps:** 1, 2, 4\n- **Answer:** refuted.\n- **Confidence:** 97%",
-    "apply 1\napply 2\napply 4\nanswer: “refuted”\nconfidence: 0.97",
-    'steps: 1; 2; 4\nanswer: "refuted"\nconfidence: .97',
-    "steps:\u00a01, 2,\u200b 4\nanswer: refuted\u2028confidence: 97%",
-]
-LOGIC_REFUSED = [
-    "",
-    "refuted",
-    "The query is refuted.",
-    "answer: refuted or unknown",
-    "answer: refuted\nanswer: unknown",
-    f"```\n{FIELDS}\nI am sure.\n```",
-    f"{FIELDS}\nbut it might be entailed",
-    "steps: 1, 99\nanswer: refuted",
-    f"<think>{PROOF_IN_FENCE}",
-]
-
-
-@pytest.mark.parametrize("reply", LOGIC_ACCEPTED)
-def test_an_answer_is_read_in_whatever_form_it_is_written(world, reply):
-    assert logic_text.parse_reply(world, reply) == Reply(Status.OK, PROOF)
-
-
-@pytest.mark.parametrize("reply", LOGIC_REFUSED)
-def test_what_is_no_answer_is_refused_as_a_whole(world, reply):
-    parsed = logic_text.parse_reply(world, reply)
-    assert (parsed.status in ("malformed", "truncated"), parsed.actions) == (True, [])
-    assert parsed.problem
 
 
 # --- Code: forms of one program ----------------------------------------------------------------------
@@ -675,7 +623,7 @@ JUNK = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(JUNK)
 def test_any_reply_is_answered_and_one_without_the_solution_earns_nothing(world, reply):
-    for parsed in (parse_plan(plan_world(), reply), logic_text.parse_reply(world, reply)):
+    for parsed in (parse_plan(plan_world(), reply), parse_logic(world, reply)):
         assert (parsed.status == Status.OK) == bool(parsed.actions) == (not parsed.problem)
     env = one_program()
     prompt, reward, over, _, info = env.step(reply)
@@ -712,7 +660,7 @@ HOSTILE = {
 def test_the_longest_junk_is_answered_at_once(world, reply):
     assert len(reply) <= MAX_REPLY_CHARACTERS
     assert parse_plan(plan_world(), reply).actions == []
-    assert logic_text.parse_reply(world, reply).actions == []
+    assert parse_logic(world, reply).actions == []
     for function in (None, "solve"):
         assert isinstance(parse_submission(reply, "solve.py", function), Reply | dict)
 

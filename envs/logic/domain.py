@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -187,6 +187,16 @@ class LogicDomain(KernelDomain):
         return write_prompt(worlds[row], self.wording)
 
     def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
-        from etude_gym.envs.logic.text import parse_reply
+        from etude_gym.envs.logic.replies import parse_reply
 
         return parse_reply(worlds[row], reply, self.wording, cut)
+
+    def reference(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.logic.text import write_reply
+
+        return write_reply(super().reference(worlds, row).split("\n")[1:-1])
+
+    def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
+        from etude_gym.envs.logic.replies import reply_schema
+
+        return reply_schema(bool(worlds[row]["answer"] >= 0))

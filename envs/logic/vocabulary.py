@@ -21,7 +21,7 @@ FIRST_COUNTER = 10_000
 """Counters of a task's random numbers from here on belong to its wording; the generator's are lower."""
 
 # Places among the numbers of a wording.
-_STYLE, _FIRST, _SECOND, _THIRD, PREMISES = 0, 100, 600, 700, 1000
+_STYLE, _FIRST, _SECOND, _THIRD, LABELS, PREMISES = 0, 100, 600, 700, 900, 1000
 PLACES_OF_A_PREMISE = 16
 NUM_NUMBERS = PREMISES + MAX_PREMISES * PLACES_OF_A_PREMISE
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from etude_gym.envs.logic.generator import FAMILIES
-from etude_gym.envs.logic.kernel import GROUP, MAX_ATOMS, RULE
+from etude_gym.envs.logic.kernel import GROUP, MAX_ATOMS, MAX_PREMISES, RULE
 from etude_gym.envs.logic.vocabulary import (
+    LABELS,
     PHRASES_OF_FAMILY,
     PLACES_OF_A_PREMISE,
     PREMISES,
@@ -22,6 +23,7 @@ from etude_gym.envs.logic.vocabulary import (
 )
 
 FORMAL_STATEMENTS = tuple(f"{sign}p{atom}" for sign in ("", "~") for atom in range(1, MAX_ATOMS + 1))
+MAX_LABEL = 99
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class Wording:
 
     Attributes:
         statements: of each literal: 16 atoms, then their negations.
-        premises: in the order of their numbers; English ones are sentences with a period.
-        note: what has to be known to read the premises; may be empty.
+        premises: in their order; English ones are sentences with a period.
+        labels: the number that each of them goes by, see ``labels_of``.
     """
 
     statements: tuple[str, ...]
     premises: tuple[str, ...]
-    note: str = ""
+    labels: tuple[int, ...]
 
     def sentence(self, literal: int) -> str:
         """A statement on its own: an English one becomes a sentence with a period.
@@ -110,11 +112,12 @@ def put_into_words(world: Any, wording: str) -> Wording:
         wording: "english" or "formal".
     """
     parts = [parts_of(world, i) for i in range(int(world["num_premises"]))]
+    labels = labels_of(world)[: len(parts)]
     if wording == "formal":
-        return Wording(FORMAL_STATEMENTS, tuple(map(formula, parts)), FORMAL_NOTE)
+        return Wording(FORMAL_STATEMENTS, tuple(map(formula, parts)), labels)
     draws, phrases = draw_phrases(world)
     premises = tuple(sentence(phrases, premise, draws, i) for i, premise in enumerate(parts))
-    return Wording(phrases.statements, premises, _note(phrases))
+    return Wording(phrases.statements, premises, labels)
 
 
 def statements_of(world: Any, wording: str) -> tuple[str, ...]:
@@ -125,6 +128,23 @@ def statements_of(world: Any, wording: str) -> tuple[str, ...]:
         wording: "english" or "formal".
     """
     return FORMAL_STATEMENTS if wording == "formal" else draw_phrases(world)[1].statements
+
+
+def labels_of(world: Any) -> tuple[int, ...]:
+    """The number, 1 to 99, that each premise goes by in words.
+
+    They are drawn for each task, so that steps copied from another task mean nothing, and they rise from one
+    premise to the next.
+
+    Args:
+        world: record of ``kernel.WORLD``; only key and number of premises matter.
+
+    Returns:
+        24 distinct numbers; those beyond the task's premises name actions that are never possible.
+    """
+    drawn = Draws(int(world["key"])).sample(LABELS, range(1, MAX_LABEL + 1), MAX_PREMISES)
+    n = int(world["num_premises"])
+    return (*sorted(drawn[:n]), *drawn[n:])
 
 
 def draw_phrases(world: Any) -> tuple[Draws, Phrases]:
@@ -141,10 +161,6 @@ def draw_phrases(world: Any) -> tuple[Draws, Phrases]:
 
 
 # --- Formal ------------------------------------------------------------------------------------------
-
-FORMAL_NOTE = """\
-p1, p2 and so on are statements. "~" is "not", "&" is "and", "|" is "or" (one of them or more), "->" is
-"if ... then", and "exactly-one(...)" says that one of its members is true and all others are false."""
 
 
 def formula(premise: Parts) -> str:
@@ -259,17 +275,6 @@ def _fill(form: str, statements: list[str], then: str = "") -> str:
 
 def _capitalized(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _note(phrases: Phrases) -> str:
-    """Syllogisms quantify over all, and are about one individual."""
-    if not phrases.terms:
-        return ""
-    universal = "everyone" if phrases.persons else "everything"
-    return (
-        f"The facts and the query are about {phrases.name}, and so are all suppositions. What a premise says "
-        f"of {universal} of some kind applies to {phrases.name} too; nothing else matters here."
-    )
 
 
 class Speech:
