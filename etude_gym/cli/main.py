@@ -98,6 +98,35 @@ class Play:
 
 
 @dataclass(frozen=True)
+class LanguageModel:
+    """A language model, behind an OpenAI-compatible endpoint (`llm`) or on this machine (`llm_finetune`).
+
+    The endpoint's key is read from the environment variable ETUDE_API_KEY or OPENAI_API_KEY.
+
+    Attributes:
+        model: its name at the endpoint; a folder or a GGUF file for `llm_finetune`.
+        base_url: address of the endpoint.
+        parameters: how many it has: compute is counted in FLOPs then, else in tokens.
+        concurrency: requests under way at once.
+        max_tokens: tokens of a reply, at most.
+        examples: worked solutions that its memory shows, at most.
+    """
+
+    model: Annotated[str | None, _shown("NAME", "default: none")] = None
+    base_url: Annotated[str | None, _shown("URL", "default: none")] = None
+    parameters: Annotated[float | None, _shown("N", "default: not known")] = None
+    concurrency: Annotated[int | None, _shown("N", "default: 4")] = None
+    max_tokens: Annotated[int | None, _shown("N", "default: 2048")] = None
+    examples: Annotated[int | None, _shown("N", "default: 8")] = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those that were given, as arguments of an agent."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Practice:
     """Let a learner practice in every arm (a way to choose tasks) on every seed; compare how fast it learned.
 
@@ -118,7 +147,9 @@ class Practice:
         workers: runs side by side.
         out: folder of the experiment.
         resume: folder of an experiment to go on with; everything else is read from there.
+        bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
         resources: for `--agent rllib`.
+        language_model: for `--agent llm` and `--agent llm_finetune`.
     """
 
     env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
@@ -129,12 +160,16 @@ class Practice:
     first_seed: Annotated[int, _shown("N")] = 0
     horizon: Annotated[float | None, _shown("FLOPS", "default: shipped with the recipe")] = None
     items: Annotated[int | None, _shown("N", _of_preset("items"))] = None
+    bands: Annotated[
+        tuple[int, ...], _shown("N ...", "default: 0 1 2 3, and -1 before them for language models")
+    ] = ()
     workers: Annotated[
-        int | None, _shown("N", "default: one for each core; with env runners or learners 1")
+        int | None, _shown("N", "default: one for each core; 1 with env runners, learners or a server")
     ] = None
     out: Annotated[Path | None, _shown("FOLDER", "default: runs/ID-TIME")] = None
     resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
     resources: Annotated[Resources, tyro.conf.arg(name="")] = ONE_PROCESS
+    language_model: Annotated[LanguageModel, tyro.conf.arg(name="")] = LanguageModel()
 
     def run(self) -> None:
         """Run the experiment to its end and show what came out."""
@@ -168,13 +203,17 @@ class Practice:
             horizon=self.horizon,
             items=self.items if self.items is not None else preset["items"],
             resources=self.resources,
+            bands=self.bands or None,
+            options=self.language_model.options,
         )
         folder = self.out or Path("runs") / f"{self.env.rpartition(':')[2]}-{timestamp()}"
         with console.status("Preparing: compiling kernels if needed, measuring the random agent ..."):
             return Experiment.create(folder, config)
 
     def _check_nothing_else_is_given(self) -> None:
-        given = [f.name for f in fields(self) if f.name != "resources" and getattr(self, f.name) != f.default]
+        given = [f.name for f in fields(self) if f.init and getattr(self, f.name) != f.default]
+        given = [name for name in given if name not in ("resources", "language_model")]
+        given += list(self.language_model.options)
         given += [f.name for f in fields(Resources) if getattr(self.resources, f.name) != f.default]
         others = [name.replace("_", "-") for name in given if name not in ("resume", "workers")]
         if others:

@@ -124,7 +124,8 @@ class TextLearner(TextAgent, Learning, Protocol):
     - ``keep_in(folder)``, for one that keeps a record of its own in the run's folder: a run that was killed
       takes what was answered already from there, and books itself what it has to ask again.
     - ``take_episodes()``: records of the episodes since the last call, for ``episodes.jsonl``.
-    - ``bands``: of its anchor tasks; by default the entry band and all others.
+    - ``remembers = True``, for one with a memory that the arm "none" leaves empty.
+    - ``one_at_a_time = True``, for one whose runs share a server: they go one after another by default.
     """
 
 

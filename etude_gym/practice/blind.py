@@ -33,6 +33,13 @@ class UniformSampler(TaskSampler):
         return Draw(keys, *self._uniform(keys), _reason(keys, UNIFORM))
 
 
+class NoPracticeSampler(UniformSampler):
+    """Uniform tasks of which a learner with a memory keeps nothing: what practice adds is the rest."""
+
+    name = "none"
+    forgets = True
+
+
 class StaticSampler(TaskSampler):
     """A finite set of uniform tasks, drawn once and repeated: the baseline of the field.
 

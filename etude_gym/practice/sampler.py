@@ -242,6 +242,7 @@ class TaskSampler(ABC):
             much from those it fails; set by who knows the learner, before the first draw.
         blind: whether its draws never depend on results.
         plays_itself: whether only learners that play against themselves can practice with it.
+        forgets: whether it is for learners with a memory, which keep nothing of its tasks: a control.
         findings: what probes of what held the learner up have found so far, in order.
         version: changes whenever draws may change. What was drawn before holds as long as it stays.
     """
@@ -249,6 +250,7 @@ class TaskSampler(ABC):
     name: ClassVar[str]
     blind: ClassVar[bool] = False
     plays_itself: ClassVar[bool] = False
+    forgets: ClassVar[bool] = False
     failures_teach: bool = False
     findings: Sequence[Finding] = ()
     version: int = 0

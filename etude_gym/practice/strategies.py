@@ -7,7 +7,13 @@ from typing import Any
 
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.errors import check_name, keywords
-from etude_gym.practice.blind import EasySampler, ScheduleSampler, StaticSampler, UniformSampler
+from etude_gym.practice.blind import (
+    EasySampler,
+    NoPracticeSampler,
+    ScheduleSampler,
+    StaticSampler,
+    UniformSampler,
+)
 from etude_gym.practice.drills import BlindDrillSampler, DrillSampler
 from etude_gym.practice.frontier import FrontierSampler, LearnabilitySampler
 from etude_gym.practice.growing_box import GrowingBoxSampler
@@ -40,6 +46,7 @@ ARMS: dict[str, type[TaskSampler]] = {
     **SAMPLERS,
     SelfPlaySampler.name: SelfPlaySampler,
     RaceSampler.name: RaceSampler,
+    NoPracticeSampler.name: NoPracticeSampler,
 }
 """What practice runs can compare, by name: the strategies, and those that a learner carries out."""
 
@@ -100,7 +107,13 @@ def make_sampler(practice: str | TaskSampler, space: DifficultySpace) -> TaskSam
             another difficulty space.
     """
     if not isinstance(practice, TaskSampler):
-        if parse_arm(practice)[0].plays_itself:
+        sampler = parse_arm(practice)[0]
+        if sampler.forgets:
+            raise ValueError(
+                f"practice={practice!r} is for learners with a memory, as an arm of practice: "
+                f"etude practice --agent llm --arms {practice} adaptive"
+            )
+        if sampler.plays_itself:
             raise ValueError(
                 f"practice={practice!r} is nothing that an environment can offer by itself: it takes a "
                 "learner that plays against itself, such as a proposer that sets its tasks. Use it as an arm "

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude_gym.difficulty.bands import BANDS, check_bands
+from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, check_bands
 from etude_gym.environment.registration import find_spec, make_domain
 from etude_gym.measure.anchors import chance_levels
 from etude_gym.measure.compute import unit_name
@@ -51,7 +51,7 @@ class ExperimentConfig:
         first_seed: the first of them.
         horizon: training compute in the unit of the agent's axis; None for the recipe's.
         items: anchor tasks per cell and checkpoint.
-        bands: of the anchor tasks; None for the agent's own.
+        bands: of the anchor tasks; None for all, with the entry band for agents that read text.
         options: arguments of the agent, besides those of its recipe.
         resources: processes and machines that the agent works on, if it can use them.
     """
@@ -129,8 +129,9 @@ class Experiment:
         domain = make_domain(config.env_id)
         for arm in config.arms:
             make_arm(arm, domain.space)
-        bands = check_bands(config.bands or getattr(agent_class, "bands", BANDS))
-        levels = text_chance_levels if reads_text(agent_class) else chance_levels
+        text = reads_text(agent_class)
+        bands = check_bands(config.bands or ((ENTRY_BAND, *BANDS) if text else BANDS))
+        levels = text_chance_levels if text else chance_levels
         chance = tuple(levels(domain, bands=bands).round(6).tolist())
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed()
@@ -237,7 +238,12 @@ class Experiment:
         return all(Run(folder).finished for folder in self.run_folders())
 
     def _default_workers(self) -> int:
-        options = [RunConfig.read(folder).options for folder in self.run_folders()]
+        configs = [RunConfig.read(folder) for folder in self.run_folders()]
+        if any(
+            getattr(load_agent_class(name), "one_at_a_time", False) for name in {c.agent for c in configs}
+        ):
+            return 1
+        options = [config.options for config in configs]
         shared = any(Resources(**given.get("resources", {})).remote for given in options)
         return 1 if shared else os.cpu_count() or 1
 
@@ -248,6 +254,12 @@ def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
     Raises:
         ValueError: naming the arms.
     """
+    kept = [arm for arm in arms if parse_arm(arm)[0].forgets]
+    if kept and not getattr(agent_class, "remembers", False):
+        raise ValueError(
+            f"The agent {agent!r} has no memory of tasks that the arm {kept[0]!r} could leave empty: it is a "
+            "control for --agent llm."
+        )
     left = [arm for arm in arms if parse_arm(arm)[0].plays_itself]
     if left and not getattr(agent_class, "plays_itself", False):
         raise ValueError(

@@ -1,0 +1,139 @@
+"""What a language model remembers of its practice, as messages that fit its context."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from etude_gym.tasks.prompts import Prompt
+
+CHARACTERS_PER_TOKEN = 3.0
+"""Assumed when the memory is fitted into a context: fewer than tokenizers need for English, to be safe."""
+
+Message = dict[str, str]
+
+
+class Memory:
+    """Worked solutions of practiced tasks, and a remark on how the model's own attempts went.
+
+    Only references are shown as turns of a conversation. The model's own failed replies are not: shown as
+    turns they are imitated. They are summed up in one remark instead.
+
+    Args:
+        examples: worked solutions that a prompt holds, at most; the latest of the task's family.
+        system: whether rules and format go into a system message; else they begin the first user message.
+    """
+
+    def __init__(self, examples: int, system: bool = True) -> None:
+        self.limit = examples
+        self._system = system
+        self._solved: dict[str, list[tuple[str, str]]] = {}
+        self._failures: dict[str, Counter[str]] = {}
+        self._attempts: Counter[str] = Counter()
+
+    def add(self, family: str, task: str, reference: str, score: float, failure: str) -> None:
+        """Remember a practiced task.
+
+        Args:
+            family: of the task.
+            task: the task's part of its first prompt.
+            reference: its worked solution.
+            score: what the model's own attempt earned.
+            failure: what became of the attempt, in a few words; empty if it earned everything.
+        """
+        known = self._solved.setdefault(family, [])
+        if (task, reference) in known:
+            known.remove((task, reference))
+        known.append((task, reference))
+        self._attempts[family] += 1
+        if failure:
+            self._failures.setdefault(family, Counter())[failure] += 1
+
+    def messages(self, family: str, parts: Prompt, room: float) -> tuple[Message, ...]:
+        """A prompt after the memory of its family.
+
+        Args:
+            family: of the task.
+            parts: the prompt.
+            room: tokens that the messages may have; infinite where it is not known.
+        """
+        left = room * CHARACTERS_PER_TOKEN - len(parts.text) - len(self._remark(family))
+        shown: list[tuple[str, str]] = []
+        for task, reference in reversed(self._solved.get(family, [])[-self.limit :] if self.limit else []):
+            left -= len(task) + len(reference)
+            if left < 0:
+                break
+            shown.append((task, reference))
+        turns: list[Message] = []
+        for task, reference in reversed(shown):
+            turns += [{"role": "user", "content": task}, {"role": "assistant", "content": reference}]
+        turns.append({"role": "user", "content": parts.task + self._remark(family)})
+        if self._system:
+            return ({"role": "system", "content": parts.system}, *turns)
+        first = {"role": "user", "content": f"{parts.system}\n{turns[0]['content']}"}
+        return (first, *turns[1:])
+
+    def _remark(self, family: str) -> str:
+        """How the model's own attempts went so far; empty before the first."""
+        failures = self._failures.get(family)
+        if not failures or not self.limit:
+            return ""
+        [(most, times)] = failures.most_common(1)
+        count, attempts = sum(failures.values()), self._attempts[family]
+        return (
+            f"\n\nOf your {attempts} earlier attempts at such tasks {count} fell short; the most frequent "
+            f"cause ({times} times): {most}. The solutions above are right."
+        )
+
+    def shown(self, family: str) -> int:
+        """How many worked solutions of a family a prompt holds, where they fit."""
+        return min(self.limit, len(self._solved.get(family, [])))
+
+    def shrink(self) -> bool:
+        """Show half as many worked solutions from now on.
+
+        Returns:
+            Whether there was anything to leave out.
+        """
+        if not self.limit:
+            return False
+        self.limit //= 2
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything as plain parts."""
+        return {
+            "limit": self.limit,
+            "solved": {family: [list(pair) for pair in pairs] for family, pairs in self._solved.items()},
+            "failures": {family: dict(counter) for family, counter in self._failures.items()},
+            "attempts": dict(self._attempts),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned.
+
+        Args:
+            state: of such a memory.
+        """
+        self.limit = int(state["limit"])
+        self._solved = {
+            family: [(str(task), str(reference)) for task, reference in pairs]
+            for family, pairs in state["solved"].items()
+        }
+        self._failures = {family: Counter(counts) for family, counts in state["failures"].items()}
+        self._attempts = Counter(state["attempts"])
+
+
+def failure_of(outcome: dict[str, Any], solved: Sequence[str] = ("ok",)) -> str:
+    """What became of an attempt, in a few words; empty if it earned everything.
+
+    Args:
+        outcome: of the task.
+        solved: statuses that say nothing.
+    """
+    if outcome["score"] >= 1.0:
+        return ""
+    if outcome["status"] in solved:
+        return "the reply was played, and not all of the task was done"
+    return f"the reply was {outcome['status']}"
