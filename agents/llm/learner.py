@@ -32,8 +32,8 @@ RECIPE = Recipe(
 class InContextLearner:
     """A language model behind an endpoint that practices in its context: its weights stay as they are.
 
-    It answers practice tasks in rounds; worked solutions of the latest tasks, and a remark on its failures, stand
-    before each later task. The arm "none" remembers nothing. It does not claim to learn from failures:
+    It answers practice tasks in rounds. Worked solutions of the latest tasks and a remark on its failures stand
+    before each later task; the arm "none" remembers nothing. It does not claim to learn from failures:
     solutions far beyond what it can do fill its context, so that practice stays near the frontier.
 
     Args:
@@ -191,12 +191,7 @@ class InContextLearner:
             tokens = spent["repeated"]["tokens_in"] + spent["repeated"]["tokens_out"]
             spent["repeated"] = {**spent["repeated"], "flops": 2.0 * parameters * tokens}
         before, self._booked = self._booked, spent
-        return {
-            line: {
-                unit: max(0.0, amount - before.get(line, {}).get(unit, 0.0)) for unit, amount in units.items()
-            }
-            for line, units in spent.items()
-        }
+        return {line: _beyond(amounts, before.get(line, {})) for line, amounts in spent.items()}
 
     def take_episodes(self) -> list[dict[str, Any]]:
         """Records of the tasks played since the last call."""

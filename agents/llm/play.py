@@ -11,7 +11,10 @@ from etude_gym.agents.llm.endpoint import Answer, Request
 from etude_gym.agents.llm.memory import Memory
 from etude_gym.environment.text_task import TextTask
 from etude_gym.measure.compute import TOKEN_UNITS
+from etude_gym.tasks.status import Status
 
+UNREADABLE = 2
+"""Replies in a row that cannot be read, after which a task is given up."""
 LONG_CONTEXT = 4096
 """Tokens beyond which attention is counted."""
 
@@ -66,9 +69,13 @@ class Player:
             RuntimeError: if the endpoint fails, or a prompt alone does not fit the model's context.
         """
         graded = [True] * len(tasks)
-        tokens = [[0, 0] for _ in tasks]
+        tokens, unreadable = [[0, 0] for _ in tasks], [0] * len(tasks)
         for turn in range(self._max_turns):
-            active = [i for i, task in enumerate(tasks) if graded[i] and not task.over]
+            active = [
+                i
+                for i, task in enumerate(tasks)
+                if graded[i] and not task.over and unreadable[i] < UNREADABLE
+            ]
             if not active:
                 break
             answers = self._ask([tasks[i] for i in active], line, [f"{names[i]}/{turn}" for i in active])
@@ -80,6 +87,8 @@ class Player:
                     graded[i] = False
                     continue
                 tasks[i].reply(answer.text, cut=answer.cut)
+                read = tasks[i].status not in (Status.MALFORMED, Status.TRUNCATED)
+                unreadable[i] = 0 if read else unreadable[i] + 1
                 graded[i] = tasks[i].outcome()["graded"]
         for task, name, was_graded, spent in zip(tasks, names, graded, tokens, strict=True):
             self.episodes.append(_episode(task, name, line, was_graded, spent, self.memory))
