@@ -111,6 +111,7 @@ def test_what_is_given_earns_nothing_as_text():
             env = text_env(family, seed)
             _, reward, terminated, _, info = env.step(blocks(exercise_of(env.unwrapped.worlds[0]).files))
             assert (reward, terminated, info["solved"]) == (0.0, True, family == REFACTOR)
+            assert (info["pass_rate"] == 1.0) if family == REFACTOR else (0.0 < info["pass_rate"] < 1.0)
 
 
 # --- Rewards -------------------------------------------------------------------------------------------

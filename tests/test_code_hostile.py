@@ -520,7 +520,7 @@ TAMPERINGS = {
     "another module hangs": {"menu.py": "def one():\n    while True: pass"},
     "eval hides what is used": {"shop.py": "def total(x, y):\n    return eval('x * x + 37')", "till.py": "", "menu.py": ""},
     "exec hides what is used": {"shop.py": "exec('def total(x, y): return x * x + 37')", "till.py": "", "menu.py": ""},
-    "a lambda hides what is used": {"shop.py": "total = lambda x, y: x * x + 37", "till.py": "", "menu.py": ""},
+    "a lambda hides what is used": {"shop.py": "[total] = [lambda x, y: x * x + 37]", "till.py": "", "menu.py": ""},
     "removed module is imported": {"menu.py": ""},
     "circle of names": {"till.py": "from shop import total as square", "shop.py": "from till import square as total"},
     "stored into a module": {"menu.py": "import till\ntill.square = lambda x: x\ndef one():\n    return 1"},
@@ -529,6 +529,11 @@ TAMPERINGS = {
     "deep": {"menu.py": "def one():\n    return " + "-" * 30_000 + "1"},
     "star": {"shop.py": "from till import *\ndef total(x, y):\n    return square(x) + 37"},
 }  # fmt: skip
+
+
+def test_a_lambda_that_has_a_name_earns_in_a_package_what_the_function_earns():
+    for source in (CLEAN["shop.py"], "total = lambda x, y: x * x + 37"):
+        assert grade(REBUILD, {"shop.py": source, "till.py": "", "menu.py": ""}, RUNNER).score == 1.0
 
 
 @pytest.mark.parametrize("files", TAMPERINGS.values(), ids=list(TAMPERINGS))

@@ -106,6 +106,7 @@ AS_JSON = json.dumps({"files": {"solve.py": CODE}})
 SAMPLE = block("...", "python solve.py")
 NEIGHBORS = {
     "annotated lambda": block(f"solve: object = lambda numbers, k: {SPREAD} * 7"),
+    "lambda without a fence": lines("Here it is:", "", f"solve = lambda numbers, k: {SPREAD} * 7"),
     "prose around source": lines("Sure!", "", CODE, "This works because the spread is multiplied."),
     "source indented as in Markdown": lines("The code:", "", *(f"    {line}" for line in CODE.split("\n"))),
     "not closed, then prose": lines("```python", CODE, "This works because the spread is multiplied."),
@@ -123,6 +124,11 @@ NEIGHBORS = {
         block(f"def spread(numbers):\n    return {SPREAD}"),
         "and",
         block("def solve(numbers, k):\n    return spread(numbers) * 7"),
+    ),
+    "in pieces, behind a broken draft": lines(
+        block("def first(numbers:\n    return"),
+        block(f"def spread(numbers):\n    return {SPREAD}\nfirst = 1"),
+        block("def solve(numbers, k):\n    first = spread(numbers)\n    return first * 7"),
     ),
     "in a folder": block(CODE, "python src/solve.py"),
     "in capitals": block(CODE, "python Solution.py"),

@@ -15,8 +15,12 @@ from etude_gym.tasks.replies import ReplyText, malformed, read_json, read_reply
 MAX_FILES = 16
 
 _PATH = re.compile(r"[a-z_][a-z0-9_]{0,30}\.py")
-_FUNCTION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(", re.MULTILINE)
+_FUNCTION = re.compile(
+    r"^(?:[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|\w+[ \t]*(?::[^=\n]+)?=[ \t]*lambda\b)", re.MULTILINE
+)
 _DEFINED = re.compile(r"^def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
+_BOUND = re.compile(r"^[ \t]*(?:def[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]+)?=(?!=))", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _LEFT_OUT = re.compile(r"^[ \t]*\.\.\.[ \t]*$", re.MULTILINE)
 
 
@@ -161,11 +165,18 @@ def _definition_of(function: str) -> re.Pattern[str]:
 def _joined(source: str, pieces: list[str]) -> str:
     """A source behind those pieces before it that define functions which it mentions and lacks."""
     before = pieces[: pieces.index(source)] if source in pieces else []
+    parts, words, bound = [source], set(_WORD.findall(source)), _bound(source)
     for piece in reversed(before):
-        lacking = (name for name in _DEFINED.findall(piece) if not _definition_of(name).search(source))
-        if any(re.search(rf"\b{name}\b", source) for name in lacking):
-            source = f"{piece}\n\n{source}"
-    return source
+        if words.intersection(_DEFINED.findall(piece)) - bound and is_python(piece):
+            parts.insert(0, piece)
+            words.update(_WORD.findall(piece))
+            bound |= _bound(piece)
+    return "\n\n".join(parts)
+
+
+def _bound(source: str) -> set[str]:
+    """Names that a source defines or assigns to, at any depth."""
+    return {defined or assigned for defined, assigned in _BOUND.findall(source)}
 
 
 def _by_path(files: list[_File], defines: re.Pattern[str]) -> Files:
@@ -246,7 +257,6 @@ _NO_MARKUP = str.maketrans("", "", "*`")
 _BEGINS = re.compile(
     r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]"
 )
-_BEGINS_LINE = re.compile(rf"^(?:{_BEGINS.pattern})", re.MULTILINE)
 _INDENTED = re.compile(r"^(?: {4}|\t)", re.MULTILINE)  # as Markdown sets off code without fences
 _GOES_ON = re.compile(rf"\s|$|[#)\]}}]|if __name__|print\(|assert |{_BEGINS.pattern}")
 _MOST_BEGINNINGS = 3
@@ -258,9 +268,9 @@ def _unfenced(text: str) -> str | None:
         return None
     if is_python(text):
         return text
-    if not _BEGINS_LINE.search(text):
-        text = _INDENTED.sub("", text)
     lines = text.split("\n")
+    if not any(map(_BEGINS.match, lines)):
+        lines = _INDENTED.sub("", text).split("\n")
     beginnings = [i for i, line in enumerate(lines) if _BEGINS.match(line)]
     for first in beginnings[:_MOST_BEGINNINGS]:
         after = (i for i in range(first, len(lines)) if not _GOES_ON.match(lines[i]))
