@@ -75,6 +75,29 @@ def test_several_blocks_are_several_files():
     assert files_of(reply) == {"a.py": CODE, "b.py": "import a\n"}
 
 
+def test_comments_with_paths_divide_a_block_into_files():
+    files = {"a.py": f"# a.py\n{CODE}\n", "b.py": f"# b.py\nimport a\n{CODE}"}
+    source = "".join(files.values())
+    for reply in (
+        f"```python\n{source}```",
+        f"```python a.py\n{source}```",
+        source,
+        f"As asked:\n\n{source}",
+    ):
+        assert files_of(reply) == files
+
+
+@pytest.mark.parametrize("comment", ["# see b.py", "# a.py", "# b.py is not needed", "    # b.py"])
+def test_a_comment_that_mentions_a_path_divides_nothing(comment):
+    source = f"# a.py\n{CODE}{comment}\nx = 1\n"
+    assert files_of(f"```python\n{source}```") == {"a.py": source}
+
+
+def test_a_comment_with_a_path_behind_source_divides_nothing():
+    source = f"{CODE}# b.py\n{CODE}# c.py\n{CODE}"
+    assert files_of(f"```python\n{source}```") == {"shop.py": source}
+
+
 def test_an_empty_block_with_a_path_is_an_empty_file():
     assert files_of(f"```python a.py\n```\n```python b.py\n{CODE}```") == {"a.py": "\n", "b.py": CODE}
 

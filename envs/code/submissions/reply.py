@@ -38,11 +38,12 @@ def parse_submission(
     """The files that a reply submits. Total: no reply makes it raise.
 
     A file is a fenced block. Its path stands after the fence ("```python shop.py"), in a comment on the
-    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block of another
-    language, or of "..." alone, is ignored. Of several blocks for one file the last one that defines
-    something counts, and one that leaves something out ("..." on a line) only where none is complete. Without
-    any block the reply is source if it is Python with a function, prose before and after it left out. Files
-    may also stand in a JSON object, as ``reply_schema`` says.
+    block's first line ("# shop.py") or on the line before the fence ("shop.py:"). A block with several such
+    comments holds several files. A block of another language, or of "..." alone, is ignored. Of several
+    blocks for one file the last one that defines something counts, and one that leaves something out ("..."
+    on a line) only where none is complete. Without any block the reply is source if it is Python with a
+    function, prose before and after it left out. Files may also stand in a JSON object, as ``reply_schema``
+    says.
 
     Args:
         reply: what the reader of the prompt answered; anything but a str is malformed.
@@ -62,11 +63,6 @@ def parse_submission(
     files = _files(read)
     if isinstance(files, Reply):
         return files
-    if files is None:
-        source = _unfenced(read.text)
-        if source is None:
-            return malformed("The reply holds no fenced block and is no source. Write ```python ... ```.")
-        return {default_path: source}
     for file in files:
         if file.path and not _PATH.fullmatch(file.path) and not (function and file.path.endswith(".py")):
             return malformed(f"{file.path[:60]!a} is no path of a file here. Allowed: names such as shop.py.")
@@ -99,13 +95,18 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _files(read: ReplyText) -> list[_File] | Reply | None:
-    """The files of a reply, in JSON or in blocks; None if it has neither."""
+def _files(read: ReplyText) -> list[_File] | Reply:
+    """The files of a reply: in JSON, in blocks, or all of it but prose."""
     values = read_json(read, ("files",), lambda line: bool(_FUNCTION.match(line)))
     if isinstance(values, Reply):
         return values
+    if values is None and read.blocks:
+        return [file for block in read.blocks if (whole := _file(block)) for file in _parts(whole)]
     if values is None:
-        return [file for block in read.blocks if (file := _file(block))] if read.blocks else None
+        source = _unfenced(read.text)
+        if source is None:
+            return malformed("The reply holds no fenced block and is no source. Write ```python ... ```.")
+        return _parts(_File("", source, True))
     files = values["files"]
     if not isinstance(files, dict) or not all(isinstance(source, str) for source in files.values()):
         return malformed('"files" is an object that holds the source of each file, a text, by its path.')
@@ -204,6 +205,7 @@ _TITLE = re.compile(
     r"(?:(?:file(?: ?name)?|module|path)\W+)?(?:\./)?(\S+\.py)(?: \([^()]*\))?", re.IGNORECASE
 )
 _MENTION = re.compile(r"[\w./\\-]+\.py\b")
+_COMMENT = re.compile(r"^#.*$", re.MULTILINE)
 _FIRST_LINE = re.compile(r"(?:\s*|#!.*|#.*coding[:=].*)(?:\n|$)")
 _AROUND = " \t#*`:=->•+\"'“”"
 
@@ -223,6 +225,18 @@ def _file(block: Block) -> _File | None:
     path = path or _title_of(block.text) or _title_before(block.before)
     source = block.text if block.closed else _unfenced(block.text) or block.text
     return _File(path.removeprefix("./"), source or "\n", named)
+
+
+def _parts(file: _File) -> list[_File]:
+    """The files that stand in one, each below a comment with its path; else the file itself."""
+    titles = [(line.start(), path) for line in _COMMENT.finditer(file.source) if (path := _title(line[0]))]
+    if len({path for _, path in titles}) < max(2, len(titles)) or file.source[: titles[0][0]].strip():
+        return [file]
+    ends = [start for start, _ in titles[1:]] + [len(file.source)]
+    return [
+        _File(path, file.source[start:end], file.names_language)
+        for (start, path), end in zip(titles, ends, strict=True)
+    ]
 
 
 def _title_of(source: str) -> str:
@@ -255,7 +269,7 @@ _NO_MARKUP = str.maketrans("", "", "*`")
 # --- Without a block ---------------------------------------------------------------------------------
 
 _BEGINS = re.compile(
-    r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]"
+    r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]|# ?\w+\.py *$"
 )
 _INDENTED = re.compile(r"^(?: {4}|\t)", re.MULTILINE)  # as Markdown sets off code without fences
 _GOES_ON = re.compile(rf"\s|$|[#)\]}}]|if __name__|print\(|assert |{_BEGINS.pattern}")
