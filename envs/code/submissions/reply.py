@@ -269,7 +269,8 @@ _NO_MARKUP = str.maketrans("", "", "*`")
 # --- Without a block ---------------------------------------------------------------------------------
 
 _BEGINS = re.compile(
-    r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w|[A-Za-z_]\w* *(?::[^=]+)?=[^=]|# ?\w+\.py *$"
+    r"(?:async )?def \w|from [\w.]+ import |import \w|@\w|class \w"
+    r"|[A-Za-z_]\w* *(?::[^=]+)?=[^=]|# ?\w+\.py *$"
 )
 _INDENTED = re.compile(r"^(?: {4}|\t)", re.MULTILINE)  # as Markdown sets off code without fences
 _GOES_ON = re.compile(rf"\s|$|[#)\]}}]|if __name__|print\(|assert |{_BEGINS.pattern}")
