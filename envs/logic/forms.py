@@ -19,10 +19,14 @@ MAX_VALUE = 500
 
 # --- Lines -------------------------------------------------------------------------------------------
 
-_MARKUP = str.maketrans({"`": "", "*": "", "$": "", "_": " "})
+_MARKUP = str.maketrans({"`": "", "*": "", "$": "", "_": " ", "：": ": "})
+_RULE = re.compile(r"(?:-{2,}|={2,})")
 _TEX = re.compile(r"\\(?:boxed|text|textbf|texttt|mathrm|mathbf)\{([^{}]*)\}")
 _BULLET = re.compile(r"^(?:[-+•>#|]+ |(?:step )?\(?[0-9]{1,3}[.):](?: |(?=[^\s0-9])))+(?=\S)", re.IGNORECASE)
-_LINKS = re.compile(r"^(?:(?:so|thus|therefore|hence|then|finally|and)[, ]{1,2}){1,2}", re.IGNORECASE)
+_LINKS = re.compile(
+    r"^(?:(?:so|thus|therefore|hence|then|finally|and|(?:i|we) conclude that|it follows that)[, ]{1,2}){1,2}",
+    re.IGNORECASE,
+)
 _ADJECTIVES = re.compile(
     r"\b(?:(?:the|my|our|final|overall|query) ){1,3}(?=(?:answer|status|confidence|steps)\b)", re.IGNORECASE
 )
@@ -30,17 +34,20 @@ _OF_QUERY = re.compile(r"\bstatus of (?:the|this) query\b", re.IGNORECASE)
 _NAMES = {
     STEPS: "steps?",
     ANSWER: "answer|status|verdict|conclusion|result",
-    CONFIDENCE: "confidence(?: level| score)?",
+    CONFIDENCE: "confidence(?: level| score)?|certainty|probability",
     REMARK: "explanations?|reasons?|reasoning|rationale|justification|analysis|thoughts?|thinking|notes?"
     "|comments?|remarks?",
 }
 _ANY_FIELD = "|".join(f"(?P<{field}>[\"']?(?:{names}))" for field, names in _NAMES.items())
-_FIELD = re.compile(rf"(?:{_ANY_FIELD})[\"']? ?(?:[:=]+|$)(?P<value>.*)", re.IGNORECASE)
+_FIELD = re.compile(rf"(?:{_ANY_FIELD})[\"']?(?: ?[:=]+| [-–—] |$)(?P<value>.*)", re.IGNORECASE)
 _NEXT_FIELD = re.compile(
     rf"(?<=[ ,;|.(])(?=(?:steps|answer|status|confidence|{_NAMES[REMARK]})[\"']? ?[:=])", re.IGNORECASE
 )
 _ENDS = " ,;|("
-_BARE_STEPS = re.compile(r"steps (?:are )?(?=[\[(]?[0-9])", re.IGNORECASE)
+_NO_COLON = re.compile(
+    r"(?:(?P<steps>steps )(?:are )?(?=[\[(]?[0-9])|(?P<confidence>confidence )(?:is |of )?(?=[~0-9.]))",
+    re.IGNORECASE,
+)
 _VERB = re.compile(r"(?:apply|suppose|assume|retract)\b", re.IGNORECASE)
 _SOMETIMES_PROSE = ("verdict", "conclusion", "result")
 
@@ -53,7 +60,8 @@ def plain_parts(line: str) -> list[str]:
     """
     for _ in range(2):  # \boxed{\text{...}}
         line = _TEX.sub(r"\1", line)
-    plain = _BULLET.sub("", " ".join(line.replace("\\%", "%").translate(_MARKUP).split()))
+    plain = " ".join(line.replace("\\%", "%").translate(_MARKUP).split())
+    plain = "" if _RULE.fullmatch(plain) else _BULLET.sub("", plain)
     plain = _ADJECTIVES.sub("", _OF_QUERY.sub("status", _LINKS.sub("", plain)))
     if (named := field_of(plain)) and named[0] == REMARK:
         return [plain]
@@ -66,8 +74,8 @@ def field_of(plain: str) -> tuple[str, str] | None:
     Args:
         plain: from ``plain_parts``.
     """
-    if bare := _BARE_STEPS.match(plain):
-        return STEPS, plain[bare.end() :]
+    if bare := _NO_COLON.match(plain):
+        return (STEPS if bare[STEPS] else CONFIDENCE), plain[bare.end() :]
     match = _FIELD.fullmatch(plain)
     if not match:
         return None
@@ -106,7 +114,8 @@ _SAID = {**{name: n for n, name in enumerate(STATUS_NAMES)}, "true": 0, "false":
 _CERTAIN = "confidence|confident|certain|certainty|sure|probability"
 _STATUS = re.compile(
     r"(?:that )?(?P<subject>"
-    r"(?:the )?(?:query|answer|status)(?: ?[:=]| is| must be)?(?: that)?(?: the query is)? "
+    r"(?:the |its )?(?:query|answer|status)(?: ?[:=]+| is:?| must be| has status)?"
+    r"(?: therefore| thus| hence)?(?: that)?(?: the query is)? |it is "
     r"|(?:the )?(?:facts and )?premises(?: and facts)? are (?=inconsistent))?"
     rf"[\"'“”‘’«(\[<]*(?P<status>{'|'.join(_SAID)})\b[\"'“”‘’»)\]>]*(?P<tail>.*)",
     re.IGNORECASE,
@@ -134,13 +143,16 @@ def status_in(text: str, alone: bool = False) -> tuple[int, float | None] | None
 
     Args:
         text: of an answer.
-        alone: whether nothing says that it is an answer: then a bare "true" or "false" is none.
+        alone: whether nothing says that it is an answer: then "it is refuted" and a bare "false" are none.
 
     Returns:
         Number of the status and probability or None; None if the text states none, or more than one.
     """
     match = _STATUS.fullmatch(text.strip(QUOTES)) if len(text) <= MAX_VALUE else None
-    if not match or (alone and not match["subject"] and match["status"].casefold() not in STATUS_NAMES):
+    if not match:
+        return None
+    subject = (match["subject"] or "").casefold()
+    if alone and (subject == "it is " or (not subject and match["status"].casefold() not in STATUS_NAMES)):
         return None
     status, tail = _SAID[match["status"].casefold()], match["tail"].strip(" .,;:!-–—()")
     if not tail:
@@ -163,10 +175,10 @@ def is_doubtful(remark: str) -> bool:
 # --- A confidence ------------------------------------------------------------------------------------
 
 _SHARE = re.compile(
-    r"(?:(?:very |quite |fairly )?(?:high|medium|moderate|low) ?[(,:=-] ?)?"
+    r"(?:i am |i'm |percent )?(?:(?:very |quite |fairly )?(?:high|medium|moderate|low) ?[(,:=-] ?)?"
     r"(?:~|≈|about|around|approximately|approx\.?|roughly)? ?"
     r"(?P<number>[0-9]{1,3}(?:\.[0-9]{0,9})?|0?[.,][0-9]{1,9}) ?"
-    rf"(?P<unit>%|percent|per cent|(?:/|out of) ?10{{0,2}})?(?: (?:{_CERTAIN}))?",
+    rf"(?P<unit>%|percent|per cent|(?:/|out of) ?10{{0,2}})?(?: (?:{_CERTAIN}))?(?: ?\([a-z ]*\)?)?",
     re.IGNORECASE,
 )
 _LEAST_PERCENT = 10

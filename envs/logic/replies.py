@@ -60,7 +60,7 @@ def parse_reply(world: Any, reply: object, wording: str = "english", cut: bool =
     read = read_reply(reply, cut, SAMPLE)
     if isinstance(read, Reply):
         return read
-    values = read_json(read, (*FIELDS, "status"), begins)
+    values = read_json(read, _KEYS, begins)
     if isinstance(values, Reply):
         return values
     reader = _Reader(world, wording)
@@ -96,19 +96,28 @@ def reply_schema(answered: bool) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
+_KEYS = (*FIELDS, "status", *(field.capitalize() for field in FIELDS), "Status")
 _GIVEN = "the answer is given and final; only its confidence is asked for."
 _VERBS = ("apply", "suppose", "retract")
 _COMMENT = re.compile(r"(?:^| )(?:#|//) .*")
 _BESIDE = re.compile(r"(?<=[^ (\[,;]) ?\([^()]*[A-Za-z][^()]*\)")
+_STEP_VERB = r"(?:apply|suppose|assume|retract)\b"
+_SAYS_STEP = re.compile(rf"{_STEP_VERB}|\bpremises?\b|\b[0-9]", re.IGNORECASE)
 _CALL = re.compile(r"\b(apply|suppose|assume|retract) ?\(([^()]*)\)", re.IGNORECASE)
-_SENTENCES = re.compile(r"\. (?=(?:apply|suppose|assume|retract)\b)", re.IGNORECASE)
+_NUMBERED = re.compile(rf"^\(?[0-9]{{1,3}}[.)] (?={_STEP_VERB})", re.IGNORECASE)
+_SENTENCES = re.compile(rf"\. (?={_STEP_VERB})", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;&]|->|=>|→|⇒|➔| (?:and then|and|then) ", re.IGNORECASE)
 _ORDER = re.compile(r"^(?:(?:and|first|then|next|finally) )+", re.IGNORECASE)
 _NO_STEPS = re.compile(
     r"(?:none|no steps?(?: (?:are )?(?:needed|required))?|nothing|n/a|empty|-)?", re.IGNORECASE
 )
 _APPLY = re.compile(
-    r"(?:apply\b:? ?)?(?:the )?(?:(?:premises?|numbers?|no\.) )?(?P<labels>#?[0-9]{1,9}(?: #?[0-9]{1,9})*)",
+    r"(?:(?:apply|use)\b:? ?)?(?:the )?(?:(?:premises?|rules?|numbers?|no\.) ?)?(?P<labels>#?[0-9]{1,9}(?: #?[0-9]{1,9})*)",
+    re.IGNORECASE,
+)
+_EXPLAINED = re.compile(
+    r"(?P<step>apply (?:the )?(?:premise )?#?[0-9]{1,9})"
+    r"(?:: ?| [-–—] |,? (?:which gives|giving|gives|yields|to (?:get|conclude|derive)) )(?P<remark>.*)",
     re.IGNORECASE,
 )
 _RETRACT = re.compile(r"retract(?: it| (?:the )?(?:last )?(?:supposition|assumption))?", re.IGNORECASE)
@@ -160,6 +169,9 @@ class _Reader:
 
     def read_values(self, values: dict[str, Any]) -> str:
         """Read the fields of a JSON object."""
+        if len({key.casefold() for key in values}) < len(values):
+            return "a key stands there twice."
+        values = {key.casefold(): value for key, value in values.items()}
         steps = values.get(STEPS)
         for step in steps if isinstance(steps, list) else [steps]:
             if step is None:
@@ -193,7 +205,7 @@ class _Reader:
 
     def _read_part(self, part: str) -> str:
         if named := field_of(part):
-            if self.awaited:
+            if self.awaited not in ("", named[0]):
                 return f"the {self.awaited} before it is empty."
             self.field, value = named
             if not value and self.field in (ANSWER, CONFIDENCE):
@@ -276,17 +288,15 @@ class _Reader:
 
     def _steps_of(self, text: str) -> list[int] | str:
         """The steps of a list, or what is wrong with it."""
-        text = _CALL.sub(r"\1 \2", text)
-        for beside in (_COMMENT, _BESIDE):
-            if any(is_doubtful(remark[0]) for remark in beside.finditer(text)):
-                return "a remark beside the steps says that something is not sure."
-            text = beside.sub("", text)
-        text = _without_brackets(text.strip().rstrip("."))
+        bare = _without_remarks(_NUMBERED.sub("", _CALL.sub(r"\1 \2", text)))
+        if bare is None:
+            return "a remark beside the steps says more, or that something is not sure."
+        text = _without_brackets(bare.strip().rstrip("."))
         if _NO_STEPS.fullmatch(text):
             return []
-        sentences = [_pieces(sentence) for sentence in _SENTENCES.split(text)]
-        pieces = [piece for sentence in sentences for piece in sentence]
-        if len(sentences) not in (1, len(pieces)):
+        sentences = _SENTENCES.split(text)
+        pieces = [piece for sentence in sentences for piece in _pieces(sentence)]
+        if len(sentences) > 1 and (len(sentences) != len(pieces) or not all(map(is_step, sentences))):
             return "several sentences with several steps each. Allowed: steps with commas between them."
         steps: list[int] = []
         for piece in pieces[: MAX_STEPS + 1]:
@@ -329,6 +339,21 @@ class _Reader:
         allowed = f"statements worded as in the task, affirmed or denied, such as {examples}"
         nearest = _nearest([statement], self.occurring)
         return f"unknown statement {statement[:40]!a}. Allowed: {allowed}.{nearest}"
+
+
+def _without_remarks(text: str) -> str | None:
+    """Steps without comments, remarks in brackets and what a single step is said to bring.
+
+    None if one of them may be a step itself, or says that something is not sure.
+    """
+    for beside in (_COMMENT, _BESIDE):
+        for remark in beside.finditer(text):
+            if is_doubtful(remark[0]) or (beside is _BESIDE and _SAYS_STEP.search(remark[0])):
+                return None
+        text = beside.sub("", text)
+    if (explained := _EXPLAINED.fullmatch(text)) and not _SAYS_STEP.search(explained["remark"]):
+        return None if is_doubtful(explained["remark"]) else explained["step"]
+    return text
 
 
 def _pieces(text: str) -> list[str]:

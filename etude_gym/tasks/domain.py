@@ -389,7 +389,8 @@ class Domain(ABC):
         """
         copy = self.allocate(1)
         self.load_worlds(copy, self.save_worlds(worlds[row : row + 1]))
-        solve, names = self.solvers()["oracle"], []
+        solve = self.solvers()["oracle"]
+        names: list[str] = []
         observation, mask = (
             observation_allocator(self.observation_space)(),
             np.zeros(self.action_space.n, np.int8),
