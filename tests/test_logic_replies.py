@@ -151,7 +151,7 @@ def test_a_plausible_reply_means_what_a_person_would_take_it_for(world, reply, a
         "steps - @1, @2, @4\n---\nAnswer – refuted\n---\nconfidence is 97%",
         "steps: 1. apply @1\n2. use premise @2\n3. apply @4\nanswer： refuted\nI am 97% confident.",
         "1. Apply premise @1: Ann is tall, so it goes on.\n2. Apply @2 to get more.\n3. Apply @4.\n" + ENDS,
-        "steps: premise @1 (a fact), rule @2, premise@4\nI conclude that the query is refuted.\nconfidence 97",
+        "steps: premise @1 (a fact), rule @2, premise@4\nI conclude that query is refuted.\nconfidence 97",
         "steps: @1, @2, @4\nThe query is thus refuted.\nprobability: 0.97 (high)",
         "steps: @1, @2, @4\nanswer: status = refuted\nconfidence: PERCENT 97%",
         f"```json\n{OBJECT}\n```",

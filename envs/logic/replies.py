@@ -112,7 +112,8 @@ _NO_STEPS = re.compile(
     r"(?:none|no steps?(?: (?:are )?(?:needed|required))?|nothing|n/a|empty|-)?", re.IGNORECASE
 )
 _APPLY = re.compile(
-    r"(?:(?:apply|use)\b:? ?)?(?:the )?(?:(?:premises?|rules?|numbers?|no\.) ?)?(?P<labels>#?[0-9]{1,9}(?: #?[0-9]{1,9})*)",
+    r"(?:(?:apply|use)\b:? ?)?(?:the )?(?:(?:premises?|rules?|numbers?|no\.) ?)?"
+    r"(?P<labels>#?[0-9]{1,9}(?: #?[0-9]{1,9})*)",
     re.IGNORECASE,
 )
 _EXPLAINED = re.compile(
