@@ -32,8 +32,8 @@ RECIPE = Recipe(
 class InContextLearner:
     """A language model behind an endpoint that practices in its context: its weights stay as they are.
 
-    It answers practice tasks in rounds. Worked solutions of the latest tasks and a remark on its failures stand
-    before each later task; the arm "none" remembers nothing. It does not claim to learn from failures:
+    It answers practice tasks in rounds. Worked solutions of the latest tasks and a remark on its failures
+    stand before each later task; the arm "none" remembers nothing. It does not claim to learn from failures:
     solutions far beyond what it can do fill its context, so that practice stays near the frontier.
 
     Args:

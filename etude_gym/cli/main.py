@@ -1,4 +1,4 @@
-"""The command line: ``etude list | play | practice | compare | check | serve``."""
+"""The command line: ``etude list | play | practice | compare | check | ask | curve | serve``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.serving import Serve
-from etude_gym.cli.terminal import leave_broken_pipe, prepare_terminal
+from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -42,13 +43,7 @@ CONFIDENCE_PICTURE = "confidence.png"
 PRACTICE_PICTURE = "practice.png"
 RESULTS = "comparison.json"
 
-console = Console()
 errors = Console(stderr=True)
-
-
-def _shown(metavar: str, hint: str | None = None) -> Any:
-    """How an argument is shown in the help; the hint replaces a default that says nothing."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
 
 
 def _of_preset(name: str) -> str:
@@ -67,7 +62,7 @@ class List:
         env: id of an environment to describe: its axes of difficulty, families, observation and actions.
     """
 
-    env: tyro.conf.Positional[Annotated[str | None, _shown("[ID]", "default: a table of all")]] = None
+    env: tyro.conf.Positional[Annotated[str | None, shown("[ID]", "default: a table of all")]] = None
 
     def run(self) -> None:
         """Print the table or the description."""
@@ -86,9 +81,9 @@ class Play:
         difficulty: values in [0, 1] for some or all axes, such as `--difficulty horizon=0.2 resources=0`.
     """
 
-    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
-    seed: Annotated[int | None, _shown("N", "default: another one every time")] = None
-    difficulty: Annotated[tuple[str, ...], _shown("AXIS=VALUE ...", "default: uniform over all")] = ()
+    env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
+    seed: Annotated[int | None, shown("N", "default: another one every time")] = None
+    difficulty: Annotated[tuple[str, ...], shown("AXIS=VALUE ...", "default: uniform over all")] = ()
 
     def run(self) -> None:
         """Play until the end of an episode, or until the person quits."""
@@ -112,12 +107,12 @@ class LanguageModel:
         examples: worked solutions that its memory shows, at most.
     """
 
-    model: Annotated[str | None, _shown("NAME", "default: none")] = None
-    base_url: Annotated[str | None, _shown("URL", "default: none")] = None
-    parameters: Annotated[float | None, _shown("N", "default: not known")] = None
-    concurrency: Annotated[int | None, _shown("N", "default: 4")] = None
-    max_tokens: Annotated[int | None, _shown("N", "default: 2048")] = None
-    examples: Annotated[int | None, _shown("N", "default: 8")] = None
+    model: Annotated[str | None, shown("NAME", "default: none")] = None
+    base_url: Annotated[str | None, shown("URL", "default: none")] = None
+    parameters: Annotated[float | None, shown("N", "default: not known")] = None
+    concurrency: Annotated[int | None, shown("N", "default: 4")] = None
+    max_tokens: Annotated[int | None, shown("N", "default: 2048")] = None
+    examples: Annotated[int | None, shown("N", "default: 8")] = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -152,22 +147,22 @@ class Practice:
         language_model: for `--agent llm` and `--agent llm_finetune`.
     """
 
-    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
+    env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
     preset: Literal["quick", "full"] = "full"
-    agent: Annotated[str, _shown("NAME", "default: sb3, that is MaskablePPO; rllib for clusters")] = "sb3"
-    arms: Annotated[tuple[str, ...], _shown("NAME ...", _of_preset("arms"))] = ()
-    seeds: Annotated[int | None, _shown("N", _of_preset("seeds"))] = None
-    first_seed: Annotated[int, _shown("N")] = 0
-    horizon: Annotated[float | None, _shown("FLOPS", "default: shipped with the recipe")] = None
-    items: Annotated[int | None, _shown("N", _of_preset("items"))] = None
+    agent: Annotated[str, shown("NAME", "default: sb3, that is MaskablePPO; rllib for clusters")] = "sb3"
+    arms: Annotated[tuple[str, ...], shown("NAME ...", _of_preset("arms"))] = ()
+    seeds: Annotated[int | None, shown("N", _of_preset("seeds"))] = None
+    first_seed: Annotated[int, shown("N")] = 0
+    horizon: Annotated[float | None, shown("FLOPS", "default: shipped with the recipe")] = None
+    items: Annotated[int | None, shown("N", _of_preset("items"))] = None
     bands: Annotated[
-        tuple[int, ...], _shown("N ...", "default: 0 1 2 3, and -1 before them for language models")
+        tuple[int, ...], shown("N ...", "default: 0 1 2 3, and -1 before them for language models")
     ] = ()
     workers: Annotated[
-        int | None, _shown("N", "default: one for each core; 1 with env runners, learners or a server")
+        int | None, shown("N", "default: one for each core; 1 with env runners, learners or a server")
     ] = None
-    out: Annotated[Path | None, _shown("FOLDER", "default: runs/ID-TIME")] = None
-    resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
+    out: Annotated[Path | None, shown("FOLDER", "default: runs/ID-TIME")] = None
+    resume: Annotated[Path | None, shown("FOLDER", "default: start a new one")] = None
     resources: Annotated[Resources, tyro.conf.arg(name="")] = ONE_PROCESS
     language_model: Annotated[LanguageModel, tyro.conf.arg(name="")] = LanguageModel()
 
@@ -179,14 +174,15 @@ class Practice:
             raise ValueError(f"workers must be at least 1, got {self.workers}.")
         experiment = self._experiment()
         folder = shlex.quote(str(experiment.folder))
-        _say(f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}")
+        say(f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}")
         if not practice_with_progress(experiment, self.workers, console):
-            _say(f"Stopped; every run is saved. Go on with: etude practice --resume {folder}")
+            say(f"Stopped; every run is saved. Go on with: etude practice --resume {folder}")
             raise SystemExit(130)
         _show([experiment.folder], experiment.folder)
 
     def _experiment(self) -> Any:
-        from etude_gym.runs.experiment import Experiment, ExperimentConfig, timestamp
+        from etude_gym.runs.experiment import Experiment, ExperimentConfig
+        from etude_gym.runs.folder import timestamp
 
         if self.resume is not None:
             self._check_nothing_else_is_given()
@@ -230,9 +226,9 @@ class Compare:
         out: folder for the picture and the results.
     """
 
-    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], _shown("FOLDER ...", "at least one")]] = ()
-    reference: Annotated[str | None, _shown("ARM", "default: static, or the first there is")] = None
-    out: Annotated[Path | None, _shown("FOLDER", "default: the first of the given folders")] = None
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], shown("FOLDER ...", "at least one")]] = ()
+    reference: Annotated[str | None, shown("ARM", "default: static, or the first there is")] = None
+    out: Annotated[Path | None, shown("FOLDER", "default: the first of the given folders")] = None
 
     def run(self) -> None:
         """Print tables, draw the picture, write the results."""
@@ -251,9 +247,9 @@ class Check:
         names: only these checks.
     """
 
-    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
-    tasks: Annotated[int, _shown("N")] = 2000
-    names: Annotated[tuple[str, ...], _shown("NAME ...", "default: all")] = ()
+    env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
+    tasks: Annotated[int, shown("N")] = 2000
+    names: Annotated[tuple[str, ...], shown("NAME ...", "default: all")] = ()
 
     def run(self) -> None:
         """Print one line for each check; exit with 1 if one fails."""
@@ -264,7 +260,7 @@ class Check:
             line, verdict = check_line(result)
             verdicts[verdict] += 1
             console.print(line)
-        _say(f"{self.env}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+        say(f"{self.env}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
         if verdicts["FAILED"]:
             raise SystemExit(1)
 
@@ -275,6 +271,8 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "check": Check,
+    "ask": Ask,
+    "curve": Curve,
     "serve": Serve,
 }
 
@@ -297,11 +295,6 @@ def check_line(result: CheckResult) -> tuple[Table, str]:
     return line, verdict
 
 
-def _say(line: str) -> None:
-    """Print a line that may hold paths: as it is, never wrapped."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
     """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
     from etude_gym.report.comparison import compare, write_hyperparameters
@@ -314,18 +307,18 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
     comparison = compare(paths, reference)
     console.print(all_tables(comparison))
     write_json(out / RESULTS, comparison.to_json())
-    _say(f"\nResults: {out / RESULTS}")
+    say(f"\nResults: {out / RESULTS}")
     try:
         draw_comparison(comparison, out / PICTURE)
-        _say(f"Picture: {out / PICTURE}")
+        say(f"Picture: {out / PICTURE}")
         if comparison.reliabilities:
             draw_confidence(comparison, out / CONFIDENCE_PICTURE)
-            _say(f"Picture: {out / CONFIDENCE_PICTURE}")
+            say(f"Picture: {out / CONFIDENCE_PICTURE}")
         if telling_arms(comparison):
             draw_practice(comparison, out / PRACTICE_PICTURE)
-            _say(f"Picture: {out / PRACTICE_PICTURE}")
+            say(f"Picture: {out / PRACTICE_PICTURE}")
     except MissingExtra as missing:
-        _say(f"No picture. {missing}")
+        say(f"No picture. {missing}")
     write_hyperparameters(comparison)
 
 

@@ -7,14 +7,38 @@ import io
 import os
 import shutil
 import sys
+from typing import Any
 
+import tyro
 from rich.console import Console
 
 LEAST_COLUMNS = 40
 """Narrower terminals break lines themselves: tables and help texts are not made for them."""
 
+console = Console()
+"""What commands print to."""
+
 PLAIN = str.maketrans("─━═│┃║•·…–—╭╮╰╯┌┐└┘├┤┬┴┼█", "---|||*..--+++++++++++++#")
 """What stands for a character that cannot be written; "?" for the others."""
+
+
+def say(line: str) -> None:
+    """Print a line that may hold paths: as it is, never wrapped.
+
+    Args:
+        line: without its line feed.
+    """
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def shown(metavar: str, hint: str | None = None) -> Any:
+    """How an argument of a command is shown in its help.
+
+    Args:
+        metavar: what stands for its value.
+        hint: in place of a default that says nothing.
+    """
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsFloat
 
 from etude_gym.tasks.domain import NO_ACTION, Domain, Reply, Submission, Worlds
 from etude_gym.tasks.observations import Masks
@@ -57,7 +57,7 @@ class Game(Protocol):
         """Legal actions now: int8 array of shape (actions,)."""
 
 
-Step = Callable[[Any], tuple[Any, float, bool, bool, dict[str, Any]]]
+Step = Callable[[Any], tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]]
 
 
 def play_reply(game: Game, step: Step, reply: Reply, *, spare_illegal: bool = False) -> Iterator[Move]:

@@ -65,7 +65,7 @@ class TextRounds:
         """
         rows = np.flatnonzero(graded)
         if len(rows):
-            self._stream.report(rows, [tasks[row].outcome()["score"] for row in rows])
+            self._stream.report(rows, [tasks[int(row)].outcome()["score"] for row in rows])
 
     def state_dict(self) -> dict[str, Any]:
         """What was practiced, in plain parts; the stream is saved with the environment."""

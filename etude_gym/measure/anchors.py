@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ def score_anchors(
 
 def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell: int) -> AnchorResult:
     tasks = text_tasks(domain, batch)
-    practiced = getattr(agent, "practiced", frozenset())
+    practiced: Collection[int] = getattr(agent, "practiced", frozenset())
     seen = np.array([fingerprint(task) in practiced for task in tasks], dtype=np.bool_)
     graded = np.array(agent.play(tasks), dtype=np.bool_)
     outcomes = [task.outcome() for task in tasks]
@@ -111,7 +111,7 @@ def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell:
     if not counts.reshape(-1, per_cell).any(axis=1).all():
         raise RuntimeError("No anchor task of a cell could be graded; nothing can be said of it.")
     scores = np.where(np.isnan(scores), np.nanmean(scores, axis=1, keepdims=True), scores)
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         name: np.array([outcome[name] for outcome in outcomes], dtype=np.float64)[counts]
         for name in ("confidence", "correct")
         if name in outcomes[0]

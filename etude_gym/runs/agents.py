@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,10 @@ AGENTS = {
 
 EXTRAS = {"llm_finetune": "finetune"}
 """What installs an agent, where it is not called like the agent."""
+
+
+TOOLS = {"ask": "etude_gym.agents.llm", "curve": "etude_gym.agents.llm"}
+"""Packages of the modules behind commands of the same name."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,18 @@ def load_agent_class(name: str) -> Any:
         if name in AGENTS and (error.name or "").split(".")[0] != "etude_gym":
             raise MissingExtra(f"The agent {name!r}", EXTRAS.get(name, name)) from error
         raise
+
+
+def load_tool(name: str) -> Any:
+    """The module behind a command.
+
+    Args:
+        name: one of ``TOOLS``.
+
+    Raises:
+        MissingExtra: if a library that it needs is not installed.
+    """
+    return importlib.import_module(f"{TOOLS[name]}.{name}")
 
 
 def load_recipe(name: str, env_id: str) -> Recipe:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -307,8 +306,3 @@ class Progress:
         folders = {f.relative_to(experiment.folder).as_posix(): f for f in experiment.run_folders()}
         finished = tuple(name for name, folder in folders.items() if Run(folder).finished)
         return cls({n: 1.0 if n in finished else compute_share(f) for n, f in folders.items()}, finished)
-
-
-def timestamp() -> str:
-    """Local time as part of a folder's name."""
-    return time.strftime("%Y%m%d-%H%M%S")

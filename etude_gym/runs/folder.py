@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -84,6 +85,11 @@ def read_json(path: Path) -> Any:
         raise IncompleteRun(f"{path} does not exist: {path.parent} is not a run's folder.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise IncompleteRun(f"{path} is not JSON ({error}).") from error
+
+
+def timestamp() -> str:
+    """Local time as part of a folder's name."""
+    return time.strftime("%Y%m%d-%H%M%S")
 
 
 def versions() -> dict[str, str]:
