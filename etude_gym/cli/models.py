@@ -62,6 +62,7 @@ class Ask:
         rounds: of the placement, eight tasks each.
         out: folder of the results.
         resume: a folder to go on with; everything else is read from there.
+        endpoint: how the endpoint is asked.
     """
 
     env: tyro.conf.Positional[Annotated[tuple[str, ...], shown("[ID ...]", "at least one")]] = ()
@@ -133,6 +134,7 @@ class Curve:
         bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
         out: folder of the results.
         resume: a folder to go on with; everything else is read from there.
+        endpoint: how the endpoint is asked.
     """
 
     env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
