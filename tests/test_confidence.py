@@ -97,7 +97,7 @@ class ForecastDomain(EpisodeDomain):
     def prompt(self, worlds, row):
         return f"The sign is {worlds[row].sign}."
 
-    def parse(self, worlds, row, reply):
+    def parse(self, worlds, row, reply, *, cut=False):
         return Reply("malformed", problem="This test has no words.")
 
 

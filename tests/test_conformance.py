@@ -15,10 +15,12 @@ from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.environment.stream import TaskStream
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.practice.blind import UniformSampler
 from etude_gym.practice.sampler import Draw
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Reply
+from etude_gym.tasks.prompts import Prompt
 
 register_domain("RawPlan-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
 
@@ -104,8 +106,24 @@ class ReadsOnlyNumbers(CountingDomain):
     def prompt(self, worlds, row):
         return "Press which button?"
 
-    def parse(self, worlds, row, reply):
+    def parse(self, worlds, row, reply, *, cut=False):
         return Reply("ok", [int(reply)])
+
+
+class PutsTheTaskIntoTheRules(PlanDomain):
+    def prompt_parts(self, worlds, row):
+        parts = super().prompt_parts(worlds, row)
+        return Prompt(f"{parts.rules} Time limit: {worlds[row]['time_limit']}.", parts.format, parts.task)
+
+
+class PaysForAnyReply(PlanDomain):
+    def parse(self, worlds, row, reply, *, cut=False):
+        return super().parse(worlds, row, self.reference(worlds, row))
+
+
+class WorksOutTheFirstStep(PlanDomain):
+    def reference(self, worlds, row):
+        return "go Depot"
 
 
 class TellsOfAWorld(CountingDomain):
@@ -191,6 +209,9 @@ BROKEN = {
     "plain_spaces": HasNoBounds,
     "gymnasium_checker": HasNoBounds,
     "text_interface": ReadsOnlyNumbers,
+    "prompts_share_rules": PutsTheTaskIntoTheRules,
+    "worked_solutions": WorksOutTheFirstStep,
+    "copies_earn_nothing": PaysForAnyReply,
     "rendering": DrawsNothing,
     "info_is_plain": TellsOfAWorld,
     "copies": SharesEpisodesWithItsCopies,
@@ -223,6 +244,10 @@ def test_an_illegal_action_that_earns_is_caught():
 def test_drills_that_pay_for_guesses_or_for_nothing_are_caught():
     assert "choose a larger least_left" in check("drills", LeavesTooLittle).detail
     assert "given() has to be below 1" in check("drills", GivesEverything).detail
+
+
+def test_an_echo_of_the_prompt_that_earns_is_caught():
+    assert "Repeating the prompt earns" in check("prompts_share_rules", PaysForAnyReply).detail
 
 
 def test_pictures_of_several_sizes_are_caught():

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from etude_gym.conformance import autoreset, drills, generation, grading, interface, reproducibility
+from etude_gym.conformance import autoreset, drills, generation, grading, interface, reproducibility, texts
 from etude_gym.conformance.common import Failure, Size, Skipped
 from etude_gym.environment.registration import find_spec
 from etude_gym.errors import check_name
@@ -36,6 +36,9 @@ _CHECKS: tuple[Check, ...] = (
     interface.info_is_plain,
     interface.rendering,
     interface.text_interface,
+    texts.prompts_share_rules,
+    texts.worked_solutions,
+    texts.copies_earn_nothing,
     generation.generation_is_total,
     generation.generation_is_pure,
     generation.axes_change_tasks,
