@@ -375,6 +375,8 @@ PLAN_ACCEPTED += [
     "go Alder, then gather timber x2, then go Depot and deliver",
     "**Step 1:** go Alder\n**Step 2:** gather timber x2\n**Step 3:** go Depot\n**Step 4:** deliver",
     "go Alder // timber\ngather timber x2\ngo Depot\ndeliver",
+    "Step 1 - go Alder\nStep 2 – gather timber x2\nStep 3 — go Depot\nStep 4 - deliver!",
+    "– go Alder\n— _gather timber x2_\n– go Depot\n– deliver",
     f'{{"commands": {LISTED}}}',
     f'```json\n{{\n  "commands": {LISTED}\n}}\n```',
     f'{{"thoughts": "Timber first.", "commands": {LISTED}}}',

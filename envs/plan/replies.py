@@ -30,7 +30,9 @@ _KEYS = ("commands",)
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LONGEST = 80
 
-_BULLET = re.compile(r"^(?:[-*+•>]\s+|(?:(?:step|action) )?\(?[0-9]{1,3}[.):]\s*)+", re.IGNORECASE)
+_BULLET = re.compile(
+    r"^(?:[-*+•>–—]\s+|(?:(?:step|action) )?\(?[0-9]{1,3}(?:[.):]\s*|\s[-–—]\s))+", re.IGNORECASE
+)
 _COMMENT = re.compile(r"(?:^|\s)(?:#|//).*")
 _BETWEEN = re.compile(
     rf"[;,]|->|→|=>|(?:\band )?\bthen\b|\band (?=(?:{'|'.join(_MEANING)})\b)", re.IGNORECASE
@@ -38,7 +40,7 @@ _BETWEEN = re.compile(
 _MARKUP = re.compile(  # around words, not within
     r"(?<![\w*`\"“”])(?:\*\*|[`\"“”])++|(?:\*\*|[`\"“”])++(?![\w*])"
 )
-_MARKS = "*'‘’[]. "
+_MARKS = "*_'‘’[].! "
 _ARTICLE = re.compile(r"^(?:the|an?) ")
 _WHERE = re.compile(r"(?:(.*) )?(?:at|in|from|to) (?:the )?(\S+)")
 _BEFORE = re.compile(
