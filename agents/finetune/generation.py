@@ -51,7 +51,7 @@ def write_replies(
     prompts: Sequence[Sequence[int]],
     *,
     end: int,
-    max_new_tokens: int,
+    max_tokens: int,
     temperature: float = 0.0,
     random: np.random.Generator | None = None,
 ) -> list[list[int]]:
@@ -61,7 +61,7 @@ def write_replies(
         network: a causal language model of transformers.
         prompts: tokens of each prompt, at least one.
         end: the token that ends a reply.
-        max_new_tokens: tokens of a reply, at most.
+        max_tokens: tokens of a reply, at most.
         temperature: by which the logits are divided; 0 takes the most probable token.
         random: draws the tokens where the temperature is not 0: one number for each row and step.
 
@@ -73,7 +73,7 @@ def write_replies(
     replies: list[list[int]] = [[] for _ in prompts]
     rows = np.arange(len(prompts))  # of those not finished
     cache = DynamicCache(config=network.config)
-    for _ in range(max_new_tokens):
+    for _ in range(max_tokens):
         logits = network(
             input_ids=tokens,
             attention_mask=mask,

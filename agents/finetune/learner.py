@@ -29,7 +29,7 @@ WARM_UP = 1 / 64
 """Share of the horizon over which the learning rate rises; from there it falls to a tenth."""
 LARGEST_GRADIENT = 1.0
 """Norm to which gradients are clipped."""
-SIDE_BY_SIDE = 32
+SIDE_BY_SIDE = 64
 """Replies that are written at the same time, at most."""
 LEAST_SPREAD = 1e-6
 """Standard deviation of the scores of a group below which they are equal."""
@@ -70,7 +70,7 @@ class FineTuneLearner:
         epochs: passes over the turns of a round; policy gradients make one.
         samples: attempts at each task for policy gradients, at least 2.
         temperature: of attempts; anchors are answered greedily.
-        max_new_tokens: tokens of a reply, at most.
+        max_tokens: tokens of a reply, at most.
         max_turns: replies to a task, at most; one that cannot be read is the last.
         rules: whether prompts hold the rules and the format; without them a model learns both from worked
             solutions.
@@ -98,7 +98,7 @@ class FineTuneLearner:
         epochs: int = 1,
         samples: int = 4,
         temperature: float = 1.0,
-        max_new_tokens: int = 256,
+        max_tokens: int = 256,
         max_turns: int = 4,
         rules: bool = True,
         layers: int = 4,
@@ -111,7 +111,7 @@ class FineTuneLearner:
             "batch_size": (batch_size, 1),
             "epochs": (epochs, 1),
             "samples": (samples, 2),
-            "max_new_tokens": (max_new_tokens, 1),
+            "max_tokens": (max_tokens, 1),
             "max_turns": (max_turns, 1),
         }
         for name, (value, lowest) in least.items():
@@ -123,7 +123,7 @@ class FineTuneLearner:
             )
         self._method, self._horizon, self._learning_rate = method, horizon, learning_rate
         self._batch_size, self._epochs, self._samples = batch_size, epochs, samples
-        self._temperature, self._max_new_tokens, self._max_turns = temperature, max_new_tokens, max_turns
+        self._temperature, self._max_tokens, self._max_turns = temperature, max_tokens, max_turns
         self.model = make_model(
             model,
             domain,
@@ -191,7 +191,7 @@ class FineTuneLearner:
         running = list(range(len(tasks)))
         for _ in range(self._max_turns):
             prompts = {index: self.model.codec.prompt(tasks[index]) for index in running}
-            running = [index for index in running if self._fits(len(prompts[index]) + self._max_new_tokens)]
+            running = [index for index in running if self._fits(len(prompts[index]) + self._max_tokens)]
             for first in range(0, len(running), SIDE_BY_SIDE):
                 group = running[first : first + SIDE_BY_SIDE]
                 replies = self._write([prompts[index] for index in group], line, temperature)
@@ -214,7 +214,7 @@ class FineTuneLearner:
             self.model.network,
             prompts,
             end=self.model.codec.end,
-            max_new_tokens=self._max_new_tokens,
+            max_tokens=self._max_tokens,
             temperature=temperature,
             random=self._random,
         )
