@@ -153,6 +153,7 @@ def test_a_plausible_reply_means_what_a_person_would_take_it_for(world, reply, a
         "1. Apply premise @1: Ann is tall, so it goes on.\n2. Apply @2 to get more.\n3. Apply @4.\n" + ENDS,
         "steps: premise @1 (a fact), rule @2, premise@4\nI conclude that query is refuted.\nconfidence 97",
         "steps: @1, @2, @4\nThe query is thus refuted.\nprobability: 0.97 (high)",
+        "steps: `@1`**@2**\n# @4\n# done\nanswer: refuted\nconfidence: 97%",
         "steps: @1, @2, @4\nanswer: status = refuted\nconfidence: PERCENT 97%",
         f"```json\n{OBJECT}\n```",
         f"So here it is:\n\n{OBJECT}",
@@ -186,7 +187,10 @@ def test_an_answer_is_read_in_whatever_form_it_is_written(world, reply):
         "steps: @1 (hence @2)\nanswer: refuted",
         "apply @1: then apply @2",
         "apply @1 to get @2",
+        "steps: @1 (@2)",
         "steps: 1. apply @1, 2. apply @2",
+        "steps: @1, # @2",
+        "steps: @1 # @2\nanswer: refuted",
         "steps: 1. apply @1 2. apply @2",
         "1. apply @1 2. apply @2",
         "retract the query",
@@ -435,17 +439,51 @@ def test_without_a_confidence_the_prompt_asks_for_it_and_for_nothing_else():
     assert (reward, over, info["confidence"]) == (0.0, True, 0.5)
 
 
-def test_a_megabyte_of_anything_is_answered_at_once(world):
-    for junk in ("a" * 1_000_000, "```" * 333_333, "9" * 1_000_000, "\n" * 1_000_000):
-        assert parse_reply(world, junk).status == "malformed"
-    for junk in (
-        "9" * 20_000,
-        "- " * 10_000,
-        "1. " * 6_000,
-        "suppose " + "a " * 9_000,
-        "steps: " + "(" * 19_000,
-    ):
-        assert parse_reply(world, junk).status == "malformed"
+LONG = 60_000
+"""Long enough for anything that takes quadratic time to be noticed."""
+HOSTILE = {
+    **{
+        f"{scrap!r} again and again": scrap * (LONG // len(scrap))
+        for scrap in ("9", "- ", "1. ", "# ", "|", "the ")
+    },
+    **{
+        f"{start!r} and {scrap!r} again and again": start + scrap * (LONG // len(scrap))
+        for start in (
+            "steps: ",
+            "answer: ",
+            "confidence: ",
+            "suppose ",
+            "apply 1: ",
+            "explanation: ",
+            "{",
+            '{"steps": [',
+        )
+        for scrap in (
+            "(",
+            "(a",
+            "a",
+            "a ",
+            "1 ",
+            "[",
+            ",",
+            ". apply",
+            "and ",
+            "\\text{",
+            "`1",
+            "# ",
+            "steps: ",
+            "\n- ",
+        )
+    },
+    "an open bracket": "steps: x (" + "a" * LONG,
+    "a closed bracket": "steps: x (" + "a" * LONG + ")",
+    "an answer with a long tail": "answer: refuted because " + "a " * (LONG // 2),
+}
+
+
+@pytest.mark.parametrize("reply", HOSTILE.values(), ids=HOSTILE)
+def test_the_longest_junk_is_answered_at_once(world, reply):
+    assert parse_reply(world, reply).actions == []
 
 
 COMMANDS = (

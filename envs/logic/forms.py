@@ -20,6 +20,7 @@ MAX_VALUE = 500
 # --- Lines -------------------------------------------------------------------------------------------
 
 _MARKUP = str.maketrans({"`": "", "*": "", "$": "", "_": " ", "：": ": "})
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[`*$]+(?=[0-9])")
 _RULE = re.compile(r"(?:-{2,}|={2,})")
 _TEX = re.compile(r"\\(?:boxed|text|textbf|texttt|mathrm|mathbf)\{([^{}]*)\}")
 _BULLET = re.compile(r"^(?:[-+•>#|]+ |(?:step )?\(?[0-9]{1,3}[.):](?: |(?=[^\s0-9])))+(?=\S)", re.IGNORECASE)
@@ -60,7 +61,8 @@ def plain_parts(line: str) -> list[str]:
     """
     for _ in range(2):  # \boxed{\text{...}}
         line = _TEX.sub(r"\1", line)
-    plain = " ".join(line.replace("\\%", "%").translate(_MARKUP).split())
+    line = _BETWEEN_DIGITS.sub(" ", line.replace("\\%", "%"))
+    plain = " ".join(line.translate(_MARKUP).split())
     plain = "" if _RULE.fullmatch(plain) else _BULLET.sub("", plain)
     plain = _ADJECTIVES.sub("", _OF_QUERY.sub("status", _LINKS.sub("", plain)))
     if (named := field_of(plain)) and named[0] == REMARK:

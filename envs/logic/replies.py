@@ -99,8 +99,8 @@ def reply_schema(answered: bool) -> dict[str, Any]:
 _KEYS = (*FIELDS, "status", *(field.capitalize() for field in FIELDS), "Status")
 _GIVEN = "the answer is given and final; only its confidence is asked for."
 _VERBS = ("apply", "suppose", "retract")
-_COMMENT = re.compile(r"(?:^| )(?:#|//) .*")
-_BESIDE = re.compile(r"(?<=[^ (\[,;]) ?\([^()]*[A-Za-z][^()]*\)")
+_COMMENT = re.compile(r"(?:^| )(?:#|//) (?![0-9]).*")
+_BESIDE = re.compile(r"(?<=[^ (\[,;]) ?\((?=[^()A-Za-z]*[A-Za-z])[^()]*\)")
 _STEP_VERB = r"(?:apply|suppose|assume|retract)\b"
 _SAYS_STEP = re.compile(rf"{_STEP_VERB}|\bpremises?\b|\b[0-9]", re.IGNORECASE)
 _CALL = re.compile(r"\b(apply|suppose|assume|retract) ?\(([^()]*)\)", re.IGNORECASE)
@@ -197,7 +197,8 @@ class _Reader:
 
     def read_line(self, line: str) -> str:
         """Read a line."""
-        if line.lstrip().startswith(("#", "//")) and not begins(line):
+        comment = line.lstrip().startswith(("#", "//")) and not line.lstrip("#/ \t")[:1].isdecimal()
+        if comment and not begins(line):
             return ""
         for part in plain_parts(line):
             if part and (problem := self._read_part(part)):
