@@ -17,7 +17,8 @@ from etude_gym.environment.registration import make_domain
 from etude_gym.envs.logic import kernel, text, wording
 from etude_gym.envs.logic.domain import WORDINGS
 from etude_gym.envs.logic.forms import FIELDS, share_in
-from etude_gym.envs.logic.replies import MAX_STEPS, parse_reply
+from etude_gym.envs.logic.replies import parse_reply
+from etude_gym.envs.logic.steps import MAX_STEPS
 from etude_gym.tasks.domain import Reply
 from etude_gym.tasks.replies import MAX_REPLY_ACTIONS
 from etude_gym.text import draw_tasks
@@ -194,6 +195,8 @@ def test_an_answer_is_read_in_whatever_form_it_is_written(world, reply):
         "steps: 1. apply @1 2. apply @2",
         "1. apply @1 2. apply @2",
         "retract the query",
+        "suppose @Q (or not)",
+        "answer: refuted because I could not tell",
         "It is refuted.",
         "The query is refuted?",
         "answer: it is not refuted",

@@ -6,6 +6,7 @@ blanks were made single ones, so that an optional blank is " ?" and no pattern t
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from etude_gym.envs.logic.text import STATUS_NAMES
@@ -131,7 +132,7 @@ _REASON = re.compile(
     r"(?:by|from|since|because|using|via|as|per|given|see|due to|follows|steps?|premises?)\b.*", re.IGNORECASE
 )
 _DOUBT = re.compile(
-    rf"\b(?:{'|'.join(STATUS_NAMES)}|maybe|perhaps|possibly|probably|might|could|not sure|unsure)\b",
+    rf"\b(?:{'|'.join(STATUS_NAMES)}|maybe|perhaps|possibly|probably|might|could|not sure|unsure|or not|or else|alternatively|instead)\b",
     re.IGNORECASE,
 )
 
@@ -229,3 +230,18 @@ def share_of(number: float) -> float | None:
     if _LEAST_PERCENT < number <= 100:
         return number / 100
     return number if 0 <= number <= 1 else None
+
+
+# --- Hints ------------------------------------------------------------------------------------------
+
+
+def nearest_of(words: list[str], allowed: tuple[str, ...]) -> str:
+    """A hint at the allowed name nearest to the first word, empty if there is none.
+
+    Args:
+        words: as they were written.
+        allowed: names.
+    """
+    by_folded = {name.casefold(): name for name in allowed}
+    nearest = difflib.get_close_matches(words[0][:60], list(by_folded), n=1) if words else []
+    return f" Did you mean {by_folded[nearest[0]]!r}?" if nearest else ""

@@ -6,37 +6,32 @@ is guessed from parts of it.
 
 from __future__ import annotations
 
-import difflib
-import re
 from typing import Any
 
 from etude_gym.envs.logic.forms import (
     ANSWER,
     CONFIDENCE,
     FIELDS,
-    QUOTES,
     REMARK,
     STEPS,
     begins,
     field_of,
-    is_doubtful,
     is_step,
+    nearest_of,
     plain_parts,
     share_in,
     share_of,
     status_in,
 )
 from etude_gym.envs.logic.kernel import ANSWER as ANSWERS
-from etude_gym.envs.logic.kernel import APPLY, ASSUME, CONFIDE, RETRACT
+from etude_gym.envs.logic.kernel import CONFIDE, RETRACT, STEP_LIMIT
 from etude_gym.envs.logic.kernel import CONFIDENCE as LEVELS
+from etude_gym.envs.logic.steps import MAX_STEPS, NO_STEPS, VERBS, StepReader
 from etude_gym.envs.logic.text import SAMPLE, STATUS_NAMES
-from etude_gym.envs.logic.wording import MAX_LABEL, labels_of, literals_of, opposite, statements_of
+from etude_gym.envs.logic.wording import MAX_LABEL
 from etude_gym.tasks.domain import Reply
-from etude_gym.tasks.replies import MAX_REPLY_ACTIONS, malformed, read_json, read_lines, read_reply
+from etude_gym.tasks.replies import malformed, read_json, read_lines, read_reply
 from etude_gym.tasks.status import Status
-
-MAX_STEPS = MAX_REPLY_ACTIONS - 2
-"""Of a reply; the answer and the confidence come on top."""
 
 
 def parse_reply(world: Any, reply: object, wording: str = "english", cut: bool = False) -> Reply:
@@ -87,7 +82,7 @@ def reply_schema(answered: bool) -> dict[str, Any]:
         ]
     }
     fields: dict[str, Any] = {
-        STEPS: {"type": "array", "items": step, "maxItems": MAX_STEPS},
+        STEPS: {"type": "array", "items": step, "maxItems": STEP_LIMIT - 2},
         ANSWER: {"type": "string", "enum": list(STATUS_NAMES)},
         CONFIDENCE: {"type": "number", "minimum": 0, "maximum": 1},
     }
@@ -98,34 +93,6 @@ def reply_schema(answered: bool) -> dict[str, Any]:
 
 _KEYS = (*FIELDS, "status", *(field.capitalize() for field in FIELDS), "Status")
 _GIVEN = "the answer is given and final; only its confidence is asked for."
-_VERBS = ("apply", "suppose", "retract")
-_COMMENT = re.compile(r"(?:^| )(?:#|//) (?![0-9]).*")
-_BESIDE = re.compile(r"(?<=[^ (\[,;]) ?\((?=[^()A-Za-z]*[A-Za-z])[^()]*\)")
-_STEP_VERB = r"(?:apply|suppose|assume|retract)\b"
-_SAYS_STEP = re.compile(rf"{_STEP_VERB}|\bpremises?\b|\b[0-9]", re.IGNORECASE)
-_CALL = re.compile(r"\b(apply|suppose|assume|retract) ?\(([^()]*)\)", re.IGNORECASE)
-_NUMBERED = re.compile(rf"^\(?[0-9]{{1,3}}[.)] (?={_STEP_VERB})", re.IGNORECASE)
-_SENTENCES = re.compile(rf"\. (?={_STEP_VERB})", re.IGNORECASE)
-_BETWEEN = re.compile(r"[,;&]|->|=>|→|⇒|➔| (?:and then|and|then) ", re.IGNORECASE)
-_ORDER = re.compile(r"^(?:(?:and|first|then|next|finally) )+", re.IGNORECASE)
-_NO_STEPS = re.compile(
-    r"(?:none|no steps?(?: (?:are )?(?:needed|required))?|nothing|n/a|empty|-)?", re.IGNORECASE
-)
-_APPLY = re.compile(
-    r"(?:(?:apply|use)\b:? ?)?(?:the )?(?:(?:premises?|rules?|numbers?|no\.) ?)?"
-    r"(?P<labels>#?[0-9]{1,9}(?: #?[0-9]{1,9})*)",
-    re.IGNORECASE,
-)
-_EXPLAINED = re.compile(
-    r"(?P<step>apply (?:the )?(?:premise )?#?[0-9]{1,9})"
-    r"(?:: ?| [-–—] |,? (?:which gives|giving|gives|yields|to (?:get|conclude|derive)) )(?P<remark>.*)",
-    re.IGNORECASE,
-)
-_RETRACT = re.compile(r"retract(?: it| (?:the )?(?:last )?(?:supposition|assumption))?", re.IGNORECASE)
-_SUPPOSE = re.compile(r"(?:suppose|assume)\b:?(?: that\b)?:?(?P<statement>.*)", re.IGNORECASE)
-_DENIAL = re.compile(r"(?:not|it is not (?:the case|true) that|it is false that) ")
-_FORMAL_DENIAL = re.compile(r"^(?:[¬!-] ?|~ )")
-_BRACKETS = {"[": "]", "(": ")", "{": "}"}
 
 
 class _Reader:
@@ -139,11 +106,7 @@ class _Reader:
     """
 
     def __init__(self, world: Any, wording: str) -> None:
-        self.statements = statements_of(world, wording)
-        self.literals = {statement.casefold(): n for n, statement in enumerate(self.statements)}
-        self.occurring = tuple(self.statements[literal] for literal in literals_of(world["atoms"]))
-        self.example = literals_of(world["query"])[0]
-        self.premises = {label: i for i, label in enumerate(labels_of(world)[: int(world["num_premises"])])}
+        self.step_reader = StepReader(world, wording)
         self.given = int(world["answer"])
         self.steps: list[int] = []
         self.answer: int | None = None
@@ -227,13 +190,13 @@ class _Reader:
         if self.field == STEPS:
             return self._read_steps(part)
         words = part.casefold().partition(":")[0].split()
-        nearest = _nearest(words, (*FIELDS, *_VERBS, *STATUS_NAMES))
+        nearest = nearest_of(words, (*FIELDS, *VERBS, *STATUS_NAMES))
         return f"not understood. Allowed: {', '.join(self._allowed())}.{nearest}"
 
     def _allowed(self) -> list[str]:
         if self.given >= 0:
             return [f"{CONFIDENCE}:"]
-        return [*(f"{field}:" for field in FIELDS), *_VERBS]
+        return [*(f"{field}:" for field in FIELDS), *VERBS]
 
     def _read_field(self, value: str) -> str:
         """Read what is said under the present field."""
@@ -250,7 +213,7 @@ class _Reader:
         read = status_in(text)
         if read is None:
             allowed = f"exactly one of {', '.join(STATUS_NAMES)}, and nothing else"
-            nearest = _nearest([text.rstrip(".").casefold()], STATUS_NAMES)
+            nearest = nearest_of([text.rstrip(".").casefold()], STATUS_NAMES)
             return f"unknown answer {text[:40]!a}. Allowed: {allowed}.{nearest}"
         status, share = read
         if self.given not in (-1, status):
@@ -273,12 +236,10 @@ class _Reader:
         self.share = share
         return ""
 
-    # --- Steps ---------------------------------------------------------------------------------------
-
     def _read_steps(self, text: str, named: bool = True) -> str:
         if self.given >= 0:
-            return "" if _NO_STEPS.fullmatch(text) else _GIVEN
-        steps = self._steps_of(text)
+            return "" if NO_STEPS.fullmatch(text) else _GIVEN
+        steps = self.step_reader.read(text)
         if isinstance(steps, str):
             return steps
         if not named and self.answer is not None and steps[:1] == [RETRACT]:
@@ -288,97 +249,7 @@ class _Reader:
             return f"a reply has at most {MAX_STEPS} steps."
         return ""
 
-    def _steps_of(self, text: str) -> list[int] | str:
-        """The steps of a list, or what is wrong with it."""
-        bare = _without_remarks(_NUMBERED.sub("", _CALL.sub(r"\1 \2", text)))
-        if bare is None:
-            return "a remark beside the steps says more, or that something is not sure."
-        text = _without_brackets(bare.strip().rstrip("."))
-        if _NO_STEPS.fullmatch(text):
-            return []
-        sentences = _SENTENCES.split(text)
-        pieces = [piece for sentence in sentences for piece in _pieces(sentence)]
-        if len(sentences) > 1 and (len(sentences) != len(pieces) or not all(map(is_step, sentences))):
-            return "several sentences with several steps each. Allowed: steps with commas between them."
-        steps: list[int] = []
-        for piece in pieces[: MAX_STEPS + 1]:
-            meant = self._step(piece, alone=len(pieces) == 1)
-            if isinstance(meant, str):
-                return meant
-            steps += meant
-        return steps
-
-    def _step(self, step: str, alone: bool) -> list[int] | str:
-        """A step, or several premises with blanks between them where there is nothing else."""
-        if supposition := _SUPPOSE.fullmatch(step):
-            return self._supposition(supposition["statement"])
-        if _RETRACT.fullmatch(step):
-            return [RETRACT]
-        applied = _APPLY.fullmatch(step)
-        labels = [int(label.lstrip("#")) for label in applied["labels"].split()] if applied else []
-        if not labels or (len(labels) > 1 and not alone):
-            allowed = "the number of a premise, suppose STATEMENT, retract"
-            return (
-                f"unknown step {step[:40]!a}. Allowed: {allowed}.{_nearest(step.casefold().split(), _VERBS)}"
-            )
-        for label in labels:
-            if label not in self.premises:
-                premises = ", ".join(map(str, self.premises)) or "none"
-                return f"there is no premise {label}; the premises are {premises}."
-        return [APPLY + self.premises[label] for label in labels]
-
-    def _supposition(self, text: str) -> list[int] | str:
-        statement = text.strip(QUOTES).rstrip(".").strip(QUOTES).casefold().replace("’", "'")
-        statement = statement.replace("isn't", "is not").replace("doesn't", "does not")
-        denied = _DENIAL.match(statement)
-        affirmed = statement[denied.end() :].strip(QUOTES) if denied else statement
-        statement = _FORMAL_DENIAL.sub("~", affirmed)
-        if statement in self.literals:
-            literal = self.literals[statement]
-            return [ASSUME + (opposite(literal) if denied else literal)]
-        literals = sorted((self.example, opposite(self.example)))
-        examples = " or ".join(ascii(self.statements[literal]) for literal in literals)
-        allowed = f"statements worded as in the task, affirmed or denied, such as {examples}"
-        nearest = _nearest([statement], self.occurring)
-        return f"unknown statement {statement[:40]!a}. Allowed: {allowed}.{nearest}"
-
-
-def _without_remarks(text: str) -> str | None:
-    """Steps without comments, remarks in brackets and what a single step is said to bring.
-
-    None if one of them may be a step itself, or says that something is not sure.
-    """
-    for beside in (_COMMENT, _BESIDE):
-        for remark in beside.finditer(text):
-            if is_doubtful(remark[0]) or (beside is _BESIDE and _SAYS_STEP.search(remark[0])):
-                return None
-        text = beside.sub("", text)
-    if (explained := _EXPLAINED.fullmatch(text)) and not _SAYS_STEP.search(explained["remark"]):
-        return None if is_doubtful(explained["remark"]) else explained["step"]
-    return text
-
-
-def _pieces(text: str) -> list[str]:
-    """The parts of a list, without brackets and quotes around each."""
-    pieces = (_ORDER.sub("", piece.strip()) for piece in _BETWEEN.split(text))
-    return [bare for piece in pieces if (bare := _without_brackets(piece.rstrip(".").strip(QUOTES)))]
-
-
-def _without_brackets(text: str) -> str:
-    """A text without the brackets around it, if they are the only ones."""
-    inner = text[1:-1]
-    if text[:1] in _BRACKETS and text[-1:] == _BRACKETS[text[0]] and not any(b in inner for b in "[](){}"):
-        return inner.strip()
-    return text
-
 
 def _nearest_level(share: float) -> int:
     """The level of confidence that is nearest to a probability."""
     return min(range(len(LEVELS)), key=lambda level: abs(LEVELS[level] - share))
-
-
-def _nearest(words: list[str], allowed: tuple[str, ...]) -> str:
-    """A hint at the allowed name nearest to the first word, empty if there is none."""
-    by_folded = {name.casefold(): name for name in allowed}
-    nearest = difflib.get_close_matches(words[0][:60], list(by_folded), n=1) if words else []
-    return f" Did you mean {by_folded[nearest[0]]!r}?" if nearest else ""
