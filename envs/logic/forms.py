@@ -132,7 +132,8 @@ _REASON = re.compile(
     r"(?:by|from|since|because|using|via|as|per|given|see|due to|follows|steps?|premises?)\b.*", re.IGNORECASE
 )
 _DOUBT = re.compile(
-    rf"\b(?:{'|'.join(STATUS_NAMES)}|maybe|perhaps|possibly|probably|might|could|not sure|unsure|or not|or else|alternatively|instead)\b",
+    rf"\b(?:{'|'.join(STATUS_NAMES)}|maybe|perhaps|possibly|probably|might|could|not sure|unsure|or not"
+    r"|or else|alternatively|instead)\b",
     re.IGNORECASE,
 )
 
