@@ -258,6 +258,13 @@ def test_policy_gradients_weigh_attempts_by_their_lead_in_the_group(monkeypatch)
     assert not learner.learns_from_failures
 
 
+def test_products_in_16_bits_give_nearly_the_same_losses():
+    turns = [turn for task in easy("EtudePlan-v0", 3) for turn in tiny()._worked(task)]
+    exact, rough = (tiny(bfloat16=bfloat16)._losses(turns) for bfloat16 in (False, True))
+    torch.testing.assert_close(exact, rough, rtol=0.01, atol=0.1)
+    assert not torch.equal(exact, rough)
+
+
 def test_a_step_with_negative_weight_makes_a_reply_less_probable():
     for weight in (1.0, -1.0):
         learner = tiny()

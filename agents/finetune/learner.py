@@ -77,6 +77,8 @@ class FineTuneLearner:
         layers: of a model from scratch.
         width: of a model from scratch, a multiple of 32.
         device: "auto" (a GPU if there is one), or a device of torch.
+        bfloat16: whether matrix products are computed in 16 bits (weights stay in 32): about twice as fast
+            where the hardware can, far slower where it cannot.
 
     Raises:
         ValueError: for a model or method that does not exist, or a number out of its range.
@@ -104,6 +106,7 @@ class FineTuneLearner:
         layers: int = 4,
         width: int = 128,
         device: str = "auto",
+        bfloat16: bool = False,
     ) -> None:
         check_name("method", method, (EXPERT_ITERATION, POLICY_GRADIENT))
         least = {
@@ -134,6 +137,7 @@ class FineTuneLearner:
             width=width,
             device=device,
         )
+        self._bfloat16 = bfloat16
         self._formula = TransformerFlops.of(self.model.network)
         self._weights = self.model.trainable
         self._optimizer = torch.optim.AdamW(
@@ -210,14 +214,15 @@ class FineTuneLearner:
         return tokens <= self.model.context
 
     def _write(self, prompts: list[list[int]], line: str, temperature: float) -> list[list[int]]:
-        replies = write_replies(
-            self.model.network,
-            prompts,
-            end=self.model.codec.end,
-            max_tokens=self._max_tokens,
-            temperature=temperature,
-            random=self._random,
-        )
+        with self._precision():
+            replies = write_replies(
+                self.model.network,
+                prompts,
+                end=self.model.codec.end,
+                max_tokens=self._max_tokens,
+                temperature=temperature,
+                random=self._random,
+            )
         self._lines[line] += writing_flops(self._formula, prompts, replies)
         return replies
 
@@ -302,13 +307,14 @@ class FineTuneLearner:
         network = self.model.network
         batch = Batch.of([turn.prompt + turn.reply for turn in turns], self.model.codec.end, network.device)
         longest = max(len(turn.reply) for turn in turns)
-        logits = network(
-            input_ids=batch.tokens,
-            attention_mask=batch.mask,
-            position_ids=batch.positions,
-            use_cache=False,
-            logits_to_keep=longest + 1,
-        ).logits[:, :-1]
+        with self._precision():
+            logits = network(
+                input_ids=batch.tokens,
+                attention_mask=batch.mask,
+                position_ids=batch.positions,
+                use_cache=False,
+                logits_to_keep=longest + 1,
+            ).logits[:, :-1]
         nats = torch.nn.functional.cross_entropy(
             logits.float().transpose(1, 2), batch.tokens[:, -longest:], reduction="none"
         )
@@ -318,6 +324,9 @@ class FineTuneLearner:
             read = len(turn.prompt) + len(turn.reply)
             self._lines["update"] += self._formula.training(read, len(turn.reply), read * read)
         return (nats * in_reply).sum(dim=1)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.model.network.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def _set_learning_rate(self) -> None:
         share = min(1.0, self._training_flops() / self._horizon) if self._horizon else WARM_UP

@@ -1,0 +1,76 @@
+"""Fine-tuning at easy levels: domains whose whole space is the entry band, for models that begin there.
+
+    PYTHONPATH=scripts etude practice easy_levels:EasyPlan-v0 --agent easy_levels:FineTuneSmolLM2
+
+See docs/findings/finetuning.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from etude_gym import register_domain
+from etude_gym.agents.finetune.learner import FineTuneLearner
+from etude_gym.difficulty.bands import BANDS, ENTRY_LEVEL
+from etude_gym.envs.logic.domain import LogicDomain
+from etude_gym.envs.plan.domain import PlanDomain
+from etude_gym.runs.agents import Recipe
+from etude_gym.tasks.domain import Rows, Worlds
+from etude_gym.tasks.keys import TaskBatch
+
+
+def _eased(tasks: TaskBatch) -> TaskBatch:
+    return replace(tasks, difficulty=tasks.difficulty * ENTRY_LEVEL)
+
+
+class EasyPlan(PlanDomain):
+    """Plan, with every axis from 0 to the end of the entry band."""
+
+    name = "easy plan"
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> Any:
+        return super().generate(worlds, rows, _eased(tasks))
+
+
+class EasyLogic(LogicDomain):
+    """Logic, with every axis from 0 to the end of the entry band."""
+
+    name = "easy logic"
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> Any:
+        return super().generate(worlds, rows, _eased(tasks))
+
+
+register_domain("EasyPlan-v0", "easy_levels:EasyPlan")
+register_domain("EasyLogic-v0", "easy_levels:EasyLogic")
+
+
+class FineTuneSmolLM2(FineTuneLearner):
+    """SmolLM2-135M with adapters, 8 tasks in a round."""
+
+    bands = BANDS
+
+    @staticmethod
+    def recipe(env_id: str) -> Recipe:
+        """The same for both domains.
+
+        Args:
+            env_id: id of the environment.
+        """
+        return Recipe(
+            horizon=HORIZONS[env_id.rpartition(":")[2]],
+            num_envs=8,
+            options={
+                "rules": False,
+                "learning_rate": 1e-3,
+                "batch_size": 4,
+                "max_tokens": 64,
+                "max_turns": 2,
+                "bfloat16": True,
+            },
+            samplers={"static": {"set_size": 24}, "schedule": {"ramp_episodes": 48}},
+        )
+
+
+HORIZONS = {"EasyPlan-v0": 1.5e13, "EasyLogic-v0": 1.5e13}
