@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -23,6 +24,10 @@ from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 from etude_gym.measure.agent import TextLearner  # noqa: E402
 from etude_gym.runs.agents import load_recipe  # noqa: E402
+from etude_gym.runs.experiment import Experiment, ExperimentConfig  # noqa: E402
+from etude_gym.runs.finished import load_run  # noqa: E402
+from etude_gym.runs.practice_run import practice_run  # noqa: E402
+from etude_gym.runs.rescoring import rescore  # noqa: E402
 from etude_gym.text import TextTask, draw_tasks  # noqa: E402
 
 DOMAINS = ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0")
@@ -280,7 +285,7 @@ def test_steps_do_not_depend_on_the_size_of_the_minibatches_that_they_are_summed
         learner = tiny(batch_size=batch_size)
         turns = [turn for task in easy("EtudePlan-v0", 5) for turn in learner._worked(task)]
         learner._train(turns, [1.0] * len(turns))
-        states.append(learner.policy_state())
+        states.append(learner.policy_state()["weights"])
     for name, weight in states[0].items():
         torch.testing.assert_close(weight, states[1][name], rtol=1e-3, atol=2e-5)
 
@@ -342,6 +347,31 @@ def test_a_reply_that_cannot_be_read_is_the_last_one():
     assert all(isinstance(task, TextTask) and task.outcome()["score"] == 0.0 for task in tasks)
 
 
+def test_a_run_is_compared_on_flops_and_scored_again_as_it_was(tmp_path):
+    config = ExperimentConfig(
+        env_id="EtudePlan-v0",
+        agent="llm_finetune",
+        arms=("static", "adaptive"),
+        seeds=1,
+        horizon=4e9,
+        items=2,
+        bands=(-1, 0),
+        options={**TINY, "max_turns": 1},
+    )
+    experiment = Experiment.create(tmp_path / "experiment", config)
+    for folder in experiment.run_folders():
+        assert practice_run(folder, salt=1)
+        run = load_run(folder)
+        assert run.config.unit == "flops"
+        assert run.curve.compute[0] == 0.0
+        assert run.curve.compute[-1] >= 4e9
+        again = rescore(folder)
+        np.testing.assert_array_equal(again.compute, run.curve.compute)
+        np.testing.assert_array_equal(again.mean, run.curve.mean)
+        practice = [json.loads(line) for line in (folder / "practice.jsonl").read_text().splitlines()]
+        assert sum(record["episodes"] for record in practice) > 0
+
+
 # --- Models ----------------------------------------------------------------------------------------------
 
 
@@ -382,7 +412,7 @@ def from_folder(folder, **options):
 
 def test_adapters_are_trained_and_nothing_else(folder):
     learner = from_folder(folder, lora_rank=2)
-    names = set(learner.policy_state())
+    names = set(learner.policy_state()["weights"])
     assert len(names) == 2 * 2 * 7
     assert all("lora_" in name for name in names)
     weights = {name: weight.clone() for name, weight in learner.model.network.named_parameters()}
@@ -396,7 +426,11 @@ def test_adapters_are_trained_and_nothing_else(folder):
     read = sum(len(turn.prompt) + len(turn.reply) for turn in turns)
     formula = learner._formula
     assert formula.frozen_head == formula.head > 0
-    assert 0 < formula.body - formula.frozen_body == sum(w.numel() for w in learner.policy_state().values())
+    assert (
+        0
+        < formula.body - formula.frozen_body
+        == sum(w.numel() for w in learner.policy_state()["weights"].values())
+    )
     assert learner.flops["update"] > 4 * formula.body * read
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +82,10 @@ class FineTuneLearner:
 
     Raises:
         ValueError: for a model or method that does not exist, or a number out of its range.
+
+    Attributes:
+        model: the model, with its codec.
+        practiced: fingerprints of the tasks practiced so far; see ``etude_gym.environment.text_rounds``.
     """
 
     bands = (ENTRY_BAND, *BANDS)
@@ -146,7 +150,7 @@ class FineTuneLearner:
         self._random = np.random.default_rng(seed)
         self._lines = dict.fromkeys(LINES, 0)
         self._rounds: TextRounds | None = None
-        self._rounds_state: dict[str, Any] | None = None
+        self.practiced: set[int] = set()
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
@@ -166,11 +170,6 @@ class FineTuneLearner:
     def flops(self) -> Mapping[str, float]:
         """FLOPs so far by line of the ledger."""
         return dict(self._lines)
-
-    @property
-    def practiced(self) -> Set[int]:
-        """Fingerprints of the tasks practiced so far; see ``etude_gym.environment.text_rounds``."""
-        return self._rounds.practiced if self._rounds else set()
 
     def _training_flops(self) -> int:
         return self._lines["rollout"] + self._lines["update"]
@@ -238,11 +237,10 @@ class FineTuneLearner:
         """
         if self._rounds is None:
             self._rounds = TextRounds(env)
-            if self._rounds_state is not None:
-                self._rounds.load_state_dict(self._rounds_state)
         one_round = self._expert_round if self._method == EXPERT_ITERATION else self._policy_round
         while self._training_flops() < until:
             tasks = self._rounds.draw()
+            self.practiced |= self._rounds.practiced
             one_round(tasks)
 
     def _report(self, tasks: Sequence[TextTask]) -> None:
@@ -339,11 +337,10 @@ class FineTuneLearner:
     def state_dict(self) -> dict[str, Any]:
         """A copy of trained weights, optimizer, counters and random state."""
         return {
-            "weights": self.policy_state(),
+            "policy": self.policy_state(),
             "optimizer": deepcopy(self._optimizer.state_dict()),
             "random_state": deepcopy(self._random.bit_generator.state),
             "flops": dict(self._lines),
-            "rounds": self._rounds.state_dict() if self._rounds else self._rounds_state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -352,32 +349,33 @@ class FineTuneLearner:
         Args:
             state: of a learner made with the same domain, seed and options.
         """
-        self.load_policy_state(state["weights"])
+        self.load_policy_state(state["policy"])
         self._optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self._random.bit_generator.state = deepcopy(state["random_state"])
         self._lines.update(state["flops"])
-        self._rounds_state = state["rounds"]
-        if self._rounds is not None and self._rounds_state is not None:
-            self._rounds.load_state_dict(self._rounds_state)
 
     def policy_state(self) -> dict[str, Any]:
-        """A copy of the weights that are trained."""
-        return {name: weight.detach().cpu().clone() for name, weight in self._weights.items()}
+        """A copy of the trained weights, and which tasks were practiced: anchors leave those out."""
+        return {
+            "weights": {name: weight.detach().cpu().clone() for name, weight in self._weights.items()},
+            "practiced": np.array(sorted(self.practiced), dtype=np.uint64),
+        }
 
     def load_policy_state(self, state: dict[str, Any]) -> None:
-        """Answer with the weights that ``policy_state`` returned.
+        """Answer as the learner whose ``policy_state`` this is.
 
         Args:
-            state: weights by name.
+            state: what it returned.
 
         Raises:
-            ValueError: if they are weights of another model.
+            ValueError: if the weights are those of another model.
         """
-        if state.keys() != self._weights.keys():
+        if state["weights"].keys() != self._weights.keys():
             raise ValueError("These are weights of another model, or of other adapters.")
         with torch.no_grad():
             for name, weight in self._weights.items():
-                weight.copy_(state[name])
+                weight.copy_(state["weights"][name])
+        self._rounds, self.practiced = None, {int(number) for number in state["practiced"]}
 
 
 def _pieces(order: Any, size: int) -> Iterator[list[int]]:
