@@ -1,4 +1,4 @@
-"""Fine-tuning at easy levels: domains whose whole space is the entry band, for models that begin there.
+"""Fine-tuning at easy levels: domains that end where the others have hardly begun, for small models.
 
     PYTHONPATH=scripts etude practice easy_levels:EasyPlan-v0 --agent easy_levels:FineTuneSmolLM2
 
@@ -12,20 +12,23 @@ from typing import Any
 
 from etude_gym import register_domain
 from etude_gym.agents.finetune.learner import FineTuneLearner
-from etude_gym.difficulty.bands import BANDS, ENTRY_LEVEL
+from etude_gym.difficulty.bands import BANDS
 from etude_gym.envs.logic.domain import LogicDomain
 from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Rows, Worlds
 from etude_gym.tasks.keys import TaskBatch
 
+HIGHEST = 0.05
+"""Difficulty of the domain behind where every axis is 1."""
+
 
 def _eased(tasks: TaskBatch) -> TaskBatch:
-    return replace(tasks, difficulty=tasks.difficulty * ENTRY_LEVEL)
+    return replace(tasks, difficulty=tasks.difficulty * HIGHEST)
 
 
 class EasyPlan(PlanDomain):
-    """Plan, with every axis from 0 to the end of the entry band."""
+    """Plan, with every axis from 0 to ``HIGHEST``."""
 
     name = "easy plan"
 
@@ -34,7 +37,7 @@ class EasyPlan(PlanDomain):
 
 
 class EasyLogic(LogicDomain):
-    """Logic, with every axis from 0 to the end of the entry band."""
+    """Logic, with every axis from 0 to ``HIGHEST``."""
 
     name = "easy logic"
 
