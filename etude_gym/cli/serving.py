@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from etude_gym.cli.terminal import shown
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import MissingExtra
 
 SERVICE = "etude_gym.agents.serve.app:serve"
 LIBRARIES = ("fastapi", "uvicorn")
-
-
-def _shown(metavar: str, hint: str | None = None) -> Any:
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
 
 
 @dataclass(frozen=True)
@@ -50,20 +47,20 @@ class Serve:
         rate: most requests a second.
     """
 
-    env: tyro.conf.Positional[Annotated[str, _shown("[ID]")]] = "EtudePlan-v0"
-    arm: Annotated[str, _shown("NAME")] = "adaptive"
-    seed: Annotated[int, _shown("N")] = 0
-    out: Annotated[Path | None, _shown("FOLDER", "default: runs/serve-ID-TIME")] = None
-    resume: Annotated[Path | None, _shown("FOLDER", "default: start a new one")] = None
-    host: Annotated[str, _shown("ADDRESS")] = "127.0.0.1"
-    port: Annotated[int, _shown("N")] = 8765
-    max_open: Annotated[int, _shown("N")] = 1024
-    max_body: Annotated[int, _shown("BYTES")] = 1_000_000
-    rate: Annotated[float, _shown("N")] = 500.0
+    env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
+    arm: Annotated[str, shown("NAME")] = "adaptive"
+    seed: Annotated[int, shown("N")] = 0
+    out: Annotated[Path | None, shown("FOLDER", "default: runs/serve-ID-TIME")] = None
+    resume: Annotated[Path | None, shown("FOLDER", "default: start a new one")] = None
+    host: Annotated[str, shown("ADDRESS")] = "127.0.0.1"
+    port: Annotated[int, shown("N")] = 8765
+    max_open: Annotated[int, shown("N")] = 1024
+    max_body: Annotated[int, shown("BYTES")] = 1_000_000
+    rate: Annotated[float, shown("N")] = 500.0
 
     def run(self) -> None:
         """Serve until interrupted."""
-        from etude_gym.runs.experiment import timestamp
+        from etude_gym.runs.folder import timestamp
 
         try:
             serve = load_entry_point(SERVICE)
