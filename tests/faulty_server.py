@@ -70,7 +70,7 @@ def drip(handler):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Plays the next step of the script of the request's last message."""
+    """Plays the next step of the script of the request's last message; ``content`` is the request."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, json.dumps(found))
 
     def do_POST(self):
-        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.content = content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         question = content["messages"][-1]["content"]
         with self.server.guard:
             self.server.asked.append(content)

@@ -71,6 +71,7 @@ class Question:
         for name, least in (("examples", 0), ("rounds", 0), ("items", 1), ("max_turns", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
+        Endpoint(**self.endpoint)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class CellProfile:
     Attributes:
         family, band: the cell.
         scores: of the tasks that were graded.
-        ungraded: tasks that were not, through no fault of the model.
+        left_out: tasks that were not, through no fault of the model, or that the placement had asked.
         statuses: of the last replies, counted.
         copied: mean score of reference replies of other tasks.
         constant: mean score of the best of them.
@@ -89,7 +90,7 @@ class CellProfile:
     family: str
     band: int
     scores: tuple[float, ...]
-    ungraded: int
+    left_out: int
     statuses: Mapping[str, int]
     copied: float
     constant: float

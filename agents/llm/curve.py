@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,24 @@ from etude_gym.agents.llm.memory import Memory
 from etude_gym.agents.llm.play import Player
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, cells_of, check_bands
 from etude_gym.environment.registration import make_domain
+from etude_gym.errors import check_name
 from etude_gym.measure.anchors import score_anchors
-from etude_gym.measure.compute import ComputeMeter
+from etude_gym.measure.compute import AXES, ComputeMeter
 from etude_gym.measure.copying import text_chance_levels
 from etude_gym.measure.curves import CurvePoint, LearningCurve, from_records, point_record
 from etude_gym.randomness import fresh_seed
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.folder import COMPUTE, CURVE, EPISODES, RECORD, Run, read_json, versions, write_json
+from etude_gym.runs.folder import (
+    COMPUTE,
+    CURVE,
+    EPISODES,
+    RECORD,
+    IncompleteRun,
+    Run,
+    read_json,
+    versions,
+    write_json,
+)
 
 SETUP = "checkpoints.json"
 
@@ -52,7 +63,8 @@ class ModelCheckpoint:
         """
         form = "A checkpoint reads COMPUTE=URL or COMPUTE=MODEL@URL, such as 2e13=http://127.0.0.1:8080/v1"
         compute, _, where = text.partition("=")
-        name, _, url = where.partition("@") if "@http" in where else ("", "", where)
+        name, _, _ = where.rpartition("@http")
+        url = where.removeprefix(f"{name}@")
         try:
             amount = float(compute)
         except ValueError:
@@ -85,7 +97,7 @@ class Series:
     name: str
     checkpoints: tuple[ModelCheckpoint, ...]
     unit: str = "flops"
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     items: int = 20
     bands: tuple[int, ...] = (ENTRY_BAND, *BANDS)
 
@@ -98,7 +110,18 @@ class Series:
             )
         if self.items < 1:
             raise ValueError(f"items must be at least 1, got {self.items}.")
-        check_bands(self.bands)
+        check_name("unit", self.unit, AXES)
+        object.__setattr__(self, "bands", check_bands(self.bands))
+        for checkpoint in self.checkpoints:
+            self.endpoint(checkpoint)
+
+    def endpoint(self, checkpoint: ModelCheckpoint) -> Endpoint:
+        """Where a checkpoint answers.
+
+        Args:
+            checkpoint: of the series.
+        """
+        return Endpoint(base_url=checkpoint.base_url, model=checkpoint.model, **self.settings)
 
 
 def begin(folder: Path, series: Series) -> None:
@@ -142,38 +165,53 @@ def measure(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -
         IncompleteRun: if the folder holds no series.
         RuntimeError: if an endpoint fails; what was answered is kept.
     """
-    setup, config, run = read_json(folder / SETUP), RunConfig.read(folder), Run(folder)
+    series, salt = _read(folder)
+    config, run = RunConfig.read(folder), Run(folder)
     with run.lock():
-        domain = make_domain(config.env_id)
-        cells, calls = cells_of(domain.space, config.bands), Calls(folder / CALLS)
-        done = {int(record["index"]) for record in run.read(CURVE)}
-        for index, checkpoint in enumerate(setup["checkpoints"]):
-            if index not in done:
-                place = {name: checkpoint[name] for name in ("base_url", "model")}
-                endpoint = Endpoint(**place, **(setup["settings"] or {}))
-                model = _Checkpoint(Player(Client(endpoint, calls), Memory(0)), index)
-                model.player.on_progress = on_progress
-                result = score_anchors(domain, model, 0, config.items, setup["salt"], config.bands)
-                point = CurvePoint(index, checkpoint["compute"], 0, result.scores)
-                for episode in model.player.take_episodes():
-                    run.append(EPISODES, index, episode)
-                run.append(CURVE, index, point_record(point, cells, config.chance))
-        meter = ComputeMeter()
-        meter.add("rollout", **{"flops" if config.unit == "flops" else "tokens_in": config.horizon})
-        for line in ("evaluation", "repeated"):
-            meter.add(line, **calls.amounts()[line])
-        write_json(folder / COMPUTE, meter.state_dict())
-        curve = from_records(run.read(CURVE))
-        write_json(
-            folder / RECORD,
-            {
-                "anchor_salt": setup["salt"],
-                "iterations": len(setup["checkpoints"]),
-                "final_anchor_score": float(curve.mean[-1]),
-                "compute": meter.state_dict(),
-            },
-        )
-        return curve
+        domain, calls = make_domain(config.env_id), Calls(folder / CALLS)
+        done = len(run.read(CURVE))
+        run.supersede(done - 1)
+        for index, checkpoint in enumerate(series.checkpoints[done:], start=done):
+            model = _Checkpoint(Player(Client(series.endpoint(checkpoint), calls), Memory(0)), index)
+            model.player.on_progress = on_progress
+            result = score_anchors(domain, model, 0, config.items, salt, config.bands)
+            for episode in model.player.take_episodes():
+                run.append(EPISODES, index, episode)
+            point = CurvePoint(index, checkpoint.compute, 0, result.scores)
+            record = point_record(point, cells_of(domain.space, config.bands), config.chance)
+            run.append(CURVE, index, record | result.record())
+        return _finish(run, config, calls, salt)
+
+
+def _read(folder: Path) -> tuple[Series, int]:
+    """The series of a folder, and the salt of its anchor tasks."""
+    setup = dict(read_json(folder / SETUP))
+    try:
+        salt = int(setup.pop("salt"))
+        checkpoints = tuple(ModelCheckpoint(**each) for each in setup.pop("checkpoints"))
+        return Series(**{**setup, "checkpoints": checkpoints, "bands": tuple(setup["bands"])}), salt
+    except (KeyError, TypeError) as error:
+        raise IncompleteRun(f"{folder / SETUP} is no series that `etude curve` wrote ({error}).") from None
+
+
+def _finish(run: Run, config: RunConfig, calls: Calls, salt: int) -> LearningCurve:
+    """Write the ledger and the record of a finished run."""
+    meter = ComputeMeter()
+    meter.add("rollout", **{"flops" if config.unit == "flops" else "tokens_in": config.horizon})
+    for line in ("evaluation", "repeated"):
+        meter.add(line, **calls.amounts()[line])
+    curve = from_records(run.read(CURVE))
+    write_json(run.folder / COMPUTE, meter.state_dict())
+    write_json(
+        run.folder / RECORD,
+        {
+            "anchor_salt": salt,
+            "iterations": len(curve),
+            "final_anchor_score": float(curve.mean[-1]),
+            "compute": meter.state_dict(),
+        },
+    )
+    return curve
 
 
 class _Checkpoint:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from etude_gym.agents.llm.calls import CALLS, Calls
 from etude_gym.agents.llm.client import Client
 from etude_gym.agents.llm.endpoint import Endpoint
@@ -50,6 +52,11 @@ class InContextLearner:
         settings: others of ``Endpoint``: concurrency, max_tokens, temperature, deadline, timeout,
             json_schema, tokenizer.
 
+    Attributes:
+        memory: what stands before each task.
+        player: asks the endpoint.
+        practiced: fingerprints of the tasks that were practiced.
+
     Raises:
         ValueError: for a setting that is not allowed.
         TypeError: for one that does not exist.
@@ -93,10 +100,23 @@ class InContextLearner:
             parameters=parameters,
             attention_width=attention_width,
         )
+        self.practiced: set[int] = set()
         self._num_episodes = 0
         self._rounds: TextRounds | None = None
-        self._rounds_state: dict[str, Any] | None = None
         self._booked: dict[str, dict[str, float]] = {}
+
+    @classmethod
+    def check_options(cls, domain: Domain, options: Mapping[str, Any]) -> None:
+        """Refuse arguments that make no learner; nothing is asked.
+
+        Args:
+            domain: the domain that the tasks belong to.
+            options: the arguments.
+
+        Raises:
+            ValueError, TypeError: as the class does.
+        """
+        cls(domain, **options)
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
@@ -118,11 +138,6 @@ class InContextLearner:
         """FLOPs so far by line of the ledger; empty where the number of parameters is not known."""
         return self.player.flops()
 
-    @property
-    def practiced(self) -> set[int]:
-        """Fingerprints of the tasks that were practiced."""
-        return self._rounds.practiced if self._rounds else set()
-
     def keep_in(self, folder: Path) -> None:
         """Keep the record of calls in a run's folder, and take what was answered already from there.
 
@@ -139,9 +154,7 @@ class InContextLearner:
             until: compute on the learner's axis since it was made.
         """
         if self._rounds is None:
-            self._rounds = TextRounds(env)
-            if self._rounds_state is not None:
-                self._rounds.load_state_dict(self._rounds_state)
+            self._rounds = TextRounds(env, self.practiced)
         remembers = not env.unwrapped.stream.sampler.forgets
         while self._compute < until:
             self._practice(self._rounds, remembers)
@@ -198,8 +211,9 @@ class InContextLearner:
         return self.player.take_episodes()
 
     def policy_state(self) -> dict[str, Any]:
-        """What it needs to answer as it does now: its memory."""
-        return {"memory": self.memory.state_dict()}
+        """What it needs to answer as it does now: its memory, and what is no test for it."""
+        practiced = np.array(sorted(self.practiced), dtype=np.uint64)
+        return {"memory": self.memory.state_dict(), "practiced": practiced, "room": self.player.room}
 
     def load_policy_state(self, state: dict[str, Any]) -> None:
         """Restore what ``policy_state`` returned.
@@ -208,15 +222,17 @@ class InContextLearner:
             state: of a learner of the same model.
         """
         self.memory.load_state_dict(state["memory"])
+        self.player.room = state["room"]
+        self.practiced.clear()
+        self.practiced.update(int(number) for number in state["practiced"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Memory, ledger and stream of tasks, in plain parts."""
+        """Memory and ledger, in plain parts; the stream of tasks is saved with the environment."""
         return {
-            "memory": self.memory.state_dict(),
+            "policy": self.policy_state(),
             "num_episodes": self._num_episodes,
             "amounts": self.player.amounts,
             "booked": self._booked,
-            "rounds": self._rounds.state_dict() if self._rounds else self._rounds_state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -225,13 +241,10 @@ class InContextLearner:
         Args:
             state: of a learner made with the same options.
         """
-        self.load_policy_state(state)
+        self.load_policy_state(state["policy"])
         self._num_episodes = int(state["num_episodes"])
         self.player.amounts = {line: dict(amounts) for line, amounts in state["amounts"].items()}
         self._booked = {line: dict(amounts) for line, amounts in state["booked"].items()}
-        self._rounds_state = state["rounds"]
-        if self._rounds is not None and self._rounds_state is not None:
-            self._rounds.load_state_dict(self._rounds_state)
 
 
 def _beyond(amounts: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from etude_gym.tasks.prompts import Prompt
+from etude_gym.tasks.status import Status
 
 CHARACTERS_PER_TOKEN = 3.0
 """Assumed when the memory is fitted into a context: fewer than tokenizers need for English, to be safe."""
@@ -58,26 +59,29 @@ class Memory:
             parts: the prompt.
             room: tokens that the messages may have; infinite where it is not known.
         """
-        left = room * CHARACTERS_PER_TOKEN - len(parts.text) - len(self._remark(family))
-        shown: list[tuple[str, str]] = []
-        for task, reference in reversed(self._solved.get(family, [])[-self.limit :] if self.limit else []):
-            left -= len(task) + len(reference)
-            if left < 0:
-                break
-            shown.append((task, reference))
+        remark = self._remark(family)
+        shown = self._latest(family, room * CHARACTERS_PER_TOKEN - len(parts.text) - len(remark))
         turns: list[Message] = []
-        for task, reference in reversed(shown):
+        for task, reference in shown:
             turns += [{"role": "user", "content": task}, {"role": "assistant", "content": reference}]
-        turns.append({"role": "user", "content": parts.task + self._remark(family)})
+        turns.append({"role": "user", "content": parts.task + (remark if shown else "")})
         if self._system:
             return ({"role": "system", "content": parts.system}, *turns)
         first = {"role": "user", "content": f"{parts.system}\n{turns[0]['content']}"}
         return (first, *turns[1:])
 
+    def _latest(self, family: str, characters: float) -> list[tuple[str, str]]:
+        """The latest worked solutions that fit, in the order in which they were practiced."""
+        known = self._solved.get(family, [])
+        number = self.shown(family)
+        while number and sum(len(text) for pair in known[-number:] for text in pair) > characters:
+            number -= 1
+        return known[-number:] if number else []
+
     def _remark(self, family: str) -> str:
-        """How the model's own attempts went so far; empty before the first."""
+        """How the model's own attempts went so far, below solutions; empty if none fell short."""
         failures = self._failures.get(family)
-        if not failures or not self.limit:
+        if not failures:
             return ""
         [(most, times)] = failures.most_common(1)
         count, attempts = sum(failures.values()), self._attempts[family]
@@ -125,15 +129,14 @@ class Memory:
         self._attempts = Counter(state["attempts"])
 
 
-def failure_of(outcome: dict[str, Any], solved: Sequence[str] = ("ok",)) -> str:
+def failure_of(outcome: Mapping[str, Any]) -> str:
     """What became of an attempt, in a few words; empty if it earned everything.
 
     Args:
         outcome: of the task.
-        solved: statuses that say nothing.
     """
     if outcome["score"] >= 1.0:
         return ""
-    if outcome["status"] in solved:
+    if outcome["status"] == Status.OK:
         return "the reply was played, and not all of the task was done"
     return f"the reply was {outcome['status']}"

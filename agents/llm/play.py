@@ -33,6 +33,7 @@ class Player:
         attention_width: layers times width of the model, for the FLOPs of attention in long contexts.
 
     Attributes:
+        room: tokens that messages may have, as far as the server tells; None before the first question.
         amounts: what was spent, by line of the ledger and unit.
         episodes: records of the tasks that were played since they were last taken.
     """
@@ -50,7 +51,7 @@ class Player:
         self.on_progress: Callable[[Any], None] = lambda _: None
         self._max_turns, self._attention = max_turns, attention_width
         self.parameters = parameters
-        self._room: float | None = None
+        self.room: float | None = None
         self.amounts: dict[str, dict[str, float]] = {}
         self.episodes: list[dict[str, Any]] = []
 
@@ -107,9 +108,9 @@ class Player:
 
     def _ask(self, tasks: Sequence[TextTask], line: str, ids: Sequence[str]) -> list[Answer]:
         """An answer to each task's prompt, with a smaller memory where the context is too short."""
-        if self._room is None:
+        if self.room is None:
             length = self.client.context_length()
-            self._room = math.inf if length is None else max(0, length - self.client.endpoint.max_tokens)
+            self.room = math.inf if length is None else max(0, length - self.client.endpoint.max_tokens)
         answers: dict[int, Answer] = {}
         while missing := [i for i in range(len(tasks)) if i not in answers]:
             requests = [self._request(tasks[i], line, ids[i]) for i in missing]
@@ -124,8 +125,8 @@ class Player:
         return [answers[i] for i in range(len(tasks))]
 
     def _request(self, task: TextTask, line: str, request_id: str) -> Request:
-        assert self._room is not None
-        messages = self.memory.messages(task.family, task.parts, self._room)
+        assert self.room is not None
+        messages = self.memory.messages(task.family, task.parts, self.room)
         schema = task.reply_schema() if self.client.endpoint.json_schema else None
         return Request(request_id, line, messages, schema)
 

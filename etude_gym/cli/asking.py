@@ -1,10 +1,11 @@
-"""``etude ask``: the table of what a language model can do."""
+"""What ``etude ask`` and ``etude curve`` show: progress, tables, and the report."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from etude_gym.difficulty.bands import band_name
 from etude_gym.measure.curves import LearningCurve
+from etude_gym.runs.folder import write_atomically
 
 REPORT = "report.md"
 
@@ -64,7 +66,7 @@ def _cell_table(profile: Any) -> Table:
         mean = sum(scores) / len(scores) if scores else float("nan")
         spread = sum((score - mean) ** 2 for score in scores)
         error = (spread / (len(scores) - 1) / len(scores)) ** 0.5 if len(scores) > 1 else float("nan")
-        statuses = ", ".join(f"{count} {name}" for name, count in Counter(cell.statuses).most_common())
+        statuses = [f"{count} {name}" for name, count in Counter(cell.statuses).most_common()]
         table.add_row(
             cell.family,
             band_name(cell.band).removeprefix("band "),
@@ -73,7 +75,7 @@ def _cell_table(profile: Any) -> Table:
             str(len(scores)),
             f"{cell.copied:.2f}",
             f"{cell.constant:.2f}",
-            statuses + (f", {cell.ungraded} left out" if cell.ungraded else ""),
+            ", ".join([*statuses, *([f"{cell.left_out} left out"] if cell.left_out else [])]),
         )
     return table
 
@@ -111,12 +113,13 @@ def write_report(path: Path, profiles: list[Any]) -> None:
         path: of the file.
         profiles: of all domains that were asked about.
     """
-    with path.open("w") as file:
-        paper = Console(file=file, width=120)
+    paper = Console(file=StringIO(), width=120)
+    with paper.capture() as written:
         for profile in profiles:
             paper.print("```text")
             paper.print(profile_tables(profile))
             paper.print("```\n")
+    write_atomically(path, written.get().encode())
 
 
 def curve_table(curve: LearningCurve) -> Table:

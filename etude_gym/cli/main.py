@@ -105,6 +105,10 @@ class LanguageModel:
         concurrency: requests under way at once.
         max_tokens: tokens of a reply, at most.
         examples: worked solutions that its memory shows, at most.
+        temperature: of sampling; 0 is greedy.
+        deadline: seconds for one request in all, with everything that is tried again.
+        timeout: seconds for one attempt.
+        tokenizer: `characters` counts four characters as a token, for servers that report no usage.
     """
 
     model: Annotated[str | None, shown("NAME", "default: none")] = None
@@ -113,6 +117,10 @@ class LanguageModel:
     concurrency: Annotated[int | None, shown("N", "default: 4")] = None
     max_tokens: Annotated[int | None, shown("N", "default: 2048")] = None
     examples: Annotated[int | None, shown("N", "default: 8")] = None
+    temperature: Annotated[float | None, shown("T", "default: 0")] = None
+    deadline: Annotated[float | None, shown("SECONDS", "default: 600")] = None
+    timeout: Annotated[float | None, shown("SECONDS", "default: 120")] = None
+    tokenizer: Annotated[str | None, shown("NAME", "default: what the server reports")] = None
 
     @property
     def options(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from etude_gym.cli.terminal import console, say, shown
+from etude_gym.environment.registration import make_domain
 from etude_gym.runs.agents import load_tool
 from etude_gym.runs.folder import timestamp
 
@@ -42,6 +43,18 @@ class EndpointOptions:
     def settings(self) -> dict[str, Any]:
         """As arguments of an endpoint."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def _resumed(command: Any, folder: Path) -> Path:
+    """The folder to go on with.
+
+    Raises:
+        ValueError: if anything else is given, which would be ignored.
+    """
+    given = [f.name.replace("_", "-") for f in fields(command) if getattr(command, f.name) != f.default]
+    if others := [name for name in given if name != "resume"]:
+        raise ValueError(f"--resume reads everything from the folder: leave out {', '.join(others)}.")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -81,11 +94,11 @@ class Ask:
         from etude_gym.cli.asking import REPORT, counting, profile_tables, write_report
 
         ask = load_tool("ask")
-        folder = self.resume or self._begin(ask)
+        folder = self._begin(ask) if self.resume is None else _resumed(self, self.resume)
         inside = sorted(path.parent for path in folder.glob("*/config.json"))
         if not inside:
             raise ValueError(f"{folder} holds nothing that was asked. Ask with: etude ask ID --model ...")
-        say(f"Answers are kept in {shlex.quote(str(folder))}")
+        say(f"Answers are kept. If it is interrupted: etude ask --resume {shlex.quote(str(folder))}")
         profiles = []
         for part in inside:
             with counting(console, part.name) as show:
@@ -103,8 +116,8 @@ class Ask:
             )
         folder = self.out or Path("runs") / f"ask-{timestamp()}"
         endpoint = {"base_url": self.base_url, "model": self.model, **self.endpoint.settings}
-        for env_id in self.env:
-            question = ask.Question(
+        questions = [
+            ask.Question(
                 env_id=env_id,
                 endpoint=endpoint,
                 examples=self.examples,
@@ -112,7 +125,12 @@ class Ask:
                 items=self.items,
                 bands=self.bands,
             )
-            ask.begin(folder / env_id.rpartition(":")[2], question)
+            for env_id in self.env
+        ]
+        for question in questions:
+            make_domain(question.env_id)  # all of them, before anything is written
+        for question in questions:
+            ask.begin(folder / question.env_id.rpartition(":")[2], question)
         return folder
 
 
@@ -153,8 +171,8 @@ class Curve:
         from etude_gym.cli.asking import counting, curve_table
 
         tool = load_tool("curve")
-        folder = self.resume or self._begin(tool)
-        say(f"Answers are kept in {shlex.quote(str(folder))}")
+        folder = self._begin(tool) if self.resume is None else _resumed(self, self.resume)
+        say(f"Answers are kept. If it is interrupted: etude curve --resume {shlex.quote(str(folder))}")
         with counting(console, "checkpoints") as show:
             curve = tool.measure(folder, show)
         console.print(curve_table(curve))

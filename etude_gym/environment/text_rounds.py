@@ -29,18 +29,19 @@ class TextRounds:
 
     Args:
         env: an ``EtudeVectorEnv``, wrapped or not, that was reset once.
+        practiced: fingerprints of earlier tasks; those of tasks that are drawn are added to it.
 
     Attributes:
         practiced: fingerprints of all tasks so far; an anchor task that says the same is no test.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, practiced: set[int] | None = None) -> None:
         base = env.unwrapped
         if not isinstance(base, EtudeVectorEnv):
             raise ValueError(f"Text practice needs a vector environment of a domain, got {env}.")
         self._domain, self._stream = base.domain, base.stream
         self._rows = np.arange(base.num_envs)
-        self.practiced: set[int] = set()
+        self.practiced: set[int] = set() if practiced is None else practiced
 
     def draw(self) -> list[TextTask]:
         """The next tasks, one for each row.

@@ -45,6 +45,8 @@ class Learning(Protocol):
       line of the ledger and unit (``{"rollout": {"env_steps": 4096, "cpu_seconds": 2.5}}``), apart from those
       FLOPs that ``flops`` holds. Such a learner uses the task sampler of the environment it is given, and
       calls the listener of the environment's task stream with finished episodes.
+    - ``check_options(domain, options)``, of the class, which raises ValueError for arguments that make no
+      learner, before a run is laid out; for one that is made in no time.
     - ``policy_state()`` and ``load_policy_state(state)``, for one whose ``act`` needs less than its whole
       ``state_dict``: only that (the weights of its network). It is kept for every checkpoint that is scored,
       so that it can be scored again; see ``etude_gym.runs.rescoring``.
@@ -119,7 +121,8 @@ class TextLearner(TextAgent, Learning, Protocol):
 
     Its practice tasks come from ``etude_gym.environment.text_rounds.TextRounds``. It may have more:
 
-    - ``compute_unit``: "flops", or "tokens" for one whose FLOPs are not known: the axis of its curves.
+    - ``unit_of(options)``, static: "flops", or "tokens" for one whose FLOPs are not known with these
+      arguments: the axis of its curves. ``horizon_of(horizon, options)``: its recipe's horizon on that axis.
     - ``practiced``: fingerprints of the tasks it has practiced, see ``TextRounds``.
     - ``keep_in(folder)``, for one that keeps a record of its own in the run's folder: a run that was killed
       takes what was answered already from there, and books itself what it has to ask again.

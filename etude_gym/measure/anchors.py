@@ -43,6 +43,12 @@ class AnchorResult:
     ungraded: int = 0
     practiced: int = 0
 
+    def record(self) -> dict[str, Any]:
+        """What a line of ``curve.jsonl`` says beside the scores: nothing of what did not happen."""
+        counts = {"ungraded": self.ungraded, "practiced": self.practiced}
+        told: dict[str, Any] = {name: count for name, count in counts.items() if count}
+        return told | ({"reliability": self.reliability.record()} if self.reliability else {})
+
 
 def stratified_tasks(
     domain: Domain, split: str, stream: int, per_cell: int, salt: int = 0, bands: Sequence[int] = BANDS
@@ -108,8 +114,13 @@ def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell:
     outcomes = [task.outcome() for task in tasks]
     counts = graded & ~seen
     scores = np.where(counts, [outcome["score"] for outcome in outcomes], np.nan).reshape(-1, per_cell)
-    if not counts.reshape(-1, per_cell).any(axis=1).all():
-        raise RuntimeError("No anchor task of a cell could be graded; nothing can be said of it.")
+    for cell, number in enumerate(counts.reshape(-1, per_cell).sum(axis=1).tolist()):
+        if not number:
+            first = tasks[cell * per_cell]
+            raise RuntimeError(
+                f"None of the {per_cell} anchor tasks of a cell (family {first.family!r}, number {cell}) "
+                "counts: they could not be graded, or were practiced. Start a run with more of them (items)."
+            )
     scores = np.where(np.isnan(scores), np.nanmean(scores, axis=1, keepdims=True), scores)
     columns: dict[str, NDArray[Any]] = {
         name: np.array([outcome[name] for outcome in outcomes], dtype=np.float64)[counts]

@@ -12,8 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, check_bands
 from etude_gym.environment.registration import find_spec, make_domain
+from etude_gym.errors import keywords
 from etude_gym.measure.anchors import chance_levels
 from etude_gym.measure.compute import unit_name
 from etude_gym.measure.copying import text_chance_levels
@@ -32,7 +35,10 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
 from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
+from etude_gym.tasks.domain import Domain
+from etude_gym.tasks.keys import task_keys
 
+DRAWS_TO_FIND_DRILLS = 1000
 SALT = ".anchor_salt"
 STOP = ".stop"
 
@@ -126,9 +132,9 @@ class Experiment:
             )
         resources = _resources_option(config.agent, agent_class, config.resources)
         domain = make_domain(config.env_id)
-        for arm in config.arms:
-            make_arm(arm, domain.space)
         text = reads_text(agent_class)
+        _check_options(config.agent, agent_class, domain, options)
+        _check_samplers(domain, config.arms, whole_tasks=text)
         bands = check_bands(config.bands or ((ENTRY_BAND, *BANDS) if text else BANDS))
         levels = text_chance_levels if text else chance_levels
         chance = tuple(levels(domain, bands=bands).round(6).tolist())
@@ -265,6 +271,38 @@ def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
             f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: such arms take a learner "
             "that plays against itself, which --agent rllib does."
         )
+
+
+def _check_options(agent: str, agent_class: Any, domain: Domain, options: Mapping[str, Any]) -> None:
+    """Refuse arguments that an agent does not take.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    allowed = keywords(agent_class)
+    if unknown := [name for name in options if "**" not in allowed and name not in allowed]:
+        raise ValueError(
+            f"The agent {agent!r} takes no {', '.join(unknown)}. Options of language models are for "
+            "--agent llm and --agent llm_finetune."
+        )
+    getattr(agent_class, "check_options", lambda *_: None)(domain, options)
+
+
+def _check_samplers(domain: Domain, arms: tuple[str, ...], whole_tasks: bool) -> None:
+    """Refuse arms with options that make no sampler, and drills where they cannot be practiced.
+
+    Raises:
+        ValueError: naming the arm.
+    """
+    keys = task_keys(domain.name, "practice", 0, np.arange(DRAWS_TO_FIND_DRILLS))
+    for arm in arms:
+        sampler = make_arm(arm, domain.space)
+        starts = sampler.draw(keys).starts if whole_tasks else None
+        if starts is not None and starts.drills.any():
+            raise ValueError(
+                f"The arm {arm!r} draws drills, which begin in the middle of a task: learners that read text "
+                "practice whole tasks. Leave it out."
+            )
 
 
 def _resources_option(agent: str, agent_class: Any, resources: Resources) -> dict[str, Any]:

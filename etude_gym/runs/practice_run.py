@@ -146,10 +146,7 @@ class PracticeRun:
             "evaluation", wall_seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu
         )
         self._book_expenses()
-        record = point_record(point, self.tracker.cells, self.tracker.chance)
-        record |= {name: count for name in ("ungraded", "practiced") if (count := getattr(result, name))}
-        if result.reliability is not None:
-            record["reliability"] = result.reliability.record()
+        record = point_record(point, self.tracker.cells, self.tracker.chance) | result.record()
         self.run.append(CURVE, self.iteration, record)
         self.board.curve(record)
 
