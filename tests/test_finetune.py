@@ -22,6 +22,7 @@ from etude_gym.agents.finetune.learner import FineTuneLearner, Turn  # noqa: E40
 from etude_gym.agents.flops import count_flops  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
+from etude_gym.errors import MissingExtra  # noqa: E402
 from etude_gym.measure.agent import TextLearner  # noqa: E402
 from etude_gym.runs.agents import load_recipe  # noqa: E402
 from etude_gym.runs.experiment import Experiment, ExperimentConfig  # noqa: E402
@@ -209,6 +210,15 @@ def test_recipes_make_learners(env_id):
     FineTuneLearner(make_domain(env_id), **{**recipe.options, **TINY})
 
 
+def test_without_its_libraries_the_extra_is_named(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError("No module named 'peft'", name="peft")
+
+    monkeypatch.setattr("etude_gym.runs.agents.load_entry_point", missing)
+    with pytest.raises(MissingExtra, match=r"etude-gym\[finetune\]"):
+        load_recipe("llm_finetune", "EtudePlan-v0")
+
+
 def test_what_was_practiced_is_known():
     learner, _ = practiced(2)
     assert len(learner.practiced) > 4
@@ -338,6 +348,10 @@ def test_a_prompt_that_is_longer_than_the_model_can_read_is_given_up(monkeypatch
     tasks = easy("EtudePlan-v0", 2)
     assert learner.play(tasks) == [True, True]
     assert [task.replies for task in tasks] == [[], []]
+    env = practice_env()
+    env.reset(seed=0)
+    with pytest.raises(RuntimeError, match="50 tokens"):
+        learner.learn(env, 1.0)
 
 
 def test_a_reply_that_cannot_be_read_is_the_last_one():

@@ -234,6 +234,9 @@ class FineTuneLearner:
             env: an ``EtudeVectorEnv`` or a wrapper of one; its task sampler draws, in each round a task for
                 each of its rows.
             until: training compute in FLOPs since the learner was made.
+
+        Raises:
+            RuntimeError: if no task of a round fits into what the model can read.
         """
         if self._rounds is None:
             self._rounds = TextRounds(env)
@@ -241,7 +244,13 @@ class FineTuneLearner:
         while self._training_flops() < until:
             tasks = self._rounds.draw()
             self.practiced |= self._rounds.practiced
+            before = self._training_flops()
             one_round(tasks)
+            if self._training_flops() == before:
+                raise RuntimeError(
+                    f"No task of a round fits into the {self.model.context} tokens that the model can read and "
+                    "write: leave the rules out (rules=False), lower max_tokens, or take another model."
+                )
 
     def _report(self, tasks: Sequence[TextTask]) -> None:
         assert self._rounds is not None
