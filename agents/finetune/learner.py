@@ -248,8 +248,8 @@ class FineTuneLearner:
             one_round(tasks)
             if self._training_flops() == before:
                 raise RuntimeError(
-                    f"No task of a round fits into the {self.model.context} tokens that the model can read and "
-                    "write: leave the rules out (rules=False), lower max_tokens, or take another model."
+                    f"No task of a round fits into the {self.model.context} tokens that the model can read "
+                    "and write: leave the rules out (rules=False), lower max_tokens, or take another model."
                 )
 
     def _report(self, tasks: Sequence[TextTask]) -> None:
