@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.environment.registration import make_domain
-from etude_gym.environment.text_task import TextTask
+from etude_gym.environment.text_task import TextTask, text_tasks
 from etude_gym.errors import check_name
 from etude_gym.measure.compute import TRAINING_LINES, UNITS, ComputeMeter
 from etude_gym.practice.blind import UniformSampler
@@ -25,7 +25,7 @@ from etude_gym.practice.sampler import REASONS, Draw, Results, TaskSampler
 from etude_gym.practice.strategies import make_sampler
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.keys import task_keys
+from etude_gym.tasks.keys import TaskBatch, task_keys
 
 EPISODES = "episodes.jsonl"
 """Everything that happened, in order."""
@@ -229,7 +229,7 @@ class PracticeService:
                 "first; GET /open lists them."
             )
         drawn = self._keys_drawn(split, n)
-        tasks = [self._task(drawn, row) for row in range(n)]
+        tasks = self._tasks(drawn)
         self._append(
             len(self._batches),
             {
@@ -380,10 +380,8 @@ class PracticeService:
         keys = task_keys(self.domain.name, split, self.config.seed, np.arange(first, first + n))
         return self._samplers[split].draw(keys)
 
-    def _task(self, drawn: Draw, row: int) -> TextTask:
-        space = self.domain.space
-        family = space.families[int(drawn.family[row])]
-        return TextTask(self.domain, int(drawn.task_keys[row]), space.named(drawn.difficulty[row]), family)
+    def _tasks(self, drawn: Draw) -> list[TextTask]:
+        return text_tasks(self.domain, TaskBatch(drawn.task_keys, drawn.difficulty, drawn.family))
 
     def _shown(self, number: int) -> dict[str, Any]:
         """What goes out of an open episode."""
@@ -488,7 +486,8 @@ class PracticeService:
                     f"({type(error).__name__}: {error}). Go on with the version that config.json names."
                 ) from error
         for number, episode in self._open.items():
-            task = self._task(self._batches[episode.batch].draw, episode.row)
+            row = episode.row
+            [task] = self._tasks(self._batches[episode.batch].draw[row : row + 1])
             episode.task = TextTask.replay(task, replies.get(number, ()))
             if episode.answer:
                 episode.answer["prompt"] = episode.task.parts.task
