@@ -159,7 +159,12 @@ def test_openenv_serves_tasks_over_its_own_client_and_sessions_share_a_sampler(m
     from etude_gym.agents.adapters import openenv as adapter
 
     drawn, draw = [], adapter.SOURCE.draw
-    monkeypatch.setattr(adapter.SOURCE, "draw", lambda: drawn.append(draw()) or drawn[-1])
+
+    def noted():
+        drawn.append(draw())
+        return drawn[-1]
+
+    monkeypatch.setattr(adapter.SOURCE, "draw", noted)
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(adapter.app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
