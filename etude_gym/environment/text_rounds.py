@@ -67,15 +67,3 @@ class TextRounds:
         rows = np.flatnonzero(graded)
         if len(rows):
             self._stream.report(rows, [tasks[int(row)].outcome()["score"] for row in rows])
-
-    def state_dict(self) -> dict[str, Any]:
-        """What was practiced, in plain parts; the stream is saved with the environment."""
-        return {"practiced": np.array(sorted(self.practiced), dtype=np.uint64)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a ``state_dict``.
-
-        Args:
-            state: what it returned.
-        """
-        self.practiced = {int(number) for number in state["practiced"]}

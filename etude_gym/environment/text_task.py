@@ -204,6 +204,8 @@ def draw_tasks(
     Raises:
         ValueError: for a name or value that does not exist.
     """
+    if not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(f"n must be a whole number of tasks, at least 0, got {n!r}.")
     domain = env_id if isinstance(env_id, Domain) else make_domain(env_id)
     space = domain.space
     keys = task_keys(domain.name, split, seed, np.arange(n), salt)
