@@ -107,9 +107,10 @@ RUN = (
 
 
 def answered_before(folder, start):
-    """How many calls of a run were answered before the first whose id begins so."""
+    """How many calls of a run were answered before the first of its practice, or after, whose id begins so."""
     calls = calls_of(folder)
-    first = next(place for place, call in enumerate(calls) if call["id"].startswith(start))
+    practice = next(place for place, call in enumerate(calls) if call["line"] == "rollout")
+    first = next(p for p, call in enumerate(calls) if p >= practice and call["id"].startswith(start))
     return sum(call["event"] == ANSWERED for call in calls[:first])
 
 

@@ -183,8 +183,13 @@ class Practice:
         experiment = self._experiment()
         folder = shlex.quote(str(experiment.folder))
         say(f"Experiment in {folder}. Watch it: tensorboard --logdir {folder}")
-        if not practice_with_progress(experiment, self.workers, console):
-            say(f"Stopped; every run is saved. Go on with: etude practice --resume {folder}")
+        go_on = f"Go on with: etude practice --resume {folder}"
+        try:
+            finished = practice_with_progress(experiment, self.workers, console)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{go_on}") from error
+        if not finished:
+            say(f"Stopped; every run is saved. {go_on}")
             raise SystemExit(130)
         _show([experiment.folder], experiment.folder)
 

@@ -156,13 +156,13 @@ class PracticeRun:
         target = min(target, self.tracker.next_checkpoint or target)
         self.log.clear()
         found = len(self.sampler.findings)
+        self.iteration += 1
         self._learn(target)
         if self.compute < target:
             raise RuntimeError(
                 f"{type(self.learner).__name__}.learn(env, until={target:.3g}) returned with its ledger at "
                 f"{self.compute:.3g} {self.config.unit}: it has to practice until the ledger says so."
             )
-        self.iteration += 1
         record = {
             "compute": self.compute,
             "env_steps": self.meter.training("env_steps"),
