@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from statistics import mean
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,8 +25,10 @@ from scripted_model import (
     records_of,
     usage_by_line,
 )
+from serve_small_model import NotInstalled, model_file, small_model_server
 from waiting import PATIENCE, wait_until
 
+from etude_gym.agents.llm.client import Client
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.runs.folder import COMPUTE, CURVE, EPISODES, Run, read_json
 from etude_gym.runs.practice_run import practice_run
@@ -107,7 +110,7 @@ RUN = (
 
 
 def answered_before(folder, start):
-    """How many calls of a run were answered before the first of its practice, or after, whose id begins so."""
+    """How many calls of a run were answered before the first whose id begins so, not before its practice."""
     calls = calls_of(folder)
     practice = next(place for place, call in enumerate(calls) if call["line"] == "rollout")
     first = next(p for p, call in enumerate(calls) if p >= practice and call["id"].startswith(start))
@@ -154,3 +157,41 @@ def test_a_run_killed_in_mid_round_ends_as_the_one_that_was_not_and_asks_nothing
     spent = {unit: sum(call["usage"][unit] for call in lost) for unit in lost[0]["usage"]}
     assert ledger.pop("repeated") == {"requests": held, **spent}
     assert ledger == usage_by_line(tmp_path) == ledger_of(whole)
+
+
+# --- The real server ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_real_model_practices_the_same_however_many_are_asked_at_once_and_every_token_is_booked(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("xllamacpp")
+    try:
+        name = model_file().stem
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    asked = []
+    ask = Client.ask
+
+    def overheard(client, requests, *arguments):
+        asked.extend(requests)
+        return ask(client, requests, *arguments)
+
+    monkeypatch.setattr(Client, "ask", overheard)
+    options = {"model": name, "max_tokens": 24, "max_turns": 1, "examples": 1, "timeout": PATIENCE}
+    folders = [tmp_path / "one", tmp_path / "four"]
+    with small_model_server(context=2048) as url:
+        for folder, concurrency in zip(folders, (1, 4), strict=True):
+            server = SimpleNamespace(base_url=url)
+            lay_out(folder, server, horizon=3000, items=1, concurrency=concurrency, **options)
+            assert practice_run(folder, SALT)
+    one, four = map(records_of, folders)
+    assert one == four
+    assert one[CURVE][-1]["compute"] > 3000
+    assert len(asked) == 20
+    assert len({request.messages[0]["content"].encode() for request in asked}) == 1
+    assert {len(request.messages) for request in asked} == {2, 4}
+    for folder in folders:
+        assert ledger_of(folder) == usage_by_line(folder)
+        assert sum(amounts["requests"] for amounts in ledger_of(folder).values()) == 10
