@@ -29,9 +29,13 @@ from serve_small_model import NotInstalled, model_file, small_model_server
 from waiting import PATIENCE, wait_until
 
 from etude_gym.agents.llm.client import Client
+from etude_gym.agents.llm.endpoint import Answer, Endpoint, Usage
+from etude_gym.agents.llm.memory import Memory
+from etude_gym.agents.llm.play import Player
 from etude_gym.measure.compute import ComputeMeter
 from etude_gym.runs.folder import COMPUTE, CURVE, EPISODES, Run, read_json
 from etude_gym.runs.practice_run import practice_run
+from etude_gym.text import draw_tasks
 
 ANSWERED = "answered"
 
@@ -100,6 +104,45 @@ def test_flops_are_two_for_each_parameter_and_token_where_it_is(server, whole, t
     for line, spent in usage_by_line(tmp_path).items():
         assert meter.amount(line, "flops") == 2e6 * (spent["tokens_in"] + spent["tokens_out"])
     assert ledger_of(tmp_path) == ledger_of(whole)
+
+
+class Counted:
+    """A client whose answers take so many tokens each."""
+
+    endpoint = Endpoint("http://host/v1", "small")
+
+    def __init__(self, tokens_in, tokens_out):
+        self.usage = Usage(tokens_in, tokens_out)
+
+    def context_length(self):
+        return None
+
+    def ask(self, requests, on_progress):
+        return [Answer("", False, self.usage, 0.0) for _ in requests]
+
+
+@pytest.mark.parametrize(
+    ("tokens_in", "tokens_out", "width", "flops"),
+    [
+        (4000, 96, 30 * 576, 2e6 * 4096),
+        (4000, 97, 30 * 576, 2e6 * 4097 + 2 * 4097**2 * 30 * 576),
+        (9000, 1000, 10, 2e6 * 10_000 + 2 * 10_000**2 * 10),
+        (9000, 1000, 0, 2e6 * 10_000),
+    ],
+)
+def test_attention_is_counted_in_calls_of_more_than_4096_tokens(tokens_in, tokens_out, width, flops):
+    client = Counted(tokens_in, tokens_out)
+    player = Player(client, Memory(0), max_turns=1, parameters=1e6, attention_width=width)
+    player.play(draw_tasks("EtudePlan-v0", "practice", 2, seed=0), "rollout", ["a", "b"])
+    assert player.flops() == {"rollout": 2 * flops}
+
+
+def test_a_task_whose_replies_cannot_be_read_is_given_up_after_two_in_a_row():
+    player = Player(Counted(1, 1), Memory(0))
+    [task] = draw_tasks("EtudePlan-v0", "practice", 1, seed=0)
+    assert player.play([task], "evaluation", ["a"]) == [True]
+    assert (len(task.replies), task.over) == (2, False)
+    assert player.flops() == {}
 
 
 # --- Killed ------------------------------------------------------------------------------------------------

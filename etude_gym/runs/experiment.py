@@ -8,20 +8,18 @@ import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, check_bands
 from etude_gym.environment.registration import find_spec, make_domain
-from etude_gym.errors import keywords
 from etude_gym.measure.anchors import chance_levels
 from etude_gym.measure.compute import unit_name
 from etude_gym.measure.copying import text_chance_levels
-from etude_gym.practice.strategies import make_arm, parse_arm
+from etude_gym.practice.strategies import parse_arm
 from etude_gym.randomness import fresh_seed, mix
+from etude_gym.runs.admission import check_arms, check_options, check_samplers, resources_option
 from etude_gym.runs.agents import (
     ONE_PROCESS,
     Resources,
@@ -35,10 +33,7 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
 from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
-from etude_gym.tasks.domain import Domain
-from etude_gym.tasks.keys import task_keys
 
-DRAWS_TO_FIND_DRILLS = 1000
 SALT = ".anchor_salt"
 STOP = ".stop"
 
@@ -120,7 +115,7 @@ class Experiment:
         agent_class = load_agent_class(config.agent)
         if not hasattr(agent_class, "learn"):
             raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
-        _check_arms(config.agent, agent_class, config.arms)
+        check_arms(config.agent, agent_class, config.arms)
         recipe = load_recipe(config.agent, config.env_id)
         options = {**recipe.options, **config.options}
         unit = unit_of(agent_class, options)
@@ -130,11 +125,11 @@ class Experiment:
                 f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in "
                 f"{unit_name(unit)}."
             )
-        resources = _resources_option(config.agent, agent_class, config.resources)
+        resources = resources_option(config.agent, agent_class, config.resources)
         domain = make_domain(config.env_id)
         text = reads_text(agent_class)
-        _check_options(config.agent, agent_class, domain, options)
-        _check_samplers(domain, config.arms, whole_tasks=text)
+        check_options(config.agent, agent_class, domain, options)
+        check_samplers(domain, config.arms, whole_tasks=text)
         bands = check_bands(config.bands or ((ENTRY_BAND, *BANDS) if text else BANDS))
         levels = text_chance_levels if text else chance_levels
         chance = tuple(levels(domain, bands=bands).round(6).tolist())
@@ -251,75 +246,6 @@ class Experiment:
         options = [config.options for config in configs]
         shared = any(Resources(**given.get("resources", {})).remote for given in options)
         return 1 if shared else os.cpu_count() or 1
-
-
-def _check_arms(agent: str, agent_class: Any, arms: tuple[str, ...]) -> None:
-    """Refuse arms that take a learner that plays against itself, for agents that do not.
-
-    Raises:
-        ValueError: naming the arms.
-    """
-    kept = [arm for arm in arms if parse_arm(arm)[0].forgets]
-    if kept and not getattr(agent_class, "remembers", False):
-        raise ValueError(
-            f"The agent {agent!r} has no memory of tasks that the arm {kept[0]!r} could leave empty: it is a "
-            "control for --agent llm."
-        )
-    left = [arm for arm in arms if parse_arm(arm)[0].plays_itself]
-    if left and not getattr(agent_class, "plays_itself", False):
-        raise ValueError(
-            f"The agent {agent!r} cannot carry out {', '.join(map(repr, left))}: such arms take a learner "
-            "that plays against itself, which --agent rllib does."
-        )
-
-
-def _check_options(agent: str, agent_class: Any, domain: Domain, options: Mapping[str, Any]) -> None:
-    """Refuse arguments that an agent does not take.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    allowed = keywords(agent_class)
-    if unknown := [name for name in options if "**" not in allowed and name not in allowed]:
-        raise ValueError(
-            f"The agent {agent!r} takes no {', '.join(unknown)}. Options of language models are for "
-            "--agent llm and --agent llm_finetune."
-        )
-    getattr(agent_class, "check_options", lambda *_: None)(domain, options)
-
-
-def _check_samplers(domain: Domain, arms: tuple[str, ...], whole_tasks: bool) -> None:
-    """Refuse arms with options that make no sampler, and drills where they cannot be practiced.
-
-    Raises:
-        ValueError: naming the arm.
-    """
-    keys = task_keys(domain.name, "practice", 0, np.arange(DRAWS_TO_FIND_DRILLS))
-    for arm in arms:
-        sampler = make_arm(arm, domain.space)
-        starts = sampler.draw(keys).starts if whole_tasks else None
-        if starts is not None and starts.drills.any():
-            raise ValueError(
-                f"The arm {arm!r} draws drills, which begin in the middle of a task: learners that read text "
-                "practice whole tasks. Leave it out."
-            )
-
-
-def _resources_option(agent: str, agent_class: Any, resources: Resources) -> dict[str, Any]:
-    """The resources as an argument of the agent.
-
-    Raises:
-        ValueError: if the agent cannot use them, or they are not there.
-    """
-    if resources == ONE_PROCESS:
-        return {}
-    if not getattr(agent_class, "takes_resources", False):
-        raise ValueError(
-            f"The agent {agent!r} works in one process: env runners, learners, GPUs and the address of a "
-            "cluster are for --agent rllib."
-        )
-    agent_class.check(resources)
-    return {"resources": asdict(resources)}
 
 
 @dataclass(frozen=True)
