@@ -81,7 +81,7 @@ class Holding:
 
 
 def lay_out(
-    folder, server, arm="adaptive", *, horizon=40_000, items=3, bands=(ENTRY_BAND,), unit="tokens", **options
+    folder, server, arm="adaptive", *, horizon=25_000, items=3, bands=(ENTRY_BAND,), unit="tokens", **options
 ):
     """The folder of a run of the language-model learner on plan tasks."""
     cells = cells_of(make_domain(PLAN).space, bands)

@@ -17,6 +17,8 @@ from etude_gym.agents.llm.curve import ModelCheckpoint
 from etude_gym.cli.asking import REPORT
 from etude_gym.cli.main import PICTURE, main
 from etude_gym.measure.curves import from_records
+from etude_gym.report.comparison import compare
+from etude_gym.report.plots import draw_comparison
 from etude_gym.runs.folder import CONFIG, CURVE, EPISODES, RECORD, Run, read_json
 
 KEY = "sk-very-secret"
@@ -255,16 +257,21 @@ def test_arms_of_a_language_model_are_compared_in_tokens_and_a_stopped_run_says_
     capsys, server, tmp_path
 ):
     server.scripts["*"] = [stopping_after(10)]
-    arms = ("--arms", "none", "static", "--horizon", 20_000)
+    arms = ("--arms", "none", "static", "--horizon", 9_000)
     code, out, err = practice(capsys, server, tmp_path / "runs", *arms)
     assert code == 1
     assert f"etude practice --resume {tmp_path / 'runs'}" in err
     assert "ETUDE_API_KEY" in err
     code, out, err = run(capsys, "practice", "--resume", tmp_path / "runs")
     assert (code, err) == (0, "")
-    assert re.search(r"H = 2e\+04 tokens", out)
+    assert re.search(r"H = 9e\+03 tokens", out)
     assert "FLOPs" not in out
     assert (tmp_path / "runs" / PICTURE).exists()
+    with pytest.importorskip("matplotlib").rc_context({"svg.fonttype": "none"}):
+        draw_comparison(compare([tmp_path / "runs"]), tmp_path / "curves.svg")
+    drawn = (tmp_path / "curves.svg").read_text()
+    assert "training compute (1 = horizon = 9e+03 tokens)" in drawn
+    assert "FLOPs" not in drawn
     none, static = (tmp_path / "runs" / arm / "seed_0" for arm in ("none", "static"))
     examples = [{episode["examples"] for episode in Run(folder).read(EPISODES)} for folder in (none, static)]
     assert examples == [{0}, {0, 4}]

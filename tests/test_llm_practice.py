@@ -80,7 +80,7 @@ def test_a_model_scores_more_with_what_it_remembers_than_without(whole):
         scores.setdefault(episode["examples"], []).append(episode["score"])
     assert scores.keys() == {0, 4}
     assert mean(scores[4]) > 1.5 * mean(scores[0])
-    assert [r["index"] for r in Run(whole).read(CURVE)] == [0, 6, 7, 8]
+    assert [r["index"] for r in Run(whole).read(CURVE)] == [0, 6, 8]
 
 
 def test_the_ledger_is_the_sum_of_the_usage_of_answered_calls(whole):
@@ -92,12 +92,12 @@ def test_tokens_are_the_axis_where_the_size_of_the_model_is_not_known(whole):
     points = Run(whole).read(CURVE)
     rollout = usage_by_line(whole)["rollout"]
     assert points[0]["compute"] == 0
-    assert points[-1]["compute"] == rollout["tokens_in"] + rollout["tokens_out"] >= 40_000
+    assert points[-1]["compute"] == rollout["tokens_in"] + rollout["tokens_out"] >= 25_000
 
 
 def test_flops_are_two_for_each_parameter_and_token_where_it_is(server, whole, tmp_path):
     options = {"parameters": 1e6, "timeout": PATIENCE}
-    assert practice_run(lay_out(tmp_path, server, horizon=8e10, unit="flops", **options), SALT)
+    assert practice_run(lay_out(tmp_path, server, horizon=5e10, unit="flops", **options), SALT)
     points, same = Run(tmp_path).read(CURVE), Run(whole).read(CURVE)
     assert [(p["compute"], p["cells"]) for p in points] == [(2e6 * p["compute"], p["cells"]) for p in same]
     meter = ComputeMeter.from_state(read_json(tmp_path / COMPUTE))
@@ -176,7 +176,7 @@ def kill_in_mid_round(folder, server, step, held):
 
 
 @pytest.mark.parametrize(
-    ("start", "more", "held"), [("rollout/0/", 3, 4), ("rollout/16/", 2, 4), ("evaluation/", 1, 2)]
+    ("start", "more", "held"), [("rollout/8/", 2, 4), ("evaluation/", 1, 2)]
 )
 def test_a_run_killed_in_mid_round_ends_as_the_one_that_was_not_and_asks_nothing_again(
     whole, tmp_path, start, more, held
