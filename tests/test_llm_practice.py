@@ -175,9 +175,7 @@ def kill_in_mid_round(folder, server, step, held):
         wait_until(lambda: server.under_way == 0)
 
 
-@pytest.mark.parametrize(
-    ("start", "more", "held"), [("rollout/8/", 2, 4), ("evaluation/", 1, 2)]
-)
+@pytest.mark.parametrize(("start", "more", "held"), [("rollout/8/", 2, 4), ("evaluation/", 1, 2)])
 def test_a_run_killed_in_mid_round_ends_as_the_one_that_was_not_and_asks_nothing_again(
     whole, tmp_path, start, more, held
 ):
