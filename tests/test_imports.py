@@ -56,7 +56,6 @@ FRONTS = {("__init__.py",), ("text.py",)}
 """Modules of the core that only show what folders hold; no folder imports them."""
 ENTRY_POINTS = {
     "etude_gym/__init__.py",
-    "etude_gym/cli/serving.py",
     "etude_gym/runs/agents.py",
     "agents/rllib/duel_env.py",
 }

@@ -9,11 +9,7 @@ from typing import Annotated
 import tyro
 
 from etude_gym.cli.terminal import shown
-from etude_gym.entry_points import load_entry_point
-from etude_gym.errors import MissingExtra
-
-SERVICE = "etude_gym.agents.serve.app:serve"
-LIBRARIES = ("fastapi", "uvicorn")
+from etude_gym.runs.agents import load_tool
 
 
 @dataclass(frozen=True)
@@ -62,12 +58,7 @@ class Serve:
         """Serve until interrupted."""
         from etude_gym.runs.folder import timestamp
 
-        try:
-            serve = load_entry_point(SERVICE)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] in LIBRARIES:
-                raise MissingExtra("etude serve", "serve") from error
-            raise
+        serve = load_tool("serve").serve
         if self.resume is not None:
             given = [
                 name for name in ("env", "arm", "seed", "out") if getattr(self, name) != getattr(Serve, name)

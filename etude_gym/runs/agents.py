@@ -26,8 +26,12 @@ EXTRAS = {"llm_finetune": "finetune"}
 """What installs an agent, where it is not called like the agent."""
 
 
-TOOLS = {"ask": "etude_gym.agents.llm", "curve": "etude_gym.agents.llm"}
-"""Packages of the modules behind commands of the same name."""
+TOOLS = {
+    "ask": ("etude_gym.agents.llm.ask", "llm"),
+    "curve": ("etude_gym.agents.llm.curve", "llm"),
+    "serve": ("etude_gym.agents.serve.app", "serve"),
+}
+"""Modules behind commands of the same name, and the extras that they need."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,13 @@ def load_tool(name: str) -> Any:
     Raises:
         MissingExtra: if a library that it needs is not installed.
     """
-    return importlib.import_module(f"{TOOLS[name]}.{name}")
+    module, extra = TOOLS[name]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "etude_gym":
+            raise MissingExtra(f"etude {name}", extra) from error
+        raise
 
 
 def load_recipe(name: str, env_id: str) -> Recipe:
