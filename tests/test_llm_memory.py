@@ -20,7 +20,7 @@ def memory_of(number, examples=8, **options):
     """A memory of so many solved tasks of the family "a"."""
     memory = Memory(examples, **options)
     for i in range(number):
-        memory.add("a", f"task {i}", f"solution {i}", 1.0, "")
+        memory.add("a", f"task {i}", f"solution {i}", "")
     return memory
 
 
@@ -56,7 +56,7 @@ def test_a_model_without_a_system_role_reads_rules_and_format_in_the_first_messa
 
 def test_the_latest_solutions_of_the_family_are_shown_up_to_the_limit():
     memory = memory_of(5, examples=3)
-    memory.add("b", "task 9", "solution 9", 1.0, "")
+    memory.add("b", "task 9", "solution 9", "")
     assert shown(memory.messages("a", PARTS, ROOM)) == [2, 3, 4]
     assert shown(memory.messages("b", PARTS, ROOM)) == [9]
     assert shown(memory.messages("c", PARTS, ROOM)) == []
@@ -65,15 +65,15 @@ def test_the_latest_solutions_of_the_family_are_shown_up_to_the_limit():
 
 def test_a_task_that_is_practiced_again_is_shown_once_as_the_latest():
     memory = memory_of(3)
-    memory.add("a", "task 0", "solution 0", 1.0, "")
+    memory.add("a", "task 0", "solution 0", "")
     assert shown(memory.messages("a", PARTS, ROOM)) == [1, 2, 0]
 
 
 def test_failures_are_one_remark_after_the_task_and_no_reply_of_the_model_is_shown():
     memory = memory_of(3)
-    memory.add("a", "task 3", "solution 3", 0.0, "the reply was malformed")
-    memory.add("a", "task 4", "solution 4", 0.5, "the reply was truncated")
-    memory.add("a", "task 5", "solution 5", 0.0, "the reply was malformed")
+    memory.add("a", "task 3", "solution 3", "the reply was malformed")
+    memory.add("a", "task 4", "solution 4", "the reply was truncated")
+    memory.add("a", "task 5", "solution 5", "the reply was malformed")
     messages = memory.messages("a", PARTS, ROOM)
     assert messages[-1]["content"] == (
         "The task.\n\nOf your 6 earlier attempts at such tasks 3 fell short; the most frequent cause (2 "
@@ -86,7 +86,7 @@ def test_failures_are_one_remark_after_the_task_and_no_reply_of_the_model_is_sho
 @pytest.mark.parametrize("tokens", [0, 1, 20, 40, 60, 100, 1000])
 def test_the_oldest_solutions_are_left_out_where_room_is_short(tokens):
     memory = memory_of(6)
-    memory.add("a", "task 6", "solution 6", 0.0, "the reply was malformed")
+    memory.add("a", "task 6", "solution 6", "the reply was malformed")
     messages = memory.messages("a", PARTS, tokens)
     numbers = shown(messages)
     assert numbers == list(range(7 - len(numbers), 7))
@@ -101,8 +101,8 @@ def test_the_oldest_solutions_are_left_out_where_room_is_short(tokens):
 
 def test_a_long_solution_that_does_not_fit_hides_those_before_it():
     memory = memory_of(2)
-    memory.add("a", "task 2", "long " * 100 + "2", 1.0, "")
-    memory.add("a", "task 3", "solution 3", 1.0, "")
+    memory.add("a", "task 2", "long " * 100 + "2", "")
+    memory.add("a", "task 3", "solution 3", "")
     assert shown(memory.messages("a", PARTS, 60)) == [3]
 
 
@@ -118,7 +118,7 @@ def test_shrinking_halves_what_is_shown_until_nothing_is():
 
 def test_a_memory_comes_back_from_its_state_and_goes_on_as_the_one_that_was_saved():
     memory = memory_of(5)
-    memory.add("b", "task 9", "solution 9", 0.0, "the reply was malformed")
+    memory.add("b", "task 9", "solution 9", "the reply was malformed")
     memory.shrink()
     state = memory.state_dict()
     for stored in (json.loads(json.dumps(state)), unpack(pack(state))):
@@ -126,8 +126,8 @@ def test_a_memory_comes_back_from_its_state_and_goes_on_as_the_one_that_was_save
         again.load_state_dict(stored)
         assert again.state_dict() == state
         for each in (memory, again):
-            each.add("b", "task 9", "solution 9", 0.0, "the reply was truncated")
-            each.add("a", "task 0", "solution 0", 1.0, "")
+            each.add("b", "task 9", "solution 9", "the reply was truncated")
+            each.add("a", "task 0", "solution 0", "")
         for family in "abc":
             assert again.messages(family, PARTS, ROOM) == memory.messages(family, PARTS, ROOM)
         memory.load_state_dict(state)
@@ -137,7 +137,7 @@ def test_a_state_does_not_change_with_the_memory_that_it_was_taken_from():
     memory = memory_of(2)
     state = memory.state_dict()
     before = json.dumps(state)
-    memory.add("a", "task 7", "solution 7", 0.0, "the reply was malformed")
+    memory.add("a", "task 7", "solution 7", "the reply was malformed")
     assert json.dumps(state) == before
 
 
@@ -151,7 +151,7 @@ def test_prompts_of_a_family_begin_with_the_same_bytes_and_end_with_the_task(env
         begins.setdefault(task.family, set()).add(messages[0]["content"].encode())
         assert messages[0]["role"] == "system"
         assert messages[-1]["content"].startswith(task.parts.task)
-        memory.add(task.family, task.parts.task, task.reference(), 0.0, "the reply was malformed")
+        memory.add(task.family, task.parts.task, task.reference(), "the reply was malformed")
     assert {len(texts) for texts in begins.values()} == {1}
 
 

@@ -26,13 +26,13 @@ from waiting import PATIENCE, wait_until
 
 from etude_gym.agents.serve.app import TOKEN, make_app
 from etude_gym.agents.serve.gate import Gate, Limits, is_loopback
-from etude_gym.agents.serve.service import EPISODES, Conflict, PracticeService, ServiceConfig, Unwritable
+from etude_gym.agents.serve.service import Conflict, PracticeService, ServiceConfig, Unwritable
 from etude_gym.cli import main
 from etude_gym.environment.registration import make_domain
 from etude_gym.envs.code.facts import exercise_of
 from etude_gym.envs.code.text import _call
 from etude_gym.practice.strategies import make_sampler
-from etude_gym.runs.folder import Run
+from etude_gym.runs.folder import EPISODES, Run
 from etude_gym.tasks.keys import task_keys
 from etude_gym.text import TextTask
 

@@ -15,7 +15,6 @@ from etude_gym.agents.finetune.flops import TransformerFlops
 from etude_gym.agents.finetune.generation import Batch, write_replies, writing_flops
 from etude_gym.agents.finetune.models import SMOLLM2, make_model
 from etude_gym.agents.recipes import find_recipe
-from etude_gym.difficulty.bands import BANDS, ENTRY_BAND
 from etude_gym.environment.text_rounds import TextRounds
 from etude_gym.environment.text_task import TextTask
 from etude_gym.errors import check_name
@@ -87,8 +86,6 @@ class FineTuneLearner:
         model: the model, with its codec.
         practiced: fingerprints of the tasks practiced so far; see ``etude_gym.environment.text_rounds``.
     """
-
-    bands = (ENTRY_BAND, *BANDS)
 
     def __init__(
         self,

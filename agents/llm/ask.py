@@ -202,7 +202,7 @@ def _memory(question: Question, domain: Any) -> Memory:
             domain, "practice", question.examples, EXAMPLES_SEED, difficulty=level, family=family
         )
         for task in chosen:
-            memory.add(family, task.parts.task, task.reference(), 1.0, "")
+            memory.add(family, task.parts.task, task.reference(), "")
     return memory
 
 

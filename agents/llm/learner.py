@@ -16,7 +16,7 @@ from etude_gym.agents.llm.play import Player
 from etude_gym.environment.text_rounds import TextRounds
 from etude_gym.environment.text_task import TextTask
 from etude_gym.errors import keywords, unexpected_keyword
-from etude_gym.measure.compute import TOKEN_UNITS
+from etude_gym.measure.compute import AXES, TOKEN_UNITS
 from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Domain
 
@@ -131,7 +131,8 @@ class InContextLearner:
     @staticmethod
     def horizon_of(horizon: float, options: Mapping[str, Any]) -> float:
         """A horizon in tokens on the axis of compute: two FLOPs for each parameter and token."""
-        return horizon * 2.0 * float(options.get("parameters") or 0.5)
+        parameters = options.get("parameters")
+        return horizon * 2.0 * parameters if parameters else horizon
 
     @property
     def flops(self) -> Mapping[str, float]:
@@ -162,8 +163,7 @@ class InContextLearner:
     @property
     def _compute(self) -> float:
         spent = self.player.amounts.get("rollout", {})
-        units = ("flops",) if self._unit == "flops" else ("tokens_in", "tokens_out")
-        return sum(spent.get(unit, 0.0) for unit in units)
+        return sum(spent.get(unit, 0.0) for unit in AXES[self._unit])
 
     def _practice(self, rounds: TextRounds, remembers: bool) -> None:
         """One round of tasks."""
@@ -179,8 +179,7 @@ class InContextLearner:
             return
         for task, prompt, reference, counts in zip(tasks, told, references, graded, strict=True):
             if counts:
-                outcome = task.outcome()
-                self.memory.add(task.family, prompt, reference, outcome["score"], failure_of(outcome))
+                self.memory.add(task.family, prompt, reference, failure_of(task.outcome()))
 
     def play(self, tasks: Sequence[TextTask]) -> list[bool]:
         """Reply to anchor tasks.

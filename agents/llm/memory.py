@@ -33,15 +33,14 @@ class Memory:
         self._failures: dict[str, Counter[str]] = {}
         self._attempts: Counter[str] = Counter()
 
-    def add(self, family: str, task: str, reference: str, score: float, failure: str) -> None:
+    def add(self, family: str, task: str, reference: str, failure: str) -> None:
         """Remember a practiced task.
 
         Args:
             family: of the task.
             task: the task's part of its first prompt.
             reference: its worked solution.
-            score: what the model's own attempt earned.
-            failure: what became of the attempt, in a few words; empty if it earned everything.
+            failure: what became of the model's own attempt, in a few words; empty if it earned everything.
         """
         known = self._solved.setdefault(family, [])
         if (task, reference) in known:

@@ -23,12 +23,10 @@ from etude_gym.measure.compute import TRAINING_LINES, UNITS, ComputeMeter
 from etude_gym.practice.blind import UniformSampler
 from etude_gym.practice.sampler import REASONS, Draw, Results, TaskSampler
 from etude_gym.practice.strategies import make_sampler
-from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
+from etude_gym.runs.folder import CONFIG, EPISODES, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import TaskBatch, task_keys
 
-EPISODES = "episodes.jsonl"
-"""Everything that happened, in order."""
 SPLITS = ("practice", "probe")
 """What can be drawn. Anchor tasks score, and are never served."""
 RECENT = 100
