@@ -148,8 +148,7 @@ class ComputeMeter:
             before: the ledger at the interruption, as ``state_dict`` returns it; what it holds in training
                 beyond this ledger, which stands at the last checkpoint, was lost.
         """
-        at_interruption = ComputeMeter()
-        at_interruption.load_state_dict(before)
+        at_interruption = ComputeMeter.from_state(before)
         for unit in UNITS:
             lost = at_interruption.training(unit) - self.training(unit)
             done_again_before = at_interruption.amount("repeated", unit) - self.amount("repeated", unit)
