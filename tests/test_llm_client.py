@@ -525,7 +525,7 @@ def test_a_run_that_was_killed_asks_only_what_was_not_answered_and_books_the_res
         wait_until(lambda: len(server.asked) == 4)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        client = client_of(server, path)
+        client = client_of(server, path, concurrency=1)  # so that requests arrive in order
         answers = client.ask([question(text) for text in texts])
     assert [given.text for given in answers] == ["fine", "fine", "C", "D", "fine"]
     assert [asked["messages"][-1]["content"] for asked in server.asked[4:]] == ["c", "d", "e"]
