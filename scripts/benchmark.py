@@ -483,7 +483,23 @@ def compilation_row(name: str, env_id: str, limit: float) -> Row:
     return Row(what, "CPU seconds", cold, warm, f"<= {limit:.0f} s", cold <= limit)
 
 
+def importing() -> list[Row]:
+    """What importing costs, beside gymnasium and numpy in the same process."""
+    program = (
+        "from time import process_time as now; start = now(); import numpy, gymnasium; middle = now(); "
+        "import etude_gym; print(now() - middle, middle - start)"
+    )
+    rounds = [
+        [float(seconds) for seconds in subprocess.check_output([sys.executable, "-c", program]).split()]
+        for _ in range(ROUNDS)
+    ]
+    ours, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
+    what = "import etude_gym, after gymnasium and numpy"
+    return [Row(what, "CPU seconds", ours, theirs, "<= 0.3 s", ours <= 0.3)]
+
+
 GROUPS: dict[str, Callable[[], list[Row]]] = {
+    "importing": importing,
     "environments": environments,
     "code": code,
     "training": training,
@@ -491,7 +507,9 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def main(only: Literal["environments", "code", "training", "compilation"] | None = None) -> None:
+def main(
+    only: Literal["importing", "environments", "code", "training", "compilation"] | None = None,
+) -> None:
     """Print the table.
 
     Args:
