@@ -24,12 +24,12 @@ from waiting import PATIENCE, wait_until
 from etude_gym import register_domain
 from etude_gym.cli.main import COMMANDS, PICTURE, PRESETS, RESULTS, List, main
 from etude_gym.cli.play import HELP, parse_difficulty, play
-from etude_gym.cli.progress import practice_with_progress
+from etude_gym.cli.progress import CallCounts, practice_with_progress
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report import plots
 from etude_gym.runs.experiment import Experiment, Progress
-from etude_gym.runs.folder import CURVE, PRACTICE, RECORD, TENSORBOARD, Run
+from etude_gym.runs.folder import CALLS, CURVE, PRACTICE, RECORD, TENSORBOARD, Run
 
 COUNTING = "counting:Counting-v0"
 PRACTICE_COUNTING = (
@@ -130,7 +130,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
     ("arguments", "message"),
     [
         ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'check', "
-         "'ask', 'curve', 'serve'. "
+         "'ask', 'curve', 'export', 'serve'. "
                  "Did you mean 'list'?"),
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
@@ -594,6 +594,23 @@ def test_a_terminal_shows_a_bar_for_the_whole_and_for_each_run_that_is_going_on(
     assert "all 2 runs" in shown
     assert shown.count("1 of 2 finished: a/seed_0  anchor score 0.50") == 1
     assert shown.count("2 of 2 finished: b/seed_0  anchor score 0.50") == 1
+
+
+def test_the_bar_of_a_language_model_counts_its_calls_while_they_are_written(tmp_path):
+    counts = CallCounts(tmp_path)
+    counts.update()
+    assert str(counts) == ""
+    with (tmp_path / CALLS).open("w") as file:
+        for attempt in (1, 2):
+            file.write(json.dumps({"event": "sent", "attempt": attempt}) + "\n")
+        file.write('{"event": "answered"}\n{"event": "ungr')
+        file.flush()
+        for _ in range(2):
+            counts.update()
+            assert str(counts) == "  1 answered  1 retried"
+        file.write('aded"}\n')
+    counts.update()
+    assert str(counts) == "  1 answered  1 retried  1 ungraded"
 
 
 def test_progress_is_read_from_the_folders(practiced):

@@ -20,6 +20,7 @@ from etude_gym.agents.finetune.flops import TransformerFlops  # noqa: E402
 from etude_gym.agents.finetune.generation import write_replies, writing_flops  # noqa: E402
 from etude_gym.agents.finetune.learner import FineTuneLearner, Turn  # noqa: E402
 from etude_gym.agents.flops import count_flops  # noqa: E402
+from etude_gym.cli.main import main  # noqa: E402
 from etude_gym.environment.registration import make_domain  # noqa: E402
 from etude_gym.environment.vector import EtudeVectorEnv  # noqa: E402
 from etude_gym.errors import MissingExtra  # noqa: E402
@@ -27,6 +28,7 @@ from etude_gym.measure.agent import TextLearner  # noqa: E402
 from etude_gym.runs.agents import load_recipe  # noqa: E402
 from etude_gym.runs.experiment import Experiment, ExperimentConfig  # noqa: E402
 from etude_gym.runs.finished import load_run  # noqa: E402
+from etude_gym.runs.folder import Run  # noqa: E402
 from etude_gym.runs.practice_run import practice_run  # noqa: E402
 from etude_gym.runs.rescoring import rescore  # noqa: E402
 from etude_gym.text import TextTask, draw_tasks  # noqa: E402
@@ -455,6 +457,61 @@ def test_adapters_leave_a_model_as_it_was_until_they_are_trained(folder):
         from_folder(folder, lora_rank=rank).play(tasks)
         replies.append([task.replies for task in tasks])
     assert replies[0] == replies[1]
+
+
+def test_an_exported_model_is_read_by_transformers_and_is_the_trained_one(folder, tmp_path):
+    learner = from_folder(folder, lora_rank=2)
+    turns = list(learner._worked(easy("EtudePlan-v0", 1)[0]))
+    for _ in range(3):
+        learner._train(turns, [1.0] * len(turns))
+    learner.export(tmp_path / "model")
+    exported, original = (from_folder(path, lora_rank=0).model for path in (tmp_path / "model", folder))
+    prompt = exported.codec.prompt(easy("EtudePlan-v0", 1)[0])
+    assert prompt == learner.model.codec.prompt(easy("EtudePlan-v0", 1)[0])
+    with torch.no_grad():
+        trained, written, before = (
+            network(torch.tensor([prompt])).logits
+            for network in (learner.model.network, exported.network, original.network)
+        )
+    torch.testing.assert_close(written, trained)
+    assert (trained - before).abs().max() > 0.01
+
+
+def test_a_model_from_scratch_is_not_exported(tmp_path):
+    with pytest.raises(ValueError, match="only pretrained models are exported"):
+        tiny().export(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_checkpoint_of_a_run_is_exported_by_a_command(folder, tmp_path, capsys):
+    config = ExperimentConfig(
+        env_id="EtudePlan-v0",
+        agent="llm_finetune",
+        arms=("uniform",),
+        seeds=1,
+        horizon=4e8,
+        items=1,
+        bands=(-1,),
+        options={"model": str(folder), "lora_rank": 2, "rules": False, "max_tokens": 4, "device": "cpu"},
+    )
+    [run] = Experiment.create(tmp_path / "experiment", config).run_folders()
+    assert practice_run(run, salt=1)
+    checkpoint = min(Run(run).networks)
+    weights = []
+    for name, arguments in (("first", ["--checkpoint", str(checkpoint)]), ("last", [])):
+        main(["export", str(run), str(tmp_path / name), *arguments])
+        network = from_folder(tmp_path / name, lora_rank=0).model.network
+        weights.append(network.model.layers[0].mlp.up_proj.weight)
+    assert not torch.equal(*weights)
+    assert "FLOPs" in capsys.readouterr().out
+    for arguments, message in (
+        ([str(run), str(tmp_path / "last")], "exists already"),
+        ([str(run), str(tmp_path / "new"), "--checkpoint", "999"], "holds no checkpoint 999"),
+        ([str(tmp_path), str(tmp_path / "new")], "config.json"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["export", *arguments])
+        assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_formula_for_adapters_agrees_with_the_counter(folder):

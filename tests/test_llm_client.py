@@ -34,10 +34,11 @@ from serve_small_model import NotInstalled, model_file, small_model_server
 from waiting import PATIENCE, wait_until
 
 from etude_gym.agents.llm.attempts import EndpointRefuses
-from etude_gym.agents.llm.calls import CALLS, Calls
+from etude_gym.agents.llm.calls import Calls
 from etude_gym.agents.llm.client import Client, EndpointFailing, exponential_backoff
 from etude_gym.agents.llm.endpoint import Endpoint, Request, Usage
 from etude_gym.measure.compute import LINES, TOKEN_UNITS, ComputeMeter
+from etude_gym.runs.folder import CALLS
 
 NOTHING = dict.fromkeys(TOKEN_UNITS, 0)
 ANSWERED = {"tokens_in": 100, "tokens_out": 10, "tokens_cached": 60, "requests": 1}

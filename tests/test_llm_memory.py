@@ -45,10 +45,10 @@ def test_worked_solutions_stand_as_turns_before_the_task_in_the_order_of_practic
 
 
 def test_a_model_without_a_system_role_reads_rules_and_format_in_the_first_message():
-    assert memory_of(0, system=False).messages("a", PARTS, ROOM) == (
+    assert memory_of(0, rules="message").messages("a", PARTS, ROOM) == (
         {"role": "user", "content": "The rules.\n\nThe format.\n\nThe task."},
     )
-    first, *others = memory_of(2, system=False).messages("a", PARTS, ROOM)
+    first, *others = memory_of(2, rules="message").messages("a", PARTS, ROOM)
     assert first == {"role": "user", "content": "The rules.\n\nThe format.\n\ntask 0"}
     assert others == list(memory_of(2).messages("a", PARTS, ROOM)[2:])
     assert [message["role"] for message in (first, *others)] == ["user", "assistant"] * 2 + ["user"]

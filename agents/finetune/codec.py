@@ -50,19 +50,22 @@ class ChatCodec:
         tokenizer: of transformers.
         rules: whether prompts hold the rules and the format, as the system message; else the task alone is
             shown, for models that pick up the rest by training.
+
+    Attributes:
+        tokenizer: as given.
     """
 
     def __init__(self, tokenizer: Any, rules: bool) -> None:
         if tokenizer.eos_token_id is None:
             raise ValueError("The tokenizer has no token that ends a text (eos_token): replies need one.")
-        self._tokenizer, self._rules = tokenizer, rules
+        self.tokenizer, self._rules = tokenizer, rules
         self.end = int(tokenizer.eos_token_id)
 
     def prompt(self, task: TextTask) -> list[int]:
         parts = task.parts
         text = parts.text if self._rules else parts.task
-        if not self._tokenizer.chat_template:
-            return list(self._tokenizer.encode(f"{text}\nReply:\n"))
+        if not self.tokenizer.chat_template:
+            return list(self.tokenizer.encode(f"{text}\nReply:\n"))
         if not self._rules:
             return self._chat([{"role": "user", "content": text}])
         system, user = {"role": "system", "content": parts.system}, {"role": "user", "content": parts.task}
@@ -72,16 +75,16 @@ class ChatCodec:
             return self._chat([{"role": "user", "content": text}])
 
     def _chat(self, messages: list[dict[str, str]]) -> list[int]:
-        tokens = self._tokenizer.apply_chat_template(
+        tokens = self.tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=True
         )
         return list(tokens["input_ids"])
 
     def encode(self, reply: str) -> list[int]:
-        return [*self._tokenizer.encode(reply, add_special_tokens=False), self.end]
+        return [*self.tokenizer.encode(reply, add_special_tokens=False), self.end]
 
     def decode(self, tokens: Iterable[int]) -> str:
-        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
 
 class WordCodec:

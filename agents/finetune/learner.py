@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ import torch
 
 from etude_gym.agents.finetune.flops import TransformerFlops
 from etude_gym.agents.finetune.generation import Batch, write_replies, writing_flops
-from etude_gym.agents.finetune.models import SMOLLM2, make_model
+from etude_gym.agents.finetune.models import SMOLLM2, export_model, make_model
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.environment.text_rounds import TextRounds
 from etude_gym.environment.text_task import TextTask
@@ -337,6 +338,17 @@ class FineTuneLearner:
         rise = min(1.0, (share + WARM_UP / 8) / WARM_UP)
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * rise * (1.0 - 0.9 * max(0.0, share - WARM_UP))
+
+    def export(self, folder: Path) -> None:
+        """Write the model as it is now, adapters merged into its weights, for servers and transformers.
+
+        Args:
+            folder: made if it does not exist.
+
+        Raises:
+            ValueError: for a model made from scratch.
+        """
+        export_model(self.model, folder)
 
     # --- States --------------------------------------------------------------------------------------
 

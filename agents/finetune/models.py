@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from etude_gym.agents.finetune.codec import ChatCodec, Codec, WordCodec
@@ -129,6 +131,32 @@ def _from_files(name: str, rules: bool) -> LanguageModel:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
     return LanguageModel(network, ChatCodec(tokenizer, rules))
+
+
+def export_model(model: LanguageModel, folder: Path) -> None:
+    """Write a model with its tokenizer as a folder that transformers and servers read.
+
+    Args:
+        model: as ``make_model`` made it; adapters are merged into a copy of its weights.
+        folder: made if it does not exist.
+
+    Raises:
+        ValueError: for a model made from scratch: no tokenizer of transformers has its words.
+    """
+    if not isinstance(model.codec, ChatCodec):
+        raise ValueError(
+            "A model made from scratch reads words of its own, which no server knows: only pretrained models "
+            "are exported."
+        )
+    network = deepcopy(model.network)
+    adapted = [(name, part) for name, part in network.named_modules() if isinstance(part, BaseTunerLayer)]
+    for name, part in adapted:
+        part.merge()
+        parent, _, child = name.rpartition(".")
+        setattr(network.get_submodule(parent), child, part.get_base_layer())
+    with contextlib.redirect_stderr(io.StringIO()):  # progress bars
+        network.save_pretrained(folder)
+    model.codec.tokenizer.save_pretrained(folder)
 
 
 def smollm2_file() -> Path:

@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from etude_gym.agents.llm.calls import CALLS, Calls
+from etude_gym.agents.llm.calls import Calls
 from etude_gym.agents.llm.client import Client
 from etude_gym.agents.llm.endpoint import Endpoint
-from etude_gym.agents.llm.memory import Memory
+from etude_gym.agents.llm.memory import RULES, Memory
 from etude_gym.agents.llm.play import Player
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, ENTRY_LEVEL, cells_of, check_bands
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.text_rounds import TextRounds, fingerprint
 from etude_gym.environment.text_task import TextTask, draw_tasks, text_tasks
 from etude_gym.environment.vector import EtudeVectorEnv
+from etude_gym.errors import check_name
 from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.copying import copied_replies
 from etude_gym.randomness import fresh_seed
-from etude_gym.runs.folder import CONFIG, EPISODES, IncompleteRun, Run, read_json, versions, write_json
+from etude_gym.runs.folder import CALLS, CONFIG, EPISODES, IncompleteRun, Run, read_json, versions, write_json
 
 PROFILE = "profile.json"
 ROUND = 8
@@ -47,7 +48,7 @@ class Question:
         items: anchor tasks of each family and band.
         bands: of the anchor tasks.
         max_turns: replies to a task, at most.
-        system: whether rules and format go into a system message.
+        rules: where rules and format stand: "system", "message" or "none".
         seed: of the practice tasks.
         versions: of all packages that matter.
 
@@ -62,7 +63,7 @@ class Question:
     items: int = 4
     bands: tuple[int, ...] = (ENTRY_BAND, *BANDS)
     max_turns: int = 8
-    system: bool = True
+    rules: str = "system"
     seed: int = 0
     versions: Mapping[str, str] = field(default_factory=versions)
 
@@ -71,6 +72,7 @@ class Question:
         for name, least in (("examples", 0), ("rounds", 0), ("items", 1), ("max_turns", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
+        check_name("place of the rules", self.rules, RULES)
         Endpoint(**self.endpoint)
 
 
@@ -195,7 +197,7 @@ def ask(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -> Pr
 
 def _memory(question: Question, domain: Any) -> Memory:
     """Worked solutions of easy practice tasks of each family."""
-    memory = Memory(question.examples, question.system)
+    memory = Memory(question.examples, question.rules)
     level = dict.fromkeys(domain.space.names, ENTRY_LEVEL / 2)
     for family in domain.space.families:
         chosen = draw_tasks(

@@ -9,8 +9,6 @@ from typing import Any, TextIO
 from etude_gym.agents.llm.endpoint import Request, Usage
 from etude_gym.measure.compute import LINES, TOKEN_UNITS
 
-CALLS = "calls.jsonl"
-"""The record's name in the folder of a run."""
 CHARACTERS_PER_TOKEN = 4
 """Assumed where nothing is known yet: what English text comes to with common tokenizers."""
 ENDS = ("answered", "failed", "too_long", "lost")

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude_gym.agents.llm.calls import CALLS, Calls
+from etude_gym.agents.llm.calls import Calls
 from etude_gym.agents.llm.client import Client
 from etude_gym.agents.llm.endpoint import Endpoint
-from etude_gym.agents.llm.memory import Memory
+from etude_gym.agents.llm.memory import RULES, Memory
 from etude_gym.agents.llm.play import Player
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, cells_of, check_bands
 from etude_gym.environment.registration import make_domain
@@ -22,6 +22,7 @@ from etude_gym.measure.curves import CurvePoint, LearningCurve, from_records, po
 from etude_gym.randomness import fresh_seed
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import (
+    CALLS,
     COMPUTE,
     CURVE,
     EPISODES,
@@ -88,6 +89,7 @@ class Series:
         settings: others of the endpoint.
         items: anchor tasks of each family and band.
         bands: of the anchor tasks.
+        rules: where rules and format stand: "system", "message" or "none".
 
     Raises:
         ValueError: for checkpoints that make no curve.
@@ -100,6 +102,7 @@ class Series:
     settings: Mapping[str, Any] = field(default_factory=dict)
     items: int = 20
     bands: tuple[int, ...] = (ENTRY_BAND, *BANDS)
+    rules: str = "system"
 
     def __post_init__(self) -> None:
         amounts = [checkpoint.compute for checkpoint in self.checkpoints]
@@ -111,6 +114,7 @@ class Series:
         if self.items < 1:
             raise ValueError(f"items must be at least 1, got {self.items}.")
         check_name("unit", self.unit, AXES)
+        check_name("place of the rules", self.rules, RULES)
         object.__setattr__(self, "bands", check_bands(self.bands))
         for checkpoint in self.checkpoints:
             self.endpoint(checkpoint)
@@ -172,7 +176,9 @@ def measure(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -
         done = len(run.read(CURVE))
         run.supersede(done - 1)
         for index, checkpoint in enumerate(series.checkpoints[done:], start=done):
-            model = _Checkpoint(Player(Client(series.endpoint(checkpoint), calls), Memory(0)), index)
+            model = _Checkpoint(
+                Player(Client(series.endpoint(checkpoint), calls), Memory(0, series.rules)), index
+            )
             model.player.on_progress = on_progress
             result = score_anchors(domain, model, 0, config.items, salt, config.bands)
             for episode in model.player.take_episodes():

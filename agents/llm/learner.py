@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.agents.llm.calls import CALLS, Calls
+from etude_gym.agents.llm.calls import Calls
 from etude_gym.agents.llm.client import Client
 from etude_gym.agents.llm.endpoint import Endpoint
 from etude_gym.agents.llm.memory import Memory, failure_of
@@ -18,6 +18,7 @@ from etude_gym.environment.text_task import TextTask
 from etude_gym.errors import keywords, unexpected_keyword
 from etude_gym.measure.compute import AXES, TOKEN_UNITS
 from etude_gym.runs.agents import Recipe
+from etude_gym.runs.folder import CALLS
 from etude_gym.tasks.domain import Domain
 
 TASKS = 100
@@ -48,7 +49,7 @@ class InContextLearner:
         attention_width: layers times width of the model: attention is counted beyond 4,096 tokens then.
         examples: worked solutions that a prompt holds, at most.
         max_turns: replies to a task, at most.
-        system: whether rules and format go into a system message.
+        rules: where rules and format stand: "system", "message" or "none".
         settings: others of ``Endpoint``: concurrency, max_tokens, temperature, deadline, timeout,
             json_schema, tokenizer.
 
@@ -77,7 +78,7 @@ class InContextLearner:
         attention_width: int = 0,
         examples: int = 8,
         max_turns: int = 8,
-        system: bool = True,
+        rules: str = "system",
         **settings: Any,
     ) -> None:
         for name in settings:
@@ -92,7 +93,7 @@ class InContextLearner:
             raise ValueError(f"parameters must be a positive number, got {parameters!r}.")
         self._endpoint = Endpoint(base_url=base_url, model=model, **settings)
         self._unit = self.unit_of({"parameters": parameters})
-        self.memory = Memory(examples, system)
+        self.memory = Memory(examples, rules)
         self.player = Player(
             Client(self._endpoint, Calls(None)),
             self.memory,

@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from etude_gym.errors import check_name
 from etude_gym.tasks.prompts import Prompt
 from etude_gym.tasks.status import Status
 
 CHARACTERS_PER_TOKEN = 3.0
 """Assumed when the memory is fitted into a context: fewer than tokenizers need for English, to be safe."""
+
+RULES = ("system", "message", "none")
+"""Where rules and format stand: in a system message, in the first user message, nowhere."""
 
 Message = dict[str, str]
 
@@ -23,12 +27,16 @@ class Memory:
 
     Args:
         examples: worked solutions that a prompt holds, at most; the latest of the task's family.
-        system: whether rules and format go into a system message; else they begin the first user message.
+        rules: where rules and format stand, one of ``RULES``; "none" is for models that learned them.
+
+    Raises:
+        ValueError: for another place.
     """
 
-    def __init__(self, examples: int, system: bool = True) -> None:
+    def __init__(self, examples: int, rules: str = "system") -> None:
+        check_name("place of the rules", rules, RULES)
         self.limit = examples
-        self._system = system
+        self._rules = rules
         self._solved: dict[str, list[tuple[str, str]]] = {}
         self._failures: dict[str, Counter[str]] = {}
         self._attempts: Counter[str] = Counter()
@@ -64,7 +72,9 @@ class Memory:
         for task, reference in shown:
             turns += [{"role": "user", "content": task}, {"role": "assistant", "content": reference}]
         turns.append({"role": "user", "content": parts.task + (remark if shown else "")})
-        if self._system:
+        if self._rules == "none":
+            return tuple(turns)
+        if self._rules == "system":
             return ({"role": "system", "content": parts.system}, *turns)
         first = {"role": "user", "content": f"{parts.system}\n{turns[0]['content']}"}
         return (first, *turns[1:])

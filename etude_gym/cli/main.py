@@ -1,4 +1,4 @@
-"""The command line: ``etude list | play | practice | compare | check | ask | curve | serve``."""
+"""The command line: ``etude list | play | practice | compare | check | ask | curve | export | serve``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from etude_gym.cli.models import Ask, Curve
+from etude_gym.cli.models import Ask, Curve, Export
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
 from etude_gym.conformance import CheckResult
@@ -286,6 +286,7 @@ COMMANDS: dict[str, Any] = {
     "check": Check,
     "ask": Ask,
     "curve": Curve,
+    "export": Export,
     "serve": Serve,
 }
 

@@ -1,11 +1,11 @@
-"""``etude ask`` and ``etude curve``: what is asked of language models behind endpoints."""
+"""``etude ask``, ``curve`` and ``export``: language models behind endpoints, and on their way there."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -73,6 +73,8 @@ class Ask:
         items: anchor tasks of each family and band.
         bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
         rounds: of the placement, eight tasks each.
+        rules: where rules and format stand: in a `system` message, in the first user `message`, or nowhere
+            (`none`: for models that were trained without them).
         out: folder of the results.
         resume: a folder to go on with; everything else is read from there.
         endpoint: how the endpoint is asked.
@@ -85,6 +87,7 @@ class Ask:
     items: int = 4
     bands: tuple[int, ...] = (-1, 0, 1, 2, 3)
     rounds: int = 4
+    rules: Literal["system", "message", "none"] = "system"
     out: Annotated[Path | None, shown("FOLDER", "default: runs/ask-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: ask anew")] = None
     endpoint: Annotated[EndpointOptions, tyro.conf.arg(name="")] = EndpointOptions()
@@ -124,6 +127,7 @@ class Ask:
                 rounds=self.rounds,
                 items=self.items,
                 bands=self.bands,
+                rules=self.rules,
             )
             for env_id in self.env
         ]
@@ -150,6 +154,8 @@ class Curve:
         unit: of the compute, `flops` or `tokens`.
         items: anchor tasks of each family and band.
         bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
+        rules: where rules and format stand: in a `system` message, in the first user `message`, or nowhere
+            (`none`: for models that were trained without them).
         out: folder of the results.
         resume: a folder to go on with; everything else is read from there.
         endpoint: how the endpoint is asked.
@@ -162,6 +168,7 @@ class Curve:
     unit: str = "flops"
     items: int = 20
     bands: tuple[int, ...] = (-1, 0, 1, 2, 3)
+    rules: Literal["system", "message", "none"] = "system"
     out: Annotated[Path | None, shown("FOLDER", "default: runs/curve-NAME-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: ask anew")] = None
     endpoint: Annotated[EndpointOptions, tyro.conf.arg(name="")] = EndpointOptions()
@@ -187,7 +194,37 @@ class Curve:
             settings=self.endpoint.settings,
             items=self.items,
             bands=self.bands,
+            rules=self.rules,
         )
         folder = self.out or Path("runs") / f"curve-{self.name}-{timestamp()}"
         tool.begin(folder, series)
         return folder
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a fine-tuned model as it was at a checkpoint, as a folder that transformers and servers read.
+
+    Args:
+        folder: one run of `etude practice --agent llm_finetune`, such as runs/NAME/adaptive/seed_0.
+        out: folder of the model; it must not exist.
+        checkpoint: which, as numbered in the run's curve.jsonl.
+    """
+
+    folder: tyro.conf.Positional[Annotated[Path, shown("RUN")]]
+    out: tyro.conf.Positional[Annotated[Path, shown("FOLDER")]]
+    checkpoint: Annotated[int | None, shown("N", "default: the latest")] = None
+
+    def run(self) -> None:
+        """Write it, and say how it was trained."""
+        from etude_gym.runs.rescoring import restored_agent
+
+        if self.out.exists():
+            raise ValueError(f"{self.out} exists already: name a folder that does not.")
+        agent, compute = restored_agent(self.folder, self.checkpoint)
+        if not hasattr(agent, "export"):
+            raise ValueError(f"{self.folder} holds no language model: only `llm_finetune` trains one.")
+        part = self.out.with_name(f"{self.out.name}.part")
+        agent.export(part)
+        part.rename(self.out)
+        say(f"{self.out}: trained with {compute:.4g} FLOPs.")

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from etude_gym.runs.experiment import STOP, Experiment, Progress
-from etude_gym.runs.folder import RECORD, read_json
+from etude_gym.runs.folder import CALLS, RECORD, read_json
 
 SHARE = 1000
 """The length of a finished run's bar."""
+
+
+class CallCounts:
+    """What a run has asked an endpoint so far, followed in its record of calls while that is written.
+
+    Args:
+        folder: of the run.
+
+    Attributes:
+        answered: requests that were answered.
+        retried: attempts after the first of a request.
+        ungraded: requests that were given up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._read = folder / CALLS, 0
+        self.answered = self.retried = self.ungraded = 0
+
+    def update(self) -> None:
+        """Read what was added."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                call = json.loads(line)
+                self.answered += call["event"] == "answered"
+                self.ungraded += call["event"] == "ungraded"
+                self.retried += call["event"] == "sent" and call["attempt"] > 1
+
+    def __str__(self) -> str:
+        counts = {name: getattr(self, name) for name in ("answered", "retried", "ungraded")}
+        return "".join(f"  {count} {name}" for name, count in counts.items() if count)
 
 
 class ProgressDisplay:
@@ -36,6 +75,7 @@ class ProgressDisplay:
             completed=_shown(*before.shares.values()),
         )
         self.going_on: dict[str, TaskID] = {}
+        self.calls = {name: CallCounts(experiment.folder / name) for name in before.shares}
         self.stopping = False
 
     def __call__(self, progress: Progress) -> None:
@@ -48,10 +88,14 @@ class ProgressDisplay:
             if name not in self.finished:
                 self._announce(name)
         for name, share in progress.shares.items():
+            if name in self.finished:
+                continue
+            calls = self.calls[name]
+            calls.update()
+            label = f"{name:<{self.width}}{calls}"
             if name in self.going_on:
-                self.bars.update(self.going_on[name], completed=_shown(share))
-            elif 0.0 < share < 1.0:
-                label = f"{name:<{self.width}}"
+                self.bars.update(self.going_on[name], completed=_shown(share), description=label)
+            elif share > 0.0 or calls.answered:
                 self.going_on[name] = self.bars.add_task(label, total=SHARE, completed=_shown(share))
 
     def _announce(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Scores a finished run again, from the networks in its folder, so that its curve can be checked."""
+"""From the networks in a run's folder: its agent as it was, and its scores again, to check its curve."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rescore(folder: Path) -> LearningCurve:
     load_agent_class(config.agent)
     with one_thread():
         domain = make_domain(config.env_id)
-        agent = make_agent(config.agent, domain, seed=config.seed, horizon=config.horizon, **_options(config))
+        agent = _agent(config, domain)
         records = []
         for name in run.networks.values():
             point = _score(domain, agent, _network(run, name), config, salt)
@@ -52,9 +52,38 @@ def rescore(folder: Path) -> LearningCurve:
     return from_records(records)
 
 
-def _options(config: RunConfig) -> dict[str, Any]:
-    """Arguments of an agent that only acts: it needs no cluster."""
-    return {name: value for name, value in config.options.items() if name != "resources"}
+def restored_agent(folder: Path, index: int | None = None) -> tuple[Any, float]:
+    """The agent of a run as it was at one of its checkpoints.
+
+    Args:
+        folder: of the run.
+        index: of the checkpoint, as in ``curve.jsonl``; None for the latest.
+
+    Returns:
+        The agent, and the training compute of the checkpoint.
+
+    Raises:
+        IncompleteRun: if the run holds no network, or a damaged one.
+        ValueError: for a checkpoint that it does not hold.
+    """
+    run, config = Run(Path(folder)), RunConfig.read(Path(folder))
+    if not run.networks:
+        raise IncompleteRun(f"{folder} holds no networks yet.")
+    if index is None:
+        index = max(run.networks)
+    if index not in run.networks:
+        held = ", ".join(map(str, run.networks))
+        raise ValueError(f"{folder} holds no checkpoint {index}; it holds {held}.")
+    network = _network(run, run.networks[index])
+    agent = _agent(config, make_domain(config.env_id))
+    load_policy_state(agent, network["policy"])
+    return agent, float(network["compute"])
+
+
+def _agent(config: RunConfig, domain: Any) -> Any:
+    """An agent that only acts: it needs no cluster."""
+    options = {name: value for name, value in config.options.items() if name != "resources"}
+    return make_agent(config.agent, domain, seed=config.seed, horizon=config.horizon, **options)
 
 
 def _network(run: Run, name: str) -> dict[str, Any]:
