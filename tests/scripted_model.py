@@ -13,11 +13,10 @@ import zlib
 
 from faulty_server import completion
 
-from etude_gym.agents.llm.calls import CALLS
 from etude_gym.difficulty.bands import ENTRY_BAND, cells_of
 from etude_gym.environment.registration import make_domain
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.folder import COMPUTE, CURVE, EPISODES, PRACTICE, Run, read_json
+from etude_gym.runs.folder import CALLS, COMPUTE, CURVE, EPISODES, PRACTICE, Run, read_json
 
 PLAN = "EtudePlan-v0"
 SALT = 20
