@@ -19,30 +19,28 @@ from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Rows, Worlds
 from etude_gym.tasks.keys import TaskBatch
 
-HIGHEST = 0.05
-"""Difficulty of the domain behind where every axis is 1."""
 
-
-def _eased(tasks: TaskBatch) -> TaskBatch:
-    return replace(tasks, difficulty=tasks.difficulty * HIGHEST)
+def _eased(tasks: TaskBatch, highest: float) -> TaskBatch:
+    """Tasks of the domain behind, whose axes are at ``highest`` where these are at 1."""
+    return replace(tasks, difficulty=tasks.difficulty * highest)
 
 
 class EasyPlan(PlanDomain):
-    """Plan, with every axis from 0 to ``HIGHEST``."""
+    """Plan, with every axis from 0 to 0.2."""
 
     name = "easy plan"
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> Any:
-        return super().generate(worlds, rows, _eased(tasks))
+        return super().generate(worlds, rows, _eased(tasks, 0.2))
 
 
 class EasyLogic(LogicDomain):
-    """Logic, with every axis from 0 to ``HIGHEST``."""
+    """Logic, with every axis from 0 to 0.05."""
 
     name = "easy logic"
 
     def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> Any:
-        return super().generate(worlds, rows, _eased(tasks))
+        return super().generate(worlds, rows, _eased(tasks, 0.05))
 
 
 register_domain("EasyPlan-v0", "easy_levels:EasyPlan")
@@ -76,4 +74,4 @@ class FineTuneSmolLM2(FineTuneLearner):
         )
 
 
-HORIZONS = {"EasyPlan-v0": 1.5e13, "EasyLogic-v0": 1.5e13}
+HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13}
