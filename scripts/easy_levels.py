@@ -13,6 +13,8 @@ from typing import Any
 from etude_gym import register_domain
 from etude_gym.agents.finetune.learner import FineTuneLearner
 from etude_gym.difficulty.bands import BANDS
+from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.envs.code.domain import CodeDomain
 from etude_gym.envs.logic.domain import LogicDomain
 from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.runs.agents import Recipe
@@ -43,8 +45,19 @@ class EasyLogic(LogicDomain):
         return super().generate(worlds, rows, _eased(tasks, 0.05))
 
 
+class EasyCode(CodeDomain):
+    """Code without packages, whose solutions are long, and with every axis from 0 to 0.05."""
+
+    name = "easy code"
+    space = DifficultySpace(CodeDomain.space.axes, ("synthesize", "debug"))
+
+    def generate(self, worlds: Worlds, rows: Rows, tasks: TaskBatch) -> Any:
+        return super().generate(worlds, rows, _eased(tasks, 0.05))
+
+
 register_domain("EasyPlan-v0", "easy_levels:EasyPlan")
 register_domain("EasyLogic-v0", "easy_levels:EasyLogic")
+register_domain("EasyCode-v0", "easy_levels:EasyCode")
 
 
 class FineTuneSmolLM2(FineTuneLearner):
@@ -74,4 +87,4 @@ class FineTuneSmolLM2(FineTuneLearner):
         )
 
 
-HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13}
+HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13, "EasyCode-v0": 2e13}

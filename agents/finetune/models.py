@@ -154,8 +154,13 @@ def export_model(model: LanguageModel, folder: Path) -> None:
         part.merge()
         parent, _, child = name.rpartition(".")
         setattr(network.get_submodule(parent), child, part.get_base_layer())
+    # A network that was read from a GGUF file counts as quantized and would not be written: take a plain one.
+    settings = network.config.to_dict()
+    settings.pop("quantization_config", None)
+    plain = type(network)(type(network.config).from_dict(settings))
+    plain.load_state_dict(network.state_dict())
     with contextlib.redirect_stderr(io.StringIO()):  # progress bars
-        network.save_pretrained(folder)
+        plain.save_pretrained(folder)
     model.codec.tokenizer.save_pretrained(folder)
 
 
