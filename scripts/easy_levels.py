@@ -12,7 +12,6 @@ from typing import Any
 
 from etude_gym import register_domain
 from etude_gym.agents.finetune.learner import FineTuneLearner
-from etude_gym.difficulty.bands import BANDS
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.envs.code.domain import CodeDomain
 from etude_gym.envs.logic.domain import LogicDomain
@@ -63,8 +62,6 @@ register_domain("EasyCode-v0", "easy_levels:EasyCode")
 class FineTuneSmolLM2(FineTuneLearner):
     """SmolLM2-135M with adapters, 8 tasks in a round."""
 
-    bands = BANDS
-
     @staticmethod
     def recipe(env_id: str) -> Recipe:
         """The same for both domains.
@@ -79,7 +76,7 @@ class FineTuneSmolLM2(FineTuneLearner):
                 "rules": False,
                 "learning_rate": 1e-3,
                 "batch_size": 4,
-                "max_tokens": 64,
+                "max_tokens": 80,
                 "max_turns": 2,
                 "bfloat16": True,
             },
@@ -87,4 +84,4 @@ class FineTuneSmolLM2(FineTuneLearner):
         )
 
 
-HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13, "EasyCode-v0": 2e13}
+HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13, "EasyCode-v0": 1.5e13}
