@@ -64,19 +64,20 @@ class FineTuneSmolLM2(FineTuneLearner):
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:
-        """The same for both domains.
+        """The same for all domains but for the horizon and the length of replies.
 
         Args:
             env_id: id of the environment.
         """
+        horizon, max_tokens = SETTINGS[env_id.rpartition(":")[2]]
         return Recipe(
-            horizon=HORIZONS[env_id.rpartition(":")[2]],
+            horizon=horizon,
             num_envs=8,
             options={
                 "rules": False,
                 "learning_rate": 1e-3,
                 "batch_size": 4,
-                "max_tokens": 80,
+                "max_tokens": max_tokens,
                 "max_turns": 2,
                 "bfloat16": True,
             },
@@ -84,4 +85,5 @@ class FineTuneSmolLM2(FineTuneLearner):
         )
 
 
-HORIZONS = {"EasyPlan-v0": 2e13, "EasyLogic-v0": 2e13, "EasyCode-v0": 1.5e13}
+SETTINGS = {"EasyPlan-v0": (2e13, 64), "EasyLogic-v0": (2e13, 64), "EasyCode-v0": (1.5e13, 80)}
+"""Horizon in FLOPs, and tokens of a reply at most."""
