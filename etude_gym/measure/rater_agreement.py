@@ -1,6 +1,7 @@
 """How far people agree who rate the same things, and how many of them it takes.
 
-Ratings are a table of items by raters in which any cells may be missing: panels overlap, they are seldom complete.
+Ratings are a table of items by raters in which any cells may be missing: panels overlap, they are seldom
+complete.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def rater_agreement(
 
     Args:
         ratings: shape (items, raters), NaN where there is none.
-        clusters: what the items depend on each other by, such as their authors, one for each item: whole clusters
-            are resampled. None resamples items.
+        clusters: what the items depend on each other by, such as their authors, one for each item: whole
+            clusters are resampled. None resamples items.
         seed: of the resampling.
 
     Raises:
@@ -126,7 +127,7 @@ def intraclass_correlation(ratings: ArrayLike, raters: float) -> float:
 
 
 def ordinal_alpha(ratings: ArrayLike) -> float:
-    """Krippendorff's alpha of ordinal ratings (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
+    """Krippendorff's alpha of ordinal ratings (2011, "Computing Krippendorff's alpha-reliability").
 
     Args:
         ratings: shape (items, raters), NaN where there is none.
@@ -260,11 +261,11 @@ def _resampled(count: int, clusters: Sequence[Hashable] | None, seed: int) -> Ar
 def _variance_components(table: Array, weights: Array) -> tuple[Array, Array, Array]:
     """Variances of items, raters and error in the two-way random-effects model, each of shape (samples,).
 
-    Half the squared difference of two ratings is, in expectation, raters + error if they are of one item, items +
-    error if they are of one rater, and all three if they share neither (Koch 1968, "Some further remarks concerning
-    'A general approach to the estimation of variance components'"). On complete tables this is the analysis of
-    variance of Shrout and Fleiss (1979); cells may be missing at random. ``weights`` says how often an item stands in
-    a sample; copies of one item are not compared.
+    Half the squared difference of two ratings is, in expectation, raters + error if they are of one item,
+    items + error if they are of one rater, and all three if they share neither (Koch 1968, "Some further
+    remarks concerning 'A general approach to the estimation of variance components'"). On complete tables
+    this is the analysis of variance of Shrout and Fleiss (1979); cells may be missing at random. ``weights``
+    says how often an item stands in a sample; copies of one item are not compared.
     """
     given = ~np.isnan(table)
     values = np.where(given, table - np.nanmean(table), 0.0)
