@@ -25,10 +25,9 @@ Folder = tyro.conf.Positional[Annotated[Path, shown("FOLDER")]]
 class Sheet:
     """Make sheets: blind, in an order of its own for each rater, overlapping, some items twice.
 
-    The items stand in a CSV file with a header: id, prompt, text and, if known, author and score (an
-        automated
-    score to be calibrated). Raters see prompt and text. Give each rater a sheet and INSTRUCTIONS.txt; keep
-    key.json. Then: etude ratings import FOLDER
+    The items stand in a CSV file with the columns id, prompt, text and, if known, author and score (an
+    automated score to be calibrated). Raters see prompt and text. Give each rater a sheet and INSTRUCTIONS.txt;
+    keep key.json. Then: etude ratings import FOLDER
 
     Args:
         items: the CSV file of the items.
@@ -180,9 +179,7 @@ class Calibrate:
             one, mean = found.agreement.one_rater, found.agreement.mean_of_raters
             say(f"Raters: ICC(2,1) {_figure(one)}, ICC(2,k) {_figure(mean)}.")
         if found.held_out is None:
-            say(
-                "Nothing could be left out: items of several prompts or authors tell how far it carries."
-            )
+            say("Nothing could be left out: items of several prompts or authors tell how far it carries.")
         else:
             held = found.held_out
             say(
@@ -210,7 +207,7 @@ class Ratings:
         step: which step.
     """
 
-    step: tyro.conf.OmitSubcommandPrefixes[
+    step: tyro.conf.OmitArgPrefixes[
         Annotated[Sheet, tyro.conf.subcommand("sheet")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Agreement, tyro.conf.subcommand("agreement")]

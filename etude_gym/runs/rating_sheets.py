@@ -152,7 +152,8 @@ def import_sheets(folder: Path, files: Sequence[Path] = ()) -> Panel:
         OSError: if a file cannot be read.
     """
     key = _read_key(folder)
-    problems, rows, used = Problems(), [], {}
+    problems, rows = Problems(), []
+    used: dict[str, str] = {}
     paths = list(files) or sorted(folder.glob(SHEETS))
     if not paths:
         raise ValueError(f"There is no {SHEETS} in {folder}.")
