@@ -26,8 +26,8 @@ class Sheet:
     """Make sheets: blind, in an order of its own for each rater, overlapping, some items twice.
 
     The items stand in a CSV file with the columns id, prompt, text and, if known, author and score (an
-    automated score to be calibrated). Raters see prompt and text. Give each rater a sheet and INSTRUCTIONS.txt;
-    keep key.json. Then: etude ratings import FOLDER
+    automated score to be calibrated). Raters see prompt and text. Give each rater a sheet and
+    INSTRUCTIONS.txt; keep key.json. Then: etude ratings import FOLDER
 
     Args:
         items: the CSV file of the items.

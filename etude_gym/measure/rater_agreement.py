@@ -280,12 +280,17 @@ def _variance_components(table: Array, weights: Array) -> tuple[Array, Array, Ar
     by_rater_pairs = (numbers**2 - copies).sum(axis=1) / 2
     everything = numbers.sum(axis=1) * sums_of_squares.sum(axis=1) - sums.sum(axis=1) ** 2
     all_pairs = (numbers.sum(axis=1) ** 2 - copies.sum(axis=1)) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        same_item = weights @ squares / (weights @ pairs) / 2
-        same_rater = by_rater / by_rater_pairs / 2
-        neither = everything - by_rater - weights**2 @ squares
-        neither = neither / (all_pairs - by_rater_pairs - weights**2 @ pairs) / 2
+    same_item = _half_mean(weights @ squares, weights @ pairs)
+    same_rater = _half_mean(by_rater, by_rater_pairs)
+    neither = _half_mean(
+        everything - by_rater - weights**2 @ squares, all_pairs - by_rater_pairs - weights**2 @ pairs
+    )
     return neither - same_item, neither - same_rater, same_item + same_rater - neither
+
+
+def _half_mean(total: Array, pairs: Array) -> Array:
+    """Half the mean of squared differences; NaN where there is no pair."""
+    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1) / 2, math.nan)
 
 
 def _reliability(components: tuple[Array, Array, Array], raters: float) -> Array:
