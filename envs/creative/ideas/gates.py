@@ -80,7 +80,7 @@ def refusals(
     """
     words = words_of(text)
     stems = [word for word in words_of(subject) if word not in FUNCTION_WORDS]
-    content = [w for w in words if w not in FUNCTION_WORDS and not any(stem in w for stem in stems)]
+    content = [w for w in words if w not in FUNCTION_WORDS and not any(_inflected(w, stem) for stem in stems)]
     letters = sum(character.isalpha() or character.isspace() for character in text)
     malformed = (
         not 1 <= len(words) <= MOST_WORDS
@@ -99,3 +99,8 @@ def refusals(
         "syntax": len(words) >= SENTENCE and not FUNCTION_WORDS.intersection(words),
         "relevance": nearness < least_nearness,
     }
+
+
+def _inflected(word: str, stem: str) -> bool:
+    """Whether a word is the stem itself, its plural or its genitive."""
+    return word.startswith(stem) and len(word) <= len(stem) + 2
