@@ -111,7 +111,7 @@ def read_answers(folder: Path, rubric: IdeaRubric) -> Answers:
             (source, e["item"], e["idea_content"], f"{source} {e['for_user_id']}", float(mean))
             for e, mean in zip(entries, means, strict=True)
         ]
-    source, prompt, text, author, rating = zip(*rows, strict=True)
+    sources, prompt, text, author, rating = zip(*rows, strict=True)
     vectors = embed_once(rubric.embedder, list(text))
     prompts = {each.name: each for each in open_prompts()}
     features = np.zeros((len(rows), FEATURES))
@@ -120,7 +120,7 @@ def read_answers(folder: Path, rubric: IdeaRubric) -> Answers:
         features[about] = rubric.features(prompts[name], [text[i] for i in about], vectors[about])
     key = [f"{p}|{re.sub('[^a-z0-9 ]', '', t.lower()).strip()}" for p, t in zip(prompt, text, strict=True)]
     return Answers(
-        np.array(source), np.array(prompt), list(text), np.array(author), np.array(rating), features,
+        np.array(sources), np.array(prompt), list(text), np.array(author), np.array(rating), features,
         np.array(key), raters,
     )  # fmt: skip
 
@@ -405,8 +405,9 @@ def attack_table(answers: Answers, rubric: IdeaRubric, refused: dict[str, NDArra
     train, prompts = answers.of("train"), named_prompts(answers)
     best = {}
     for name in rubric.objects:
-        about = np.flatnonzero(train & answers.about(name))
-        best[name] = [answers.text[i] for i in about[np.argsort(-answers.rating[about], kind="stable")][:30]]
+        rows_about = np.flatnonzero(train & answers.about(name))
+        ranked = rows_about[np.argsort(-answers.rating[rows_about], kind="stable")]
+        best[name] = [answers.text[row] for row in ranked[:30]]
     found: dict[str, list[list[float]]] = {}
     for name in rubric.objects:
         prompt = prompts[name]
