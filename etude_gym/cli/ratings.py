@@ -122,15 +122,22 @@ class Agreement:
             for name, group in groups.items()
         }
         table = Table(box=None)
-        columns = ("raters", "n", "items", "ratings", "ICC(2,1)", "ICC(2,k)", "k", "ordinal alpha")
-        for name in (*columns, *(f"for {target}" for target in TARGETS)):
-            table.add_column(name, justify="left" if name == "raters" else "right")
-        for name, group in groups.items():
-            counts = [str(group.raters), str(group.items), str(group.ratings)]
-            figures = [_figure(group.one_rater), _figure(group.mean_of_raters)]
-            figures += [f"{group.raters_per_item:.1f}", _figure(group.alpha)]
-            enough = ["never" if number is None else str(number) for number in needed[name].values()]
-            table.add_row(name, *counts, *figures, *enough)
+        table.add_column("")
+        for name in groups:
+            table.add_column(name, justify="right")
+        figures: dict[str, list[str]] = {
+            "raters": [str(group.raters) for group in groups.values()],
+            "items": [str(group.items) for group in groups.values()],
+            "ratings": [str(group.ratings) for group in groups.values()],
+            "ICC(2,1)": [_figure(group.one_rater) for group in groups.values()],
+            "ICC(2,k)": [_figure(group.mean_of_raters) for group in groups.values()],
+            "k": [f"{group.raters_per_item:.1f}" for group in groups.values()],
+            "ordinal alpha": [_figure(group.alpha) for group in groups.values()],
+        }
+        for target in TARGETS:
+            figures[f"raters for {target}"] = [_count(numbers[str(target)]) for numbers in needed.values()]
+        for title, cells in figures.items():
+            table.add_row(title, *cells)
         console.print(table)
         if repeats.ratings:
             say(
@@ -225,6 +232,10 @@ def _ends(curve: Any) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def _figure(interval: Any) -> str:
     return f"{_number(interval.value)} [{_number(interval.low)}, {_number(interval.high)}]"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
 
 
 def _number(value: float) -> str:
