@@ -10,11 +10,11 @@ import pytest
 from etude_gym.measure.rater_agreement import (
     bootstrap_weights,
     intraclass_correlation,
-    item_variance,
     one_against_the_rest,
     ordinal_alpha,
     rater_agreement,
     raters_needed,
+    variances,
 )
 
 _ = math.nan
@@ -58,7 +58,8 @@ def test_complete_tables_give_the_analysis_of_variance():
     columns = n * ((table.mean(axis=0) - grand) ** 2).sum() / (k - 1)
     rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + grand
     error = (rest**2).sum() / ((n - 1) * (k - 1))
-    assert item_variance(table) == pytest.approx((rows - error) / k)
+    assert variances(table).items == pytest.approx((rows - error) / k)
+    assert variances(table).noise == pytest.approx(error + (columns - error) / n)
     single = (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
     assert intraclass_correlation(table, 1) == pytest.approx(single)
 
@@ -72,7 +73,7 @@ def test_ordinal_alpha_of_krippendorff():
 
 @pytest.mark.parametrize("present", [1.0, 0.4])
 def test_planted_variances_are_found_with_and_without_missing_ratings(present):
-    found = [item_variance(simulated(seed, present=present)) for seed in range(20)]
+    found = [variances(simulated(seed, present=present)).items for seed in range(20)]
     assert np.mean(found) == pytest.approx(1, abs=0.1)
     found = [intraclass_correlation(simulated(seed, present=present, strictness=0), 1) for seed in range(20)]
     assert np.mean(found) == pytest.approx(0.5, abs=0.03)

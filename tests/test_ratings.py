@@ -314,7 +314,7 @@ def test_ratings_weigh_as_much_as_raters_gave_them():
 
 
 def test_novices_are_linked_by_true_spread_and_not_by_their_noise():
-    slopes, levels = [], []
+    slopes, levels, weights = [], [], []
     for seed in range(20):
         rng = np.random.default_rng(seed)
         quality = rng.normal(3, 1, size=(200, 1))
@@ -322,9 +322,11 @@ def test_novices_are_linked_by_true_spread_and_not_by_their_noise():
         novices = 2 + 0.5 * (quality - 3) + 0.8 * rng.normal(size=(200, 4))
         link = link_novices(experts, novices)
         slopes.append(link.slope)
+        weights.append(link.weight)
         levels.append(link.slope * 2 + link.intercept)
     assert np.mean(slopes) == pytest.approx(2, abs=0.1)
     assert np.mean(levels) == pytest.approx(3, abs=0.05)
+    assert np.mean(weights) == pytest.approx(0.3**2 / (2 * 0.8) ** 2, rel=0.1)
 
 
 def test_too_few_common_items_link_nothing_and_single_raters_link_the_level():
@@ -333,7 +335,7 @@ def test_too_few_common_items_link_nothing_and_single_raters_link_the_level():
     assert link_novices(experts, novices) is None
     experts[:25, 0] = novices[:25, 0] + 2
     link = link_novices(experts, novices)
-    assert (link.slope, link.intercept, link.items) == (1, pytest.approx(2), 25)
+    assert (link.slope, link.intercept, link.weight, link.items) == (1, pytest.approx(2), 1, 25)
 
 
 def test_what_is_left_out_is_predicted_without_its_object_and_author():
@@ -437,9 +439,13 @@ def test_from_sheets_to_a_calibrated_rubric(tmp_path, capsys, seed):
     assert record["curve"]["kind"] == "isotonic"
     assert len(record["input_sha256"]) == 64
     assert record["link"]["slope"] == pytest.approx(2, abs=0.35)
+    assert record["link"]["weight"] < 0.3
+    expert_agreement = {name: value for name, value in written["experts"].items() if name != "raters_needed"}
+    assert record["agreement"] == expert_agreement
     held = record["held_out"]
     assert held["by"] == ["prompt", "author"]
-    assert held["error"] < held["error_of_the_mean"]
+    assert held["error"] < 0.75 * held["error_of_the_mean"]
+    assert held["correlation"]["value"] > 0.7
 
     # Against the truth that no rater told: near what the rubric's own noise allows, and far better than the
     # raw ratings of novices put the level.

@@ -178,13 +178,14 @@ class Calibrate:
         if found.link:
             say(
                 f"Novices linked by {found.link.items} items: "
-                f"{found.link.slope:.2f} * rating {found.link.intercept:+.2f}."
+                f"{found.link.slope:.2f} * rating {found.link.intercept:+.2f}, "
+                f"weight {found.link.weight:.2f}."
             )
         if found.novices_left_out:
             say("Novices left out: too few items that experts rated as well.")
         if found.agreement:
             one, mean = found.agreement.one_rater, found.agreement.mean_of_raters
-            say(f"Raters: ICC(2,1) {_figure(one)}, ICC(2,k) {_figure(mean)}.")
+            say(f"The {found.scale}: ICC(2,1) {_figure(one)}, ICC(2,k) {_figure(mean)}.")
         if found.held_out is None:
             say("Nothing could be left out: items of several prompts or authors tell how far it carries.")
         else:

@@ -39,6 +39,19 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Variances:
+    """What ratings vary by, in squared units of the scale.
+
+    Attributes:
+        items: the items themselves.
+        noise: the rest, of a single rating: how strict its rater is, and error.
+    """
+
+    items: float
+    noise: float
+
+
+@dataclass(frozen=True)
 class RaterAgreement:
     """How far some raters agree.
 
@@ -94,8 +107,8 @@ def rater_agreement(
     )
 
 
-def item_variance(ratings: ArrayLike) -> float:
-    """Variance of the items themselves, in squared units of the scale: what is left without raters and error.
+def variances(ratings: ArrayLike) -> Variances:
+    """What ratings vary by, in the two-way random-effects model.
 
     Args:
         ratings: shape (items, raters), NaN where there is none.
@@ -104,7 +117,8 @@ def item_variance(ratings: ArrayLike) -> float:
         ValueError: as ``rater_agreement`` does.
     """
     table, _ = _checked(ratings)
-    return float(_variance_components(table, np.ones((1, len(table))))[0][0])
+    items, strictness, error = (float(x[0]) for x in _variance_components(table, np.ones((1, len(table)))))
+    return Variances(items, strictness + error)
 
 
 def intraclass_correlation(ratings: ArrayLike, raters: float) -> float:

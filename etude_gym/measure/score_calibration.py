@@ -14,13 +14,13 @@ from etude_gym.measure.rater_agreement import (
     Interval,
     as_interval,
     bootstrap_weights,
-    item_variance,
+    variances,
 )
 
 Array = NDArray[np.float64]
 
 ISOTONIC_FROM = 200
-"""Ratings from which on the curve may bend; fewer ratings carry a straight line."""
+"""Ratings of full weight from which on the curve may bend; fewer carry a straight line."""
 LINKED_FROM = 20
 """Items rated by experts and by novices that linking their scales takes."""
 FOLDS = 5
@@ -60,11 +60,13 @@ class Link:
     Attributes:
         slope: ratio of the standard deviations of the items themselves, without error of measurement.
         intercept: rating points.
+        weight: of a novice's rating where an expert's has weight 1: how precise it is on the experts' scale.
         items: how many items both rated.
     """
 
     slope: float
     intercept: float
+    weight: float
     items: int
 
 
@@ -98,7 +100,7 @@ def fit_curve(scores: ArrayLike, ratings: ArrayLike, weights: ArrayLike) -> Curv
     Args:
         scores: automated scores, shape (items,).
         ratings: mean ratings, shape (items,).
-        weights: ratings behind each mean, shape (items,).
+        weights: ratings behind each mean, shape (items,); less precise ratings may count for less than 1.
 
     Raises:
         ValueError: unless there are two items with different scores.
@@ -134,21 +136,26 @@ def link_novices(experts: ArrayLike, novices: ArrayLike) -> Link | None:
         novices: shape (items, novices).
 
     Returns:
-        None if fewer than ``LINKED_FROM`` items were rated by both. The slope is 1 where a group has one
-        rater, or shows no variance of items: then only the level is linked.
+        None if fewer than ``LINKED_FROM`` items were rated by both. Slope and weight are 1 where they cannot
+        be told, as in a group of one rater: then only the level is linked.
     """
     theirs, ours = np.asarray(experts, dtype=np.float64), np.asarray(novices, dtype=np.float64)
     both = ~np.isnan(theirs).all(axis=1) & ~np.isnan(ours).all(axis=1)
     if both.sum() < LINKED_FROM:
         return None
     theirs, ours = theirs[both], ours[both]
+    slope, weight = 1.0, 1.0
     try:
-        variances = item_variance(theirs), item_variance(ours)
+        expert, novice = variances(theirs), variances(ours)
     except ValueError:
-        variances = (1.0, 1.0)
-    slope = math.sqrt(variances[0] / variances[1]) if min(variances) > 0 else 1.0
+        pass
+    else:
+        if expert.items > 0 and novice.items > 0:
+            slope = math.sqrt(expert.items / novice.items)
+        if expert.noise > 0 and novice.noise > 0:
+            weight = min(1.0, expert.noise / (slope**2 * novice.noise))
     level = float(np.nanmean(theirs, axis=1).mean() - slope * np.nanmean(ours, axis=1).mean())
-    return Link(slope, level, int(both.sum()))
+    return Link(slope, level, weight, int(both.sum()))
 
 
 def held_out_agreement(

@@ -164,7 +164,8 @@ def repeats_of(panel: Panel) -> Repeats:
 def calibrate(panel: Panel) -> Calibration:
     """Fit the curve from automated scores to mean ratings.
 
-    Experts, where there are any, set the scale; novices are linked to it by the items that both rated.
+    Experts, where there are any, set the scale; novices are linked to it by the items that both rated, and
+    count as much as they are precise on it.
 
     Args:
         panel: whose sheets were imported and whose items have automated scores.
@@ -172,7 +173,7 @@ def calibrate(panel: Panel) -> Calibration:
     Raises:
         ValueError: if fewer than two rated items have scores that differ.
     """
-    ratings, link = _on_one_scale(panel)
+    ratings, weights, link = _on_one_scale(panel)
     scored = np.array([item.score is not None for item in panel.items])
     used = scored & ~np.isnan(ratings).all(axis=1)
     if used.sum() < 2:
@@ -182,23 +183,26 @@ def calibrate(panel: Panel) -> Calibration:
         )
     chosen = [item for item, kept in zip(panel.items, used, strict=True) if kept]
     scores = np.array([item.score for item in chosen], dtype=np.float64)
-    means, weights = np.nanmean(ratings[used], axis=1), (~np.isnan(ratings[used])).sum(axis=1)
+    given = ~np.isnan(ratings[used])
+    behind = given @ weights
+    means = np.where(given, ratings[used], 0.0) @ weights / behind
     authors = [item.author for item in chosen]
-    columns = ~np.isnan(ratings).all(axis=0)
-    several = bool((~np.isnan(ratings[used])).sum(axis=1).max() > 1)
+    counted = given.any(axis=0)
+    deciding = panel.ratings[:, panel.experts] if panel.experts.any() else panel.ratings
+    several = bool((~np.isnan(deciding)).sum(axis=1).max() > 1)
     return Calibration(
-        curve=fit_curve(scores, means, weights),
+        curve=fit_curve(scores, means, behind),
         items=len(chosen),
-        ratings=int(weights.sum()),
-        experts=int((panel.experts & columns).sum()),
-        novices=int((~panel.experts & columns).sum()),
+        ratings=int(given.sum()),
+        experts=int((panel.experts & counted).sum()),
+        novices=int((~panel.experts & counted).sum()),
         scale="experts" if panel.experts.any() else "novices",
         link=link,
         novices_left_out=bool(panel.experts.any() and not panel.experts.all() and link is None),
-        agreement=rater_agreement(ratings, _clusters(panel)) if several else None,
-        one_against_the_rest=one_against_the_rest(ratings[used]) if several else math.nan,
+        agreement=rater_agreement(deciding, _clusters(panel)) if several else None,
+        one_against_the_rest=one_against_the_rest(deciding) if several else math.nan,
         held_out=held_out_agreement(
-            scores, means, weights, [item.prompt for item in chosen], None if None in authors else authors
+            scores, means, behind, [item.prompt for item in chosen], None if None in authors else authors
         ),
         input_sha256=hashlib.sha256(json.dumps(panel.record(), sort_keys=True).encode()).hexdigest(),
     )
@@ -217,13 +221,14 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _on_one_scale(panel: Panel) -> tuple[NDArray[np.float64], Link | None]:
-    """All ratings that can be read on one scale; NaN for the others."""
+def _on_one_scale(panel: Panel) -> tuple[NDArray[np.float64], NDArray[np.float64], Link | None]:
+    """All ratings that can be read on one scale, NaN for the others; and the weight of each rater."""
     if not panel.experts.any() or panel.experts.all():
-        return panel.ratings, None
+        return panel.ratings, np.ones(len(panel.raters)), None
     link = link_novices(panel.ratings[:, panel.experts], panel.ratings[:, ~panel.experts])
     slope, intercept = (math.nan, math.nan) if link is None else (link.slope, link.intercept)
-    return np.where(panel.experts, panel.ratings, slope * panel.ratings + intercept), link
+    ratings = np.where(panel.experts, panel.ratings, slope * panel.ratings + intercept)
+    return ratings, np.where(panel.experts, 1.0, 1.0 if link is None else link.weight), link
 
 
 def _clusters(panel: Panel) -> list[str] | None:
