@@ -259,13 +259,21 @@ def across_table(answers: Answers, embedder: SentenceEmbedder) -> None:
                 agreement(answers, tested, full),
                 agreement(answers, new, full),
                 *(correlation(x[chosen], answers.rating[chosen]) for x, chosen in others),
+                against_the_same_others(full[tested], answers.raters[second]),
                 one_against_the_rest(answers.raters[second]),
             ]
         )
     header = ["fitted to, tested on", "answers", "r", "r, texts not in the other study", "box", "rope"]
     header += ["shared weights only", "length only", "distance from ordinary answers only"]
-    header += ["one rater against the rest"]
+    header += ["r with all raters but one", "one rater against the others"]
     show("Across studies", header, rows)
+
+
+def against_the_same_others(expected: Array, ratings: Array) -> float:
+    """Correlation with the mean of all raters but one, averaged: on one footing with one rater against the
+    rest."""
+    others = [np.nanmean(np.delete(ratings, rater, axis=1), axis=1) for rater in range(ratings.shape[1])]
+    return float(np.mean([correlation(expected, mean) for mean in others]))
 
 
 def rated_table(answers: Answers, coefficients: dict[str, Any], embedder: SentenceEmbedder) -> None:

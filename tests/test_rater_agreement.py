@@ -79,6 +79,17 @@ def test_planted_variances_are_found_with_and_without_missing_ratings(present):
     assert np.mean(found) == pytest.approx(0.5, abs=0.03)
 
 
+def test_it_does_not_matter_which_raters_meet_on_an_item():
+    """Strict raters only ever meet lenient ones: neighbors in a circle of four."""
+    found = []
+    for seed in range(20):
+        table = simulated(seed, raters=4, strictness=0) + np.array([2, -2, 2, -2])
+        for item in range(len(table)):
+            table[item, [(item + 2) % 4, (item + 3) % 4]] = math.nan
+        found.append(variances(table).items)
+    assert np.mean(found) == pytest.approx(1, abs=0.1)
+
+
 def test_strict_raters_lower_absolute_agreement_but_not_the_correlation():
     table = simulated(0, strictness=0)
     shifted = table + np.arange(6)

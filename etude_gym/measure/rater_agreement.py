@@ -6,6 +6,7 @@ complete.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -117,8 +118,8 @@ def variances(ratings: ArrayLike) -> Variances:
         ValueError: as ``rater_agreement`` does.
     """
     table, _ = _checked(ratings)
-    items, strictness, error = (float(x[0]) for x in _variance_components(table, np.ones((1, len(table)))))
-    return Variances(items, strictness + error)
+    items, noise = _variance_components(table, np.ones((1, len(table))))
+    return Variances(float(items[0]), float(noise[0]))
 
 
 def intraclass_correlation(ratings: ArrayLike, raters: float) -> float:
@@ -272,44 +273,58 @@ def _resampled(count: int, clusters: Sequence[Hashable] | None, seed: int) -> Ar
     return bootstrap_weights(range(count) if clusters is None else clusters, seed)
 
 
-def _variance_components(table: Array, weights: Array) -> tuple[Array, Array, Array]:
-    """Variances of items, raters and error in the two-way random-effects model, each of shape (samples,).
+def _variance_components(table: Array, weights: Array) -> tuple[Array, Array]:
+    """Variances of items, and of noise (raters and error), in the two-way random-effects model.
 
-    Half the squared difference of two ratings is, in expectation, raters + error if they are of one item,
-    items + error if they are of one rater, and all three if they share neither (Koch 1968, "Some further
+    Two raters covary by the variance of the items that both rated. Half the squared difference of two ratings
+    that share neither item nor rater is, in expectation, the sum of all variances (Koch 1968, "Some further
     remarks concerning 'A general approach to the estimation of variance components'"). On complete tables
-    this is the analysis of variance of Shrout and Fleiss (1979); cells may be missing at random. ``weights``
-    says how often an item stands in a sample; copies of one item are not compared.
+    this is the analysis of variance of Shrout and Fleiss (1979). With missing cells, it does not matter which
+    raters meet on an item. ``weights`` says how often an item stands in a sample; copies of it are not
+    compared.
     """
     given = ~np.isnan(table)
     values = np.where(given, table - np.nanmean(table), 0.0)
+    items = _mean_covariance(values, given, weights)
     given = given.astype(np.float64)
     # Sum of squared differences over all pairs: n * sum of squares - square of the sum.
     number = given.sum(axis=1)
     squares = number * (values**2).sum(axis=1) - values.sum(axis=1) ** 2
-    pairs = number * (number - 1) / 2
     numbers, sums, sums_of_squares = weights @ given, weights @ values, weights @ values**2
     copies = weights**2 @ given
     by_rater = (numbers * sums_of_squares - sums**2).sum(axis=1)
-    by_rater_pairs = (numbers**2 - copies).sum(axis=1) / 2
+    by_rater_pairs = (numbers**2 - copies).sum(axis=1)
     everything = numbers.sum(axis=1) * sums_of_squares.sum(axis=1) - sums.sum(axis=1) ** 2
-    all_pairs = (numbers.sum(axis=1) ** 2 - copies.sum(axis=1)) / 2
-    same_item = _half_mean(weights @ squares, weights @ pairs)
-    same_rater = _half_mean(by_rater, by_rater_pairs)
-    neither = _half_mean(
-        everything - by_rater - weights**2 @ squares, all_pairs - by_rater_pairs - weights**2 @ pairs
-    )
-    return neither - same_item, neither - same_rater, same_item + same_rater - neither
+    all_pairs = numbers.sum(axis=1) ** 2 - copies.sum(axis=1)
+    neither = everything - by_rater - weights**2 @ squares
+    pairs = all_pairs - by_rater_pairs - weights**2 @ (number * (number - 1))
+    return items, _ratio(neither, pairs) - items
 
 
-def _half_mean(total: Array, pairs: Array) -> Array:
-    """Half the mean of squared differences; NaN where there is no pair."""
-    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1) / 2, math.nan)
+def _mean_covariance(values: Array, given: NDArray[np.bool_], weights: Array) -> Array:
+    """Covariance of two raters over the items they share, averaged by their number, shape (samples,)."""
+    total, items = np.zeros(len(weights)), np.zeros(len(weights))
+    for first, second in itertools.combinations(range(values.shape[1]), 2):
+        shared = given[:, first] & given[:, second]
+        if shared.sum() < 2:
+            continue
+        x, y, drawn = values[shared, first], values[shared, second], weights[:, shared]
+        number = drawn.sum(axis=1)
+        pairs = number**2 - (drawn**2).sum(axis=1)
+        covariance = _ratio(number * (drawn @ (x * y)) - (drawn @ x) * (drawn @ y), pairs)
+        total += np.where(pairs > 0, number * covariance, 0.0)
+        items += np.where(pairs > 0, number, 0.0)
+    return _ratio(total, items)
 
 
-def _reliability(components: tuple[Array, Array, Array], raters: float) -> Array:
-    items, strictness, error = components
-    total = items + (strictness + error) / raters
+def _ratio(total: Array, count: Array) -> Array:
+    """Means; NaN where there is nothing to average."""
+    return np.where(count > 0, total / np.where(count > 0, count, 1), math.nan)
+
+
+def _reliability(components: tuple[Array, Array], raters: float) -> Array:
+    items, noise = components
+    total = items + noise / raters
     return np.where(total > 0, items / np.where(total > 0, total, 1), math.nan)
 
 

@@ -256,11 +256,16 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _assigned(items: int, group: Sequence[str], per_item: int, seed: int) -> dict[str, list[int]]:
-    """The items of each rater of a group: every item goes to ``per_item`` neighbors in a circle."""
+    """The items of each rater of a group: each item goes to neighbors in a circle, which is dealt anew each
+    round."""
+    generator = np.random.default_rng([seed, 1])
     shown: dict[str, list[int]] = {rater: [] for rater in group}
-    for place, item in enumerate(np.random.default_rng([seed, 1]).permutation(items).tolist()):
+    circle = list(group)
+    for place, item in enumerate(generator.permutation(items).tolist()):
+        if group and place % len(group) == 0:
+            circle = [group[index] for index in generator.permutation(len(group)).tolist()]
         for step in range(min(per_item, len(group))):
-            shown[group[(place + step) % len(group)]].append(item)
+            shown[circle[(place + step) % len(group)]].append(item)
     return shown
 
 
