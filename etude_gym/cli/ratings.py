@@ -172,8 +172,10 @@ class Calibrate:
         from etude_gym.runs.rating_sheets import read_panel
 
         found = calibrate(read_panel(self.folder))
-        ends = [f"{score:.3g} is {rating:.2f}" for score, rating in zip(*_ends(found.curve), strict=True)]
-        say(f"{found.curve.kind} curve from {found.items} items, {found.ratings} ratings: {', '.join(ends)}.")
+        say(
+            f"{found.curve.kind} curve from {found.items} items, {found.ratings} ratings: "
+            f"{', '.join(_ends(found.curve))}."
+        )
         say(f"Scale of the {found.scale}: {found.experts} experts, {found.novices} novices.")
         if found.link:
             say(
@@ -227,8 +229,10 @@ class Ratings:
         self.step.run()
 
 
-def _ends(curve: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    return (curve.scores[0], curve.scores[-1]), (curve.ratings[0], curve.ratings[-1])
+def _ends(curve: Any) -> list[str]:
+    """What the lowest and the highest score are worth."""
+    scores = [curve.scores[0], curve.scores[-1]]
+    return [f"{s:.3g} is {r:.2f}" for s, r in zip(scores, curve.predict(scores).tolist(), strict=True)]
 
 
 def _figure(interval: Any) -> str:

@@ -19,6 +19,8 @@ from etude_gym.measure.rater_agreement import (
 
 Array = NDArray[np.float64]
 
+LOWEST, HIGHEST = 1, 5
+"""The scale of ratings: whole numbers."""
 ISOTONIC_FROM = 200
 """Ratings of full weight from which on the curve may bend; fewer carry a straight line."""
 LINKED_FROM = 20
@@ -48,9 +50,10 @@ class Curve:
             scores: automated scores of any shape.
 
         Returns:
-            float64 of that shape.
+            float64 of that shape, from ``LOWEST`` to ``HIGHEST``.
         """
-        return np.asarray(np.interp(np.asarray(scores, dtype=np.float64), self.scores, self.ratings))
+        ratings = np.interp(np.asarray(scores, dtype=np.float64), self.scores, self.ratings)
+        return np.asarray(np.clip(ratings, LOWEST, HIGHEST))
 
 
 @dataclass(frozen=True)

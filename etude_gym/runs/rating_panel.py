@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from etude_gym.measure.rater_agreement import RaterAgreement, one_against_the_rest, rater_agreement
 from etude_gym.measure.score_calibration import (
@@ -23,7 +23,7 @@ from etude_gym.measure.score_calibration import (
     link_novices,
 )
 from etude_gym.runs.folder import read_json, write_json
-from etude_gym.runs.rating_sheets import HIGHEST, LOWEST, Panel
+from etude_gym.runs.rating_sheets import Panel
 
 VERSION = 1
 """Of the file of a calibration."""
@@ -76,17 +76,6 @@ class Calibration:
     one_against_the_rest: float
     held_out: HeldOut | None
     input_sha256: str
-
-    def predict(self, scores: ArrayLike) -> NDArray[np.float64]:
-        """The mean rating that the panel would give, as far as the automated score can tell.
-
-        Args:
-            scores: automated scores of any shape.
-
-        Returns:
-            float64 of that shape, from ``LOWEST`` to ``HIGHEST``.
-        """
-        return np.clip(self.curve.predict(scores), LOWEST, HIGHEST)
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all.

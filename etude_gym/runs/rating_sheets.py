@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.measure.score_calibration import HIGHEST, LOWEST
 from etude_gym.randomness import check_seed, name_key
 from etude_gym.runs.folder import read_json, write_atomically, write_json
 from etude_gym.runs.rating_tables import Problems, RatedItem, read_table, write_table
@@ -26,8 +27,6 @@ INSTRUCTIONS = "INSTRUCTIONS.txt"
 SHEETS = "sheet-*.csv"
 SHEET_COLUMNS = ("code", "expert", "prompt", "text", "rating")
 RATING_COLUMNS = ("item", "rater", "expert", "repeat", "rating")
-LOWEST, HIGHEST = 1, 5
-"""The scale: whole numbers."""
 REPEATED = 0.1
 """Share of a rater's items that are shown a second time, at least one."""
 LETTERS = "bcdfghjkmnpqrstvwxz"
