@@ -41,7 +41,7 @@ from etude_gym.measure.score_calibration import fit_curve
 Array = NDArray[np.float64]
 
 PENALTY = 1000.0
-"""Of both ridge regressions, on standardized features; fixed beforehand."""
+"""Of both ridge regressions, on standardized features; chosen among 100, 300 and 1,000 (docs/ideas.md)."""
 LEAST_RATED = 250
 """Answers from which on an object has weights of its own."""
 REFUSED = 0.02

@@ -205,7 +205,7 @@ def test_coefficients_say_where_they_come_from_and_hold_numbers_alone():
 
 
 def test_the_pool_says_who_wrote_it():
-    assert "without reading any collected response" in json.loads(PROMPTS.read_text())["provenance"]
+    assert "not compiled from collected responses" in json.loads(PROMPTS.read_text())["provenance"]
 
 
 # --- Errors ----------------------------------------------------------------------------------------------
