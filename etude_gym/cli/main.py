@@ -1,4 +1,4 @@
-"""The command line: ``etude list | play | practice | compare | check | ask | curve | export | serve``."""
+"""The command line: ``etude list | play | practice | compare | check | ask | curve | export | serve | ratings``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
 from etude_gym.conformance import CheckResult
@@ -288,6 +289,7 @@ COMMANDS: dict[str, Any] = {
     "curve": Curve,
     "export": Export,
     "serve": Serve,
+    "ratings": Ratings,
 }
 
 

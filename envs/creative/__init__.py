@@ -1,0 +1,1 @@
+"""Creative problem-solving: novel combinations that work, and ideas judged by people."""
