@@ -1,4 +1,4 @@
-"""The command line: ``etude list | play | practice | compare | check | ask | curve | export | serve | ratings``."""
+"""The command line: ``etude COMMAND``; ``COMMANDS`` names them all."""
 
 from __future__ import annotations
 
