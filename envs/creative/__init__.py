@@ -1,0 +1,1 @@
+"""EtudeCreative-v0: inventions from the aspects of things."""

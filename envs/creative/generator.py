@@ -1,0 +1,473 @@
+"""Makes tasks of invention: effects and their ways, three planted ideas, things that hold them, constraints.
+
+Every task is solvable by construction: three artefacts are planted that work in ways of which they share
+none, and as many of them as ideas are wanted are the reference solution, the most original ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.creative.concepts import EFFECTS, PROPERTIES
+from etude_gym.envs.creative.kernel import (
+    ALL_WAYS,
+    MAX_CLASHES,
+    MAX_EFFECTS,
+    MAX_IDEAS,
+    MAX_PARTS,
+    MAX_SLOTS,
+    NUM_ASPECTS,
+    NUM_LEVELS,
+    NUM_PROPERTIES,
+    NUM_THINGS,
+    NUM_WAYS,
+    REPAIR,
+    RULES,
+    USES,
+    appraise,
+    aspects_of,
+    begin,
+    closed,
+    idle_part,
+    number_of,
+    properties_of,
+    surprise_of,
+)
+from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller, stochastic_round, uniform
+
+FAMILIES = ("invent", "uses", "repair")
+
+REMOTENESS, COMBINATION, CONSTRAINTS, DIVERSITY = range(4)
+
+MAX_FORBIDDEN = 3
+SLACK = 2
+"""Actions beyond those of the reference solution."""
+LEAST_RANGE = 1.0
+"""Bits of surprise that lie between the most ordinary idea and the planted ones, at least."""
+ATTEMPTS = 200
+
+SALIENCE = (1.0, 0.5, 0.2)
+"""How readily the typical solver thinks of an aspect: of the obvious one, of the next, of the obscure one."""
+FAMILIARITY = 0.6
+"""By what factor each way is less familiar to the typical solver than the one before."""
+FLOOR = 0.02
+"""Share of the pool that each way has at least, before shares are made to add up to 1."""
+
+NUM_KNOWN_EFFECTS = len(EFFECTS)
+_NUMBERS = {name: number for number, name in enumerate(PROPERTIES)}
+KNOWN_WAYS = np.array(
+    [[sum(1 << _NUMBERS[name] for name in way) for way in ways] for ways in EFFECTS.values()], np.int64
+)
+"""The properties that each way of each effect joins, as a set."""
+
+# Counters of a task's random numbers; every stage has its own range, every attempt its own thousands.
+_ATTEMPT = 4096
+_EFFECTS, _WAYS, _RANKS, _HIDDEN, _BASE, _COVER, _FILL, _BAR, _CLASH = (
+    0, 100, 200, 300, 400, 500, 1500, 2500, 2600,
+)  # fmt: skip
+
+# Places in the sketch, the generator's memory.
+NEED = 0  # properties that each planted idea has to get from its parts
+TAKEN = NEED + MAX_IDEAS  # all properties of each planted artefact
+ORDER = TAKEN + MAX_IDEAS  # things, the remote ones first
+DEALT = ORDER + NUM_THINGS  # properties, as they are dealt to parts
+SKETCH = DEALT + NUM_PROPERTIES
+
+
+@part
+def holds_a_way(world: Any, properties: Any) -> Any:
+    """Whether properties join a whole way of one of the effects: no aspect alone may."""
+    for way in range(world.num_effects * NUM_WAYS):
+        if properties & world.ways[way] == world.ways[way]:
+            return True
+    return False
+
+
+@part
+def random_property(world: Any, counter: Any, properties: Any) -> Any:
+    """One property of a set that is not empty, as a set."""
+    skip = below(world.key, counter, number_of(np.int64(properties)))
+    left = np.int64(properties)
+    for _ in range(skip):
+        left &= left - 1
+    return left & -left
+
+
+@part
+def draw_effects(world: Any, c: Any) -> None:
+    """Effects that differ, and their ways in random order of familiarity."""
+    key = world.key
+    chosen = np.int64(0)
+    for way in range(ALL_WAYS):
+        world.ways[way] = 0
+        world.way[way] = 0
+    for slot in range(MAX_EFFECTS):
+        number = below(key, c + _EFFECTS + slot, NUM_KNOWN_EFFECTS - slot)
+        for known in range(NUM_KNOWN_EFFECTS):  # the one with this number among those not chosen
+            if (chosen >> known) & 1 == 0:
+                if number == 0:
+                    world.effect[slot] = known
+                number -= 1
+        chosen |= np.int64(1) << world.effect[slot]
+    for slot in range(world.num_effects):
+        at = slot * NUM_WAYS
+        for rank in range(NUM_WAYS):
+            other = below(key, c + _WAYS + at + rank, rank + 1)
+            world.way[at + rank] = world.way[at + other]
+            world.way[at + other] = rank
+        for rank in range(NUM_WAYS):
+            world.ways[at + rank] = KNOWN_WAYS[world.effect[slot], world.way[at + rank]]
+
+
+@part
+def hide_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
+    """Which aspects take a look to be seen: up to two of each thing, the obscure one first."""
+    world.hidden = 0
+    world.num_hidden = 0
+    for thing in range(NUM_THINGS):
+        other = below(world.key, c + _HIDDEN + thing, thing + 1)
+        sketch[ORDER + thing] = sketch[ORDER + other]
+        sketch[ORDER + other] = thing
+        levels = stochastic_round(world.key, c + _HIDDEN + 50 + thing, (NUM_LEVELS - 1) * remoteness)
+        for level in range(NUM_LEVELS - levels, NUM_LEVELS):
+            world.hidden |= np.int64(1) << (thing * NUM_LEVELS + level)
+            world.num_hidden += 1
+    world.focus = sketch[ORDER] if world.family == USES else -1
+
+
+@part
+def lay_base(world: Any, c: Any) -> Any:
+    """The artefact to repair: for each effect half of its most familiar way, on one or two things."""
+    world.base = 0
+    if world.family != REPAIR:
+        return np.int64(0)
+    thing = below(world.key, c + _BASE, NUM_THINGS)
+    own = np.int64(0)
+    for effect in range(world.num_effects):
+        half = random_property(world, c + _BASE + 1 + effect, np.int64(world.ways[effect * NUM_WAYS]))
+        aspect = np.int64(thing) * NUM_LEVELS
+        if holds_a_way(world, world.aspects[aspect] | half) or effect == 2:
+            aspect = ((thing + 1) % NUM_THINGS) * NUM_LEVELS
+        world.aspects[aspect] |= half
+        world.base |= np.int64(1) << aspect
+        own |= half
+    world.hidden &= ~world.base
+    return own
+
+
+@part
+def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> None:
+    """What each planted idea needs: a way of each effect that it serves, all of them different."""
+    key = world.key
+    first = 1 + stochastic_round(key, c + _RANKS, 2 * difficulty[REMOTENESS])
+    for idea in range(MAX_IDEAS):
+        sketch[NEED + idea] = 0
+    for effect in range(world.num_effects):
+        turn = below(key, c + _RANKS + 1 + effect, 6)
+        for idea in range(MAX_IDEAS):
+            # The six orders of three: turned by 0, 1 or 2, forward or backward.
+            rank = (turn % 3 + (idea if turn < 3 else MAX_IDEAS - idea)) % MAX_IDEAS
+            serves = (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES
+            if serves:
+                sketch[NEED + idea] |= world.ways[effect * NUM_WAYS + first + rank]
+    for idea in range(MAX_IDEAS):
+        at = c + _RANKS + 20 + 4 * idea
+        need = np.int64(sketch[NEED + idea]) & ~closed(base)
+        if need != 0 and uniform(key, at) < difficulty[COMBINATION]:
+            arising = random_property(world, at + 1, need)
+            for number in range(NUM_PROPERTIES):
+                if arising == np.int64(1) << number:
+                    need = (need ^ arising) | (RULES[number] & ~base)
+        sketch[NEED + idea] = need
+
+
+@part
+def place_part(world: Any, at: Any, want: Any, taken: Any, remote: Any, sketch: Any) -> Any:
+    """Give properties to an aspect of a thing that is not taken; returns the aspect, -1 if none has room.
+
+    Args:
+        world: a record of WORLD.
+        at: counter.
+        want: the properties, a set.
+        taken: things, a set.
+        remote: whether it shall be hidden, if possible, on one of the first things of the order.
+        sketch: the order of things.
+    """
+    turn = below(world.key, at, NUM_THINGS // 2 if remote else NUM_THINGS)
+    for strict in range(2):
+        for step in range(NUM_THINGS):
+            place = (turn + step) % (NUM_THINGS // 2) if remote and step < NUM_THINGS // 2 else step
+            if not remote:
+                place = (turn + step) % NUM_THINGS
+            thing = np.int64(sketch[ORDER + place])
+            if (taken >> thing) & 1:
+                continue
+            for offset in range(NUM_LEVELS):
+                level = NUM_LEVELS - 1 - offset if remote else offset
+                aspect = thing * NUM_LEVELS + level
+                hidden = (world.hidden >> aspect) & 1 == 1
+                has = world.aspects[aspect]
+                if (world.base >> aspect) & 1 or (strict == 0 and hidden != remote):
+                    continue
+                if has == 0 or has == want:
+                    return aspect
+                both = has | want
+                if strict == 1 and number_of(np.int64(both)) <= MAX_SLOTS and not holds_a_way(world, both):
+                    return aspect
+    return np.int64(-1)
+
+
+@part
+def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
+    """Deal what an idea needs to aspects of different things; returns whether there was room."""
+    key = world.key
+    at = c + _COVER + 100 * idea
+    count = 0
+    for number in range(NUM_PROPERTIES):
+        if (sketch[NEED + idea] >> number) & 1:
+            other = below(key, at + number, count + 1)
+            sketch[DEALT + count] = sketch[DEALT + other]
+            sketch[DEALT + other] = number
+            count += 1
+    if count == 0:
+        return False
+    half = (count + 1) // 2
+    parts = min(MAX_PARTS, max(half, 2, half + stochastic_round(key, at + 20, 0.5 * (count - half))))
+    taken = np.int64(0)
+    for thing in range(NUM_THINGS):
+        if world.base & aspects_of(thing) != 0:
+            taken |= np.int64(1) << thing
+    world.planted[idea] = 0
+    for i in range(min(parts, count)):
+        want = np.int64(1) << sketch[DEALT + i]
+        for j in range(i + parts, count, parts):
+            want |= np.int64(1) << sketch[DEALT + j]
+        if holds_a_way(world, want):
+            return False
+        remote = uniform(key, at + 30 + i) < 0.75 * remoteness
+        others = taken
+        if world.focus >= 0:
+            bit = np.int64(1) << world.focus
+            others = ~bit if i == 0 else taken | bit
+        aspect = place_part(world, at + 40 + i, want, others, remote, sketch)
+        if aspect < 0:
+            return False
+        world.aspects[aspect] |= want
+        world.planted[idea] |= np.int64(1) << aspect
+        taken |= np.int64(1) << (aspect // NUM_LEVELS)
+    return True
+
+
+@part
+def fill_aspects(world: Any, c: Any, sketch: Any) -> None:
+    """Properties of the other aspects: halves of ways, of usual ones where it is obvious; and anything else."""
+    key = world.key
+    idle = np.int64((1 << NUM_PROPERTIES) - 1)
+    for idea in range(MAX_IDEAS):
+        idle &= ~sketch[TAKEN + idea]
+    for aspect in range(NUM_ASPECTS):
+        at = c + _FILL + 20 * aspect
+        if world.aspects[aspect] != 0:
+            continue
+        own = np.int64(0)
+        for draw in range(1 + below(key, at, 2)):
+            effect = below(key, at + 1 + 4 * draw, world.num_effects)
+            rank = below(key, at + 2 + 4 * draw, 2 if aspect % NUM_LEVELS == 0 else NUM_WAYS)
+            own |= random_property(world, at + 3 + 4 * draw, np.int64(world.ways[effect * NUM_WAYS + rank]))
+            if holds_a_way(world, own):
+                own &= -own
+        if idle != 0 and uniform(key, at + 10) < 0.5:
+            more = own | random_property(world, at + 11, idle)
+            if not holds_a_way(world, more):
+                own = more
+        world.aspects[aspect] = own
+
+
+@part
+def needed_properties(world: Any) -> Any:
+    """All properties that some way joins."""
+    needed = np.int64(0)
+    for way in range(world.num_effects * NUM_WAYS):
+        needed |= world.ways[way]
+    return needed
+
+
+@part
+def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
+    """Prohibitions and clashes that no planted artefact meets, of what could be joined to one."""
+    key = world.key
+    useful = needed_properties(world)
+    planted = np.int64(0)
+    for idea in range(MAX_IDEAS):
+        planted |= sketch[TAKEN + idea]
+    world.forbidden = 0
+    world.num_constraints = 0
+    for wish in range(stochastic_round(key, c + _BAR, MAX_FORBIDDEN * constraints)):
+        allowed = ~planted & ~world.forbidden & ((1 << NUM_PROPERTIES) - 1)
+        if allowed & useful != 0:
+            allowed &= useful
+        if allowed != 0:
+            world.forbidden |= random_property(world, c + _BAR + 10 + wish, np.int64(allowed))
+            world.num_constraints += 1
+    for pair in range(MAX_CLASHES):
+        world.clashes[pair] = 0
+    for wish in range(stochastic_round(key, c + _BAR + 1, MAX_CLASHES * constraints)):
+        for attempt in range(12):
+            at = c + _CLASH + 40 * wish + 3 * attempt
+            first = random_property(world, at, np.int64(planted))
+            second = random_property(world, at + 1, np.int64(useful))
+            clash = first | second
+            good = first != second and clash & world.forbidden == 0
+            for idea in range(MAX_IDEAS):
+                good &= sketch[TAKEN + idea] & clash != clash
+            for other in range(MAX_CLASHES):
+                good &= world.clashes[other] != clash
+            if good:
+                world.clashes[wish] = clash
+                world.num_constraints += 1
+                break
+
+
+@part
+def poll(world: Any) -> None:
+    """The frozen pool: how the typical solver divides itself over the ways of each effect.
+
+    A way's share follows its familiarity and how readily its scarcer property comes to mind.
+    """
+    for effect in range(world.num_effects):
+        total = 0.0
+        familiarity = 1.0
+        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+            least = 1e9
+            for number in range(NUM_PROPERTIES):
+                if (world.ways[way] >> number) & 1:
+                    supply = 0.0
+                    for aspect in range(NUM_ASPECTS):
+                        if (world.aspects[aspect] >> number) & 1:
+                            supply += SALIENCE[aspect % NUM_LEVELS]
+                    least = min(least, supply)
+            share = FLOOR + familiarity * least
+            world.surprise[way] = share
+            total += share
+            familiarity *= FAMILIARITY
+        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+            world.surprise[way] = -np.log2(world.surprise[way] / total)
+    for way in range(world.num_effects * NUM_WAYS, ALL_WAYS):
+        world.surprise[way] = 0.0
+
+
+@part
+def most_ordinary(world: Any) -> Any:
+    """The surprise of the most ordinary idea that is not barred."""
+    total = 0.0
+    done = np.int64(0)
+    for _ in range(world.required):
+        best = np.int64(-1)
+        for way in range(world.num_effects * NUM_WAYS):
+            if (done >> (way // NUM_WAYS)) & 1 or world.ways[way] & world.forbidden != 0:
+                continue
+            barred = False
+            for pair in range(MAX_CLASHES):
+                barred |= world.clashes[pair] == world.ways[way]
+            if not barred and (best < 0 or world.surprise[way] < world.surprise[best]):
+                best = np.int64(way)
+        total += world.surprise[best]
+        done |= np.int64(1) << (best // NUM_WAYS)
+    return total
+
+
+@part
+def settle(world: Any, strict: Any) -> Any:
+    """Strip planted artefacts of what is idle, rank them, and set the scale; returns whether they work."""
+    used = np.int64(0)
+    for idea in range(MAX_IDEAS):
+        idle = idle_part(world, np.int64(world.planted[idea]))
+        while idle >= 0:
+            world.planted[idea] &= ~(np.int64(1) << idle)
+            idle = idle_part(world, np.int64(world.planted[idea]))
+        found = appraise(world, np.int64(world.planted[idea]))
+        if found == 0 or found & used != 0:
+            return False
+        used |= found
+    for last in range(MAX_IDEAS - 1, 0, -1):
+        for i in range(last):
+            here = surprise_of(world, appraise(world, np.int64(world.planted[i])))
+            following = surprise_of(world, appraise(world, np.int64(world.planted[i + 1])))
+            if here < following:
+                world.planted[i], world.planted[i + 1] = world.planted[i + 1], world.planted[i]
+    world.full_surprise = surprise_of(world, appraise(world, np.int64(world.planted[MAX_IDEAS - 1])))
+    world.least_surprise = most_ordinary(world)
+    if world.full_surprise < world.least_surprise + LEAST_RANGE:
+        if strict:
+            return False
+        world.least_surprise = world.full_surprise - LEAST_RANGE
+    return True
+
+
+@part
+def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> Any:
+    """One try to make a task; returns whether it is one."""
+    for aspect in range(NUM_ASPECTS):
+        world.aspects[aspect] = 0
+    draw_effects(world, c)
+    hide_aspects(world, c, difficulty[REMOTENESS], sketch)
+    base = lay_base(world, c)
+    plan_ideas(world, c, difficulty, base, sketch)
+    for idea in range(MAX_IDEAS):
+        if not plant(world, c, idea, difficulty[REMOTENESS], sketch):
+            return False
+    for idea in range(MAX_IDEAS):
+        sketch[TAKEN + idea] = properties_of(world, world.planted[idea] | world.base)
+    fill_aspects(world, c, sketch)
+    constrain(world, c, difficulty[CONSTRAINTS], sketch)
+    poll(world)
+    return settle(world, strict)
+
+
+@part
+def measure_reference(world: Any) -> None:
+    """The reference solution looks at all things it needs, then joins one artefact after another."""
+    parts = np.int64(0)
+    world.reference_actions = 0
+    for idea in range(world.num_ideas):
+        parts |= world.planted[idea]
+        world.reference_actions += number_of(np.int64(world.planted[idea])) + 1
+    world.reference_looks = 0
+    for thing in range(NUM_THINGS):
+        world.reference_looks += parts & world.hidden & aspects_of(thing) != 0
+    world.reference_actions += world.reference_looks
+    world.step_limit = world.reference_actions + SLACK
+
+
+@part_of_caller
+def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: Any) -> None:
+    """Make one task in place: a pure function of key, difficulty and family."""
+    world.key = key
+    world.family = family
+    world.required = 1 + stochastic_round(key, 1 << 30, (MAX_EFFECTS - 1) * difficulty[COMBINATION])
+    world.num_ideas = 1 + stochastic_round(key, (1 << 30) + 1, (MAX_IDEAS - 1) * difficulty[DIVERSITY])
+    world.num_effects = MAX_EFFECTS if family == USES else world.required
+    for number in range(ATTEMPTS):
+        world.attempts = number + 1
+        if attempt(world, number * _ATTEMPT, difficulty, number < ATTEMPTS // 8, sketch):
+            break
+    measure_reference(world)
+    begin(world)
+
+
+@entry_point
+def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any, families: Any) -> None:
+    """Make tasks in some rows: each a pure function of its key, difficulty and family.
+
+    Args:
+        worlds: WORLD (n,).
+        rows: int64 (m,), the rows to write.
+        keys: uint64 (m,), one for each task.
+        difficulty: float64 in [0, 1], shape (m, 4), axes in the order of the domain.
+        families: int64 (m,), indices into ``FAMILIES``.
+    """
+    sketch = np.empty(SKETCH, np.int64)
+    for task in range(len(rows)):
+        generate_world(worlds[rows[task]], keys[task], difficulty[task], families[task], sketch)

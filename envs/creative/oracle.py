@@ -1,0 +1,151 @@
+"""Reference solvers of the world of inventions.
+
+``oracle_action`` knows what is planted: it looks at what it needs, then joins the artefacts, the most
+original one first. ``typical_action`` is the solver that the pool is made of: it takes the most familiar way
+that it can complete from what comes to mind first. ``searching_action`` knows what works, but not what is
+original: it joins whatever brings a way nearer, in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from etude_gym.envs.creative.kernel import (
+    HAND_IN,
+    JOIN,
+    LOOK,
+    MAX_IDEAS,
+    NUM_ASPECTS,
+    NUM_LEVELS,
+    NUM_THINGS,
+    NUM_WAYS,
+    appraise,
+    aspects_of,
+    is_barred,
+    joinable,
+    number_of,
+    properties_of,
+    take_action,
+)
+from etude_gym.tasks.kernels import below, entry_point, part
+
+
+@part
+def first_of(items: Any) -> Any:
+    """The lowest item of a set that is not empty."""
+    return number_of((items & -items) - 1)
+
+
+@part
+def next_artefact(world: Any) -> Any:
+    """The first planted artefact that holds all that is joined and whose ways have not counted; 0 if none."""
+    for idea in range(MAX_IDEAS):
+        planted = np.int64(world.planted[idea])
+        if world.chosen & ~planted == 0 and appraise(world, planted) & world.used_ways == 0:
+            return planted
+    return np.int64(0)
+
+
+@part
+def oracle_action(world: Any) -> Any:
+    """The next action of the reference solution, from the present state."""
+    needed = np.int64(0)
+    for idea in range(world.num_ideas):
+        needed |= world.planted[idea]
+    needed |= next_artefact(world)
+    for thing in range(NUM_THINGS):
+        if needed & world.unseen & aspects_of(thing) != 0:
+            return LOOK + thing
+    left = next_artefact(world) & ~world.chosen
+    return JOIN + first_of(left) if left != 0 else HAND_IN
+
+
+@part
+def typical_action(world: Any) -> Any:
+    """For each effect the most familiar way that what is seen completes, by the first aspects that do."""
+    properties = properties_of(world, np.int64(world.chosen | world.base))
+    free = joinable(world)
+    for effect in range(world.num_effects):
+        done = False
+        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+            done |= properties & world.ways[way] == world.ways[way]
+        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+            if done or world.ways[way] & world.forbidden != 0:
+                continue
+            missing = world.ways[way] & ~properties
+            supply = np.int64(0)
+            first = np.int64(-1)
+            for level in range(NUM_LEVELS):
+                for thing in range(NUM_THINGS):
+                    aspect = np.int64(thing * NUM_LEVELS + level)
+                    if (free >> aspect) & 1 and world.aspects[aspect] & missing != 0:
+                        if is_barred(world, properties_of(world, world.chosen | world.base | 1 << aspect)):
+                            continue
+                        supply |= world.aspects[aspect]
+                        if first < 0:
+                            first = aspect
+            if missing & ~supply == 0 and first >= 0:
+                return JOIN + first
+    if world.focus >= 0 and world.chosen & aspects_of(world.focus) == 0:
+        focused = free & aspects_of(world.focus)
+        if focused != 0:
+            return JOIN + first_of(focused)
+    return np.int64(HAND_IN)
+
+
+@part
+def searching_action(world: Any) -> Any:
+    """Hand in what works; else join at random what holds something that a way still misses, or look."""
+    if appraise(world, np.int64(world.chosen)) != 0:
+        return np.int64(HAND_IN)
+    properties = properties_of(world, np.int64(world.chosen | world.base))
+    wanted = np.int64(0)
+    for way in range(world.num_effects * NUM_WAYS):
+        wanted |= world.ways[way] & ~properties
+    free = joinable(world)
+    count = 0
+    chosen = np.int64(HAND_IN)
+    for aspect in range(NUM_ASPECTS):
+        if (free >> aspect) & 1 and world.aspects[aspect] & wanted != 0:
+            count += 1
+            if below(world.key, (1 << 31) + world.steps * 64 + aspect, count) == 0:
+                chosen = np.int64(JOIN + aspect)
+    return chosen
+
+
+SOLVERS = ("oracle", "typical", "searching")
+
+
+@entry_point
+def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
+    """Write the next action of a solver for every world.
+
+    Args:
+        worlds: WORLD (n,).
+        actions: int64 (n,), written.
+        solver: index into ``SOLVERS``.
+    """
+    for row in range(len(worlds)):
+        if solver == 0:
+            actions[row] = oracle_action(worlds[row])
+        elif solver == 1:
+            actions[row] = typical_action(worlds[row])
+        else:
+            actions[row] = searching_action(worlds[row])
+
+
+@entry_point
+def replay_batch(worlds: Any, rows: Any, numbers: Any) -> None:
+    """Take the first actions of the reference solution.
+
+    Args:
+        worlds: WORLD (n,), changed.
+        rows: int64 (m,), episodes that have just begun.
+        numbers: int64 (m,), how many actions.
+    """
+    for i in range(len(rows)):
+        world = worlds[rows[i]]
+        for _ in range(numbers[i]):
+            take_action(world, oracle_action(world))
