@@ -30,6 +30,7 @@ from etude_gym.envs.creative.kernel import (
     aspects_of,
     begin,
     closed,
+    idea_in,
     idle_part,
     number_of,
     properties_of,
@@ -44,14 +45,18 @@ REMOTENESS, COMBINATION, CONSTRAINTS, DIVERSITY = range(4)
 MAX_FORBIDDEN = 3
 SLACK = 2
 """Actions beyond those of the reference solution."""
-LEAST_RANGE = 1.0
+LEAST_RANGE = 0.5
 """Bits of surprise that lie between the most ordinary idea and the planted ones, at least."""
 ATTEMPTS = 200
+PLANS = 8
+"""Tries to find planted ideas that share no way, in an attempt."""
 
 SALIENCE = (1.0, 0.5, 0.2)
 """How readily the typical solver thinks of an aspect: of the obvious one, of the next, of the obscure one."""
-FAMILIARITY = 0.6
+FAMILIARITY = 0.45
 """By what factor each way is less familiar to the typical solver than the one before."""
+LESS = 0.7
+"""A way has at most so many times the share of the one before."""
 FLOOR = 0.02
 """Share of the pool that each way has at least, before shares are made to add up to 1."""
 
@@ -65,7 +70,7 @@ KNOWN_WAYS = np.array(
 # Counters of a task's random numbers; every stage has its own range, every attempt its own thousands.
 _ATTEMPT = 4096
 _EFFECTS, _WAYS, _RANKS, _HIDDEN, _BASE, _COVER, _FILL, _BAR, _CLASH = (
-    0, 100, 200, 300, 400, 500, 1500, 2500, 2600,
+    0, 50, 100, 300, 400, 500, 1500, 2500, 2600,
 )  # fmt: skip
 
 # Places in the sketch, the generator's memory.
@@ -73,7 +78,8 @@ NEED = 0  # properties that each planted idea has to get from its parts
 TAKEN = NEED + MAX_IDEAS  # all properties of each planted artefact
 ORDER = TAKEN + MAX_IDEAS  # things, the remote ones first
 DEALT = ORDER + NUM_THINGS  # properties, as they are dealt to parts
-SKETCH = DEALT + NUM_PROPERTIES
+WANT = DEALT + NUM_PROPERTIES  # properties of each part
+SKETCH = WANT + MAX_PARTS
 
 
 @part
@@ -139,48 +145,55 @@ def hide_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
 
 @part
 def lay_base(world: Any, c: Any) -> Any:
-    """The artefact to repair: for each effect half of its most familiar way, on one or two things."""
-    world.base = 0
+    """The artefact to repair: half of the most familiar way of the first effect is there; returns it."""
+    world.given = 0
     if world.family != REPAIR:
         return np.int64(0)
-    thing = below(world.key, c + _BASE, NUM_THINGS)
-    own = np.int64(0)
-    for effect in range(world.num_effects):
-        half = random_property(world, c + _BASE + 1 + effect, np.int64(world.ways[effect * NUM_WAYS]))
-        aspect = np.int64(thing) * NUM_LEVELS
-        if holds_a_way(world, world.aspects[aspect] | half) or effect == 2:
-            aspect = ((thing + 1) % NUM_THINGS) * NUM_LEVELS
-        world.aspects[aspect] |= half
-        world.base |= np.int64(1) << aspect
-        own |= half
-    world.hidden &= ~world.base
-    return own
+    half = random_property(world, c + _BASE, np.int64(world.ways[0]))
+    aspect = below(world.key, c + _BASE + 1, NUM_THINGS) * NUM_LEVELS
+    world.aspects[aspect] = half
+    world.given = np.int64(1) << aspect
+    return half
 
 
 @part
-def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> None:
-    """What each planted idea needs: a way of each effect that it serves, all of them different."""
+def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> Any:
+    """What each planted idea needs: a way of each effect that it serves; returns whether they share none."""
     key = world.key
     first = 1 + stochastic_round(key, c + _RANKS, 2 * difficulty[REMOTENESS])
-    for idea in range(MAX_IDEAS):
-        sketch[NEED + idea] = 0
-    for effect in range(world.num_effects):
-        turn = below(key, c + _RANKS + 1 + effect, 6)
+    for way in range(ALL_WAYS):  # until there is a pool
+        world.surprise[way] = way % NUM_WAYS
+    for plan in range(PLANS):
+        at = c + _RANKS + 1 + 16 * plan
+        used = np.int64(0)
+        good = True
         for idea in range(MAX_IDEAS):
-            # The six orders of three: turned by 0, 1 or 2, forward or backward.
-            rank = (turn % 3 + (idea if turn < 3 else MAX_IDEAS - idea)) % MAX_IDEAS
-            serves = (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES
-            if serves:
-                sketch[NEED + idea] |= world.ways[effect * NUM_WAYS + first + rank]
-    for idea in range(MAX_IDEAS):
-        at = c + _RANKS + 20 + 4 * idea
-        need = np.int64(sketch[NEED + idea]) & ~closed(base)
-        if need != 0 and uniform(key, at) < difficulty[COMBINATION]:
-            arising = random_property(world, at + 1, need)
-            for number in range(NUM_PROPERTIES):
-                if arising == np.int64(1) << number:
-                    need = (need ^ arising) | (RULES[number] & ~base)
-        sketch[NEED + idea] = need
+            need = np.int64(0)
+            for effect in range(world.num_effects):
+                # One of the six orders of three: turned by 0, 1 or 2, forward or backward.
+                turn = below(key, at + effect, 6)
+                rank = (turn % 3 + (idea if turn < 3 else MAX_IDEAS - idea)) % MAX_IDEAS
+                if (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES:
+                    need |= world.ways[effect * NUM_WAYS + first + rank]
+            need = np.int64(need & ~closed(base))
+            if need != 0 and uniform(key, at + 4 + 2 * idea) < difficulty[COMBINATION]:
+                need = let_one_arise(need, random_property(world, at + 5 + 2 * idea, need)) & ~base
+            found = idea_in(world, closed(need | base))
+            good &= found != 0 and found & used == 0
+            used |= found
+            sketch[NEED + idea] = need
+        if good:
+            return True
+    return False
+
+
+@part
+def let_one_arise(need: Any, arising: Any) -> Any:
+    """What is needed if one of the properties is to arise from two others."""
+    for number in range(NUM_PROPERTIES):
+        if arising == np.int64(1) << number:
+            return (need ^ arising) | RULES[number]
+    return need
 
 
 @part
@@ -205,11 +218,11 @@ def place_part(world: Any, at: Any, want: Any, taken: Any, remote: Any, sketch: 
             if (taken >> thing) & 1:
                 continue
             for offset in range(NUM_LEVELS):
-                level = NUM_LEVELS - 1 - offset if remote else offset
+                level = NUM_LEVELS - 1 - offset if remote else (turn + offset) % NUM_LEVELS
                 aspect = thing * NUM_LEVELS + level
                 hidden = (world.hidden >> aspect) & 1 == 1
                 has = world.aspects[aspect]
-                if (world.base >> aspect) & 1 or (strict == 0 and hidden != remote):
+                if (world.given >> aspect) & 1 or (strict == 0 and hidden != remote):
                     continue
                 if has == 0 or has == want:
                     return aspect
@@ -234,24 +247,35 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
     if count == 0:
         return False
     half = (count + 1) // 2
-    parts = min(MAX_PARTS, max(half, 2, half + stochastic_round(key, at + 20, 0.5 * (count - half))))
+    parts = min(MAX_PARTS, count, max(half, 2, half + stochastic_round(key, at + 20, 0.5 * (count - half))))
+    for i in range(count):
+        want = np.int64(1) << sketch[DEALT + i]
+        place = i
+        if i >= parts:  # with one of the parts, the first from a random one on that it makes no way with
+            place = -1
+            turn = below(key, at + 30 + i, parts)
+            for step in range(parts):
+                other = (turn + step) % parts
+                both = np.int64(want | sketch[WANT + other])
+                if place < 0 and number_of(both) <= MAX_SLOTS - 1 and not holds_a_way(world, both):
+                    place = other
+                    want = both
+            if place < 0:
+                return False
+        sketch[WANT + place] = want
     taken = np.int64(0)
     for thing in range(NUM_THINGS):
-        if world.base & aspects_of(thing) != 0:
+        if world.given & aspects_of(thing) != 0:
             taken |= np.int64(1) << thing
     world.planted[idea] = 0
-    for i in range(min(parts, count)):
-        want = np.int64(1) << sketch[DEALT + i]
-        for j in range(i + parts, count, parts):
-            want |= np.int64(1) << sketch[DEALT + j]
-        if holds_a_way(world, want):
-            return False
-        remote = uniform(key, at + 30 + i) < 0.75 * remoteness
+    for i in range(parts):
+        want = np.int64(sketch[WANT + i])
+        remote = uniform(key, at + 40 + i) < 0.75 * remoteness
         others = taken
         if world.focus >= 0:
             bit = np.int64(1) << world.focus
             others = ~bit if i == 0 else taken | bit
-        aspect = place_part(world, at + 40 + i, want, others, remote, sketch)
+        aspect = place_part(world, at + 50 + i, want, others, remote, sketch)
         if aspect < 0:
             return False
         world.aspects[aspect] |= want
@@ -274,7 +298,9 @@ def fill_aspects(world: Any, c: Any, sketch: Any) -> None:
         own = np.int64(0)
         for draw in range(1 + below(key, at, 2)):
             effect = below(key, at + 1 + 4 * draw, world.num_effects)
-            rank = below(key, at + 2 + 4 * draw, 2 if aspect % NUM_LEVELS == 0 else NUM_WAYS)
+            rank = below(key, at + 2 + 4 * draw, NUM_WAYS)
+            if aspect % NUM_LEVELS == 0:
+                rank //= 3
             own |= random_property(world, at + 3 + 4 * draw, np.int64(world.ways[effect * NUM_WAYS + rank]))
             if holds_a_way(world, own):
                 own &= -own
@@ -296,16 +322,22 @@ def needed_properties(world: Any) -> Any:
 
 @part
 def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
-    """Prohibitions and clashes that no planted artefact meets, of what could be joined to one."""
+    """Prohibitions and clashes that no planted artefact meets, of what could be joined to one.
+
+    The most familiar way of an effect is never barred: it tempts.
+    """
     key = world.key
     useful = needed_properties(world)
     planted = np.int64(0)
+    usual = np.int64(0)
     for idea in range(MAX_IDEAS):
         planted |= sketch[TAKEN + idea]
+    for effect in range(world.num_effects):
+        usual |= world.ways[effect * NUM_WAYS]
     world.forbidden = 0
     world.num_constraints = 0
     for wish in range(stochastic_round(key, c + _BAR, MAX_FORBIDDEN * constraints)):
-        allowed = ~planted & ~world.forbidden & ((1 << NUM_PROPERTIES) - 1)
+        allowed = ~planted & ~usual & ~world.forbidden & ((1 << NUM_PROPERTIES) - 1)
         if allowed & useful != 0:
             allowed &= useful
         if allowed != 0:
@@ -322,6 +354,8 @@ def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
             good = first != second and clash & world.forbidden == 0
             for idea in range(MAX_IDEAS):
                 good &= sketch[TAKEN + idea] & clash != clash
+            for effect in range(world.num_effects):
+                good &= world.ways[effect * NUM_WAYS] != clash
             for other in range(MAX_CLASHES):
                 good &= world.clashes[other] != clash
             if good:
@@ -339,6 +373,7 @@ def poll(world: Any) -> None:
     for effect in range(world.num_effects):
         total = 0.0
         familiarity = 1.0
+        most = 1e9
         for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
             least = 1e9
             for number in range(NUM_PROPERTIES):
@@ -348,9 +383,10 @@ def poll(world: Any) -> None:
                         if (world.aspects[aspect] >> number) & 1:
                             supply += SALIENCE[aspect % NUM_LEVELS]
                     least = min(least, supply)
-            share = FLOOR + familiarity * least
+            share = min(FLOOR + familiarity * least, most)
             world.surprise[way] = share
             total += share
+            most = LESS * share
             familiarity *= FAMILIARITY
         for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
             world.surprise[way] = -np.log2(world.surprise[way] / total)
@@ -391,13 +427,14 @@ def settle(world: Any, strict: Any) -> Any:
         if found == 0 or found & used != 0:
             return False
         used |= found
+        world.planted_ideas[idea] = found
     for last in range(MAX_IDEAS - 1, 0, -1):
         for i in range(last):
-            here = surprise_of(world, appraise(world, np.int64(world.planted[i])))
-            following = surprise_of(world, appraise(world, np.int64(world.planted[i + 1])))
-            if here < following:
-                world.planted[i], world.planted[i + 1] = world.planted[i + 1], world.planted[i]
-    world.full_surprise = surprise_of(world, appraise(world, np.int64(world.planted[MAX_IDEAS - 1])))
+            ideas, artefacts = world.planted_ideas, world.planted
+            if surprise_of(world, ideas[i]) < surprise_of(world, ideas[i + 1]):
+                ideas[i], ideas[i + 1] = ideas[i + 1], ideas[i]
+                artefacts[i], artefacts[i + 1] = artefacts[i + 1], artefacts[i]
+    world.full_surprise = surprise_of(world, world.planted_ideas[MAX_IDEAS - 1])
     world.least_surprise = most_ordinary(world)
     if world.full_surprise < world.least_surprise + LEAST_RANGE:
         if strict:
@@ -414,12 +451,13 @@ def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> An
     draw_effects(world, c)
     hide_aspects(world, c, difficulty[REMOTENESS], sketch)
     base = lay_base(world, c)
-    plan_ideas(world, c, difficulty, base, sketch)
+    if not plan_ideas(world, c, difficulty, base, sketch):
+        return False
     for idea in range(MAX_IDEAS):
         if not plant(world, c, idea, difficulty[REMOTENESS], sketch):
             return False
     for idea in range(MAX_IDEAS):
-        sketch[TAKEN + idea] = properties_of(world, world.planted[idea] | world.base)
+        sketch[TAKEN + idea] = properties_of(world, world.planted[idea] | world.given)
     fill_aspects(world, c, sketch)
     constrain(world, c, difficulty[CONSTRAINTS], sketch)
     poll(world)
@@ -441,6 +479,25 @@ def measure_reference(world: Any) -> None:
     world.step_limit = world.reference_actions + SLACK
 
 
+@part
+def list_properties(world: Any) -> None:
+    """Write sets of properties as numbers, as they are shown."""
+    write_numbers(world.aspects, world.aspect_numbers)
+    write_numbers(world.ways, world.way_numbers)
+    write_numbers(world.clashes, world.clash_numbers)
+
+
+@part
+def write_numbers(sets: Any, numbers: Any) -> None:
+    """The numbers from 1 of the members of sets, in ascending order; int8 (slots, sets)."""
+    for i in range(len(sets)):
+        left = np.int64(sets[i])
+        for slot in range(len(numbers)):
+            lowest = left & -left
+            numbers[slot, i] = number_of(lowest - 1) + 1 if left != 0 else 0
+            left ^= lowest
+
+
 @part_of_caller
 def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: Any) -> None:
     """Make one task in place: a pure function of key, difficulty and family."""
@@ -453,6 +510,7 @@ def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: A
         world.attempts = number + 1
         if attempt(world, number * _ATTEMPT, difficulty, number < ATTEMPTS // 8, sketch):
             break
+    list_properties(world)
     measure_reference(world)
     begin(world)
 

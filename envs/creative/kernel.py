@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.envs.creative.concepts import ARISING, KINDS, PROPERTIES
-from etude_gym.tasks.kernels import entry_point, kernel
+from etude_gym.tasks.kernels import entry_point, kernel, part
 
 NUM_PROPERTIES = len(PROPERTIES)
 NUM_KINDS = len(KINDS)
@@ -53,7 +53,8 @@ WORLD = np.dtype(
         ("ways", np.int32, (ALL_WAYS,)),  # the properties that each joins; 0 where there is no such effect
         ("clashes", np.int32, (MAX_CLASHES,)),  # two properties each that must not be together; 0 for none
         ("planted", np.int32, (MAX_IDEAS,)),  # the aspects of artefacts that work, the most original first
-        ("base", np.int32),  # aspects that are part of every artefact
+        ("planted_ideas", np.int32, (MAX_IDEAS,)),  # and the ways in which they do
+        ("given", np.int32),  # aspects that are part of every artefact
         ("hidden", np.int32),  # aspects that are not seen at first
         ("forbidden", np.int32),  # properties
         ("focus", np.int32),  # the thing that has to be used, or -1
@@ -69,6 +70,10 @@ WORLD = np.dtype(
         ("attempts", np.int32),  # that the generator took
         ("effect", np.int8, (MAX_EFFECTS,)),  # its number in the concept base
         ("way", np.int8, (ALL_WAYS,)),  # its number among the ways of its effect there
+        # Numbers of properties, from 1, in ascending order; 0 for none.
+        ("aspect_numbers", np.int8, (MAX_SLOTS, NUM_ASPECTS)),
+        ("way_numbers", np.int8, (2, ALL_WAYS)),
+        ("clash_numbers", np.int8, (2, MAX_CLASHES)),
         # The episode: changed by actions.
         ("unseen", np.int32),  # aspects
         ("chosen", np.int32),  # aspects of the present artefact, those of the base aside
@@ -116,7 +121,7 @@ def closed(own: Any) -> Any:
     return found
 
 
-@kernel
+@part
 def idea_in(world: Any, properties: Any) -> Any:
     """The most ordinary idea that works by some properties: a set of ways, empty if none does."""
     idea = np.int64(0)
@@ -135,7 +140,7 @@ def idea_in(world: Any, properties: Any) -> Any:
     return idea
 
 
-@kernel
+@part
 def works(world: Any, properties: Any) -> Any:
     """Whether enough effects have a complete way."""
     effects = 0
@@ -148,7 +153,7 @@ def works(world: Any, properties: Any) -> Any:
     return effects >= world.required
 
 
-@kernel
+@part
 def is_barred(world: Any, properties: Any) -> Any:
     """Whether properties hold a forbidden one, or two that clash."""
     barred = properties & world.forbidden != 0
@@ -164,21 +169,21 @@ def aspects_of(thing: Any) -> Any:
     return np.int64((1 << NUM_LEVELS) - 1) << (thing * NUM_LEVELS)
 
 
-@kernel
+@part
 def idle_part(world: Any, chosen: Any) -> Any:
     """The first chosen aspect without which the artefact would work as well; -1 if there is none."""
     for aspect in range(NUM_ASPECTS):
         if (chosen >> aspect) & 1:
-            rest = (chosen & ~(np.int64(1) << aspect)) | world.base
+            rest = (chosen & ~(np.int64(1) << aspect)) | world.given
             if works(world, properties_of(world, rest)):
                 return np.int64(aspect)
     return np.int64(-1)
 
 
-@kernel
+@part
 def appraise(world: Any, chosen: Any) -> Any:
     """The idea of an artefact, a set of ways; empty if it does not work."""
-    properties = properties_of(world, chosen | world.base)
+    properties = properties_of(world, chosen | world.given)
     idea = idea_in(world, properties)
     if idea == 0 or is_barred(world, properties):
         return np.int64(0)
@@ -187,7 +192,7 @@ def appraise(world: Any, chosen: Any) -> Any:
     return idea if idle_part(world, chosen) < 0 else np.int64(0)
 
 
-@kernel
+@part
 def surprise_of(world: Any, idea: Any) -> Any:
     """How rare an idea is in the pool, in bits."""
     total = 0.0
@@ -220,7 +225,7 @@ def number_of(items: Any) -> Any:
 @kernel
 def joinable(world: Any) -> Any:
     """The aspects that can be joined now: seen, of things of which the artefact has none, while there is room."""
-    parts = np.int64(world.chosen | world.base)
+    parts = np.int64(world.chosen | world.given)
     if number_of(np.int64(world.chosen)) >= MAX_PARTS:
         return np.int64(0)
     taken = np.int64(world.unseen)
@@ -256,7 +261,7 @@ def is_legal(world: Any, action: Any) -> Any:
 # --- What an action does -----------------------------------------------------------------------------
 
 
-@kernel
+@part
 def hand_in(world: Any) -> None:
     """The artefact is done: it counts if it works in ways of which none has counted before."""
     idea = appraise(world, np.int64(world.chosen))
@@ -353,23 +358,12 @@ CLASHES_AT = WAYS_AT + ALL_WAYS * len(WAY_FEATURES)
 NUM_FEATURES = CLASHES_AT + MAX_CLASHES * len(CLASH_FEATURES)
 
 _THIRD = np.float32(1 / 3)
+_QUARTER = np.float32(1 / NUM_KINDS)
 _SIXTH = np.float32(1 / 6)
 _EIGHTH = np.float32(1 / 8)
 _SIXTEENTH = np.float32(1 / 16)
 _THIRTY_SECOND = np.float32(1 / 32)
 _KIND = NUM_PROPERTIES // NUM_KINDS
-
-
-@kernel
-def write_numbers(properties: Any, features: Any, at: Any, stride: Any, slots: Any) -> None:
-    """Write the numbers of the properties of a set / 16, in ascending order, one for each slot."""
-    slot = 0
-    for number in range(NUM_PROPERTIES):
-        if (properties >> number) & 1 and slot < slots:
-            features[at + slot * stride] = np.float32(number + 1) * _SIXTEENTH
-            slot += 1
-    for empty in range(slot, slots):
-        features[at + empty * stride] = np.float32(0)
 
 
 @kernel
@@ -389,34 +383,38 @@ def observe_globals(world: Any, features: Any) -> None:
 @kernel
 def observe_aspects(world: Any, features: Any) -> None:
     """Properties of the artefact, the things, and each aspect: its properties, or of which kinds they are."""
-    parts = np.int64(world.chosen | world.base)
+    parts = np.int64(world.chosen | world.given)
     present = properties_of(world, parts)
     for number in range(NUM_PROPERTIES):
         features[PROPERTIES_AT + number] = (world.forbidden >> number) & 1
         features[PROPERTIES_AT + NUM_PROPERTIES + number] = (present >> number) & 1
     for thing in range(NUM_THINGS):
         features[THINGS_AT + thing] = world.focus == thing
+    at = ASPECTS_AT
+    for slot in range(MAX_SLOTS):
+        for aspect in range(NUM_ASPECTS):
+            number = np.int32(world.aspect_numbers[slot, aspect])
+            kind = np.float32((number + _KIND - 1) // _KIND) * _QUARTER
+            unseen = (world.unseen >> aspect) & 1 != 0
+            features[at + aspect] = -kind if unseen else np.float32(number) * _SIXTEENTH
+        at += NUM_ASPECTS
     for aspect in range(NUM_ASPECTS):
-        at = ASPECTS_AT + aspect
-        write_numbers(world.aspects[aspect], features, at, NUM_ASPECTS, MAX_SLOTS)
-        if (world.unseen >> aspect) & 1:
-            for slot in range(MAX_SLOTS):
-                number = np.int64(np.rint(features[at + slot * NUM_ASPECTS] * NUM_PROPERTIES))
-                kind = (number + _KIND - 1) // _KIND
-                features[at + slot * NUM_ASPECTS] = np.float32(-kind / NUM_KINDS)
-        features[at + MAX_SLOTS * NUM_ASPECTS] = (parts >> aspect) & 1
+        features[at + aspect] = (parts >> aspect) & 1
 
 
 @kernel
 def observe_ways(world: Any, features: Any) -> None:
     """The ways of the effects, and what must not be together."""
+    for slot in range(2):
+        for way in range(ALL_WAYS):
+            number = np.float32(world.way_numbers[slot, way])
+            features[WAYS_AT + slot * ALL_WAYS + way] = number * _SIXTEENTH
+        for pair in range(MAX_CLASHES):
+            number = np.float32(world.clash_numbers[slot, pair])
+            features[CLASHES_AT + slot * MAX_CLASHES + pair] = number * _SIXTEENTH
     for way in range(ALL_WAYS):
-        at = WAYS_AT + way
-        write_numbers(world.ways[way], features, at, ALL_WAYS, 2)
-        features[at + 2 * ALL_WAYS] = np.float32(world.surprise[way]) * _EIGHTH
-        features[at + 3 * ALL_WAYS] = (world.used_ways >> way) & 1
-    for pair in range(MAX_CLASHES):
-        write_numbers(world.clashes[pair], features, CLASHES_AT + pair, MAX_CLASHES, 2)
+        features[WAYS_AT + 2 * ALL_WAYS + way] = np.float32(world.surprise[way]) * _EIGHTH
+        features[WAYS_AT + 3 * ALL_WAYS + way] = (world.used_ways >> way) & 1
 
 
 @kernel

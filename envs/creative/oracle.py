@@ -43,7 +43,7 @@ def next_artefact(world: Any) -> Any:
     """The first planted artefact that holds all that is joined and whose ways have not counted; 0 if none."""
     for idea in range(MAX_IDEAS):
         planted = np.int64(world.planted[idea])
-        if world.chosen & ~planted == 0 and appraise(world, planted) & world.used_ways == 0:
+        if world.chosen & ~planted == 0 and world.planted_ideas[idea] & world.used_ways == 0:
             return planted
     return np.int64(0)
 
@@ -65,7 +65,7 @@ def oracle_action(world: Any) -> Any:
 @part
 def typical_action(world: Any) -> Any:
     """For each effect the most familiar way that what is seen completes, by the first aspects that do."""
-    properties = properties_of(world, np.int64(world.chosen | world.base))
+    properties = properties_of(world, np.int64(world.chosen | world.given))
     free = joinable(world)
     for effect in range(world.num_effects):
         done = False
@@ -81,7 +81,7 @@ def typical_action(world: Any) -> Any:
                 for thing in range(NUM_THINGS):
                     aspect = np.int64(thing * NUM_LEVELS + level)
                     if (free >> aspect) & 1 and world.aspects[aspect] & missing != 0:
-                        if is_barred(world, properties_of(world, world.chosen | world.base | 1 << aspect)):
+                        if is_barred(world, properties_of(world, world.chosen | world.given | 1 << aspect)):
                             continue
                         supply |= world.aspects[aspect]
                         if first < 0:
@@ -100,7 +100,7 @@ def searching_action(world: Any) -> Any:
     """Hand in what works; else join at random what holds something that a way still misses, or look."""
     if appraise(world, np.int64(world.chosen)) != 0:
         return np.int64(HAND_IN)
-    properties = properties_of(world, np.int64(world.chosen | world.base))
+    properties = properties_of(world, np.int64(world.chosen | world.given))
     wanted = np.int64(0)
     for way in range(world.num_effects * NUM_WAYS):
         wanted |= world.ways[way] & ~properties
