@@ -14,6 +14,7 @@ from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.creative import generator, kernel, oracle
 from etude_gym.tasks.domain import Rows, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
+from etude_gym.tasks.observation_layout import ConceptLayout, Holders, ItemSet
 
 AXES = (
     Axis(
@@ -55,6 +56,57 @@ METRICS = {
 }
 """Columns of the world that ``metrics`` reports, by the names it gives them."""
 
+LAYOUT = ConceptLayout(
+    num_globals=kernel.PROPERTIES_AT,
+    concepts=ItemSet(
+        "properties",
+        kernel.PROPERTIES_AT,
+        kernel.NUM_PROPERTIES,
+        len(kernel.PROPERTY_FEATURES),
+        first_action=0,
+        heads=0,
+    ),
+    kinds=kernel.NUM_KINDS,
+    pointed=Holders(
+        ItemSet(
+            "aspects",
+            kernel.ASPECTS_AT,
+            kernel.NUM_ASPECTS,
+            len(kernel.ASPECT_FEATURES),
+            kernel.JOIN,
+            heads=1,
+        ),
+        slots=kernel.MAX_SLOTS,
+        group=kernel.NUM_LEVELS,
+    ),
+    groups=ItemSet(
+        "things", kernel.THINGS_AT, kernel.NUM_THINGS, len(kernel.THING_FEATURES), kernel.LOOK, heads=1
+    ),
+    others=(
+        Holders(
+            ItemSet(
+                "ways", kernel.WAYS_AT, kernel.ALL_WAYS, len(kernel.WAY_FEATURES), first_action=0, heads=0
+            ),
+            slots=2,
+            group=kernel.NUM_WAYS,
+        ),
+        Holders(
+            ItemSet(
+                "clashes",
+                kernel.CLASHES_AT,
+                kernel.MAX_CLASHES,
+                len(kernel.CLASH_FEATURES),
+                first_action=0,
+                heads=0,
+            ),
+            slots=2,
+            group=1,
+        ),
+    ),
+    num_actions=kernel.NUM_ACTIONS,
+)
+"""Where things stand in the observation, for networks that treat all aspects and all ways alike."""
+
 KERNELS = Kernels(
     world=kernel.WORLD,
     generate=generator.generate_batch,
@@ -75,6 +127,8 @@ class CreativeDomain(KernelDomain):
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ()
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+
+    layout: ClassVar[ConceptLayout] = LAYOUT
 
     def __init__(self) -> None:
         self.observation_space = gymnasium.spaces.Box(-1.0, 4.0, (kernel.NUM_FEATURES,), np.float32)
