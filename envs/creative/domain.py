@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.creative import generator, kernel, oracle
-from etude_gym.tasks.domain import Rows, Worlds
+from etude_gym.tasks.domain import Reply, Rows, Worlds
 from etude_gym.tasks.kernel_domain import KernelDomain, Kernels
 from etude_gym.tasks.observation_layout import ConceptLayout, Holders, ItemSet
+from etude_gym.tasks.prompts import Prompt
 
 AXES = (
     Axis(
@@ -25,7 +26,7 @@ AXES = (
     ),
     Axis(
         "combination",
-        "how much an artefact has to join: effects, and properties that arise from two others",
+        "how much an artifact has to join: effects, and properties that arise from two others",
         "1 effect",
         "3 effects, and a property that arises",
     ),
@@ -119,13 +120,38 @@ KERNELS = Kernels(
 
 
 class CreativeDomain(KernelDomain):
-    """Creative problem solving."""
+    """Creative problem solving: join aspects of things into artifacts that work in a way few would think of.
+
+    A task lists effects, each with six ways: a way joins two properties. Eight things have three aspects
+    each, an aspect has up to three properties; some are hidden until the agent looks at their thing. An
+    artifact is a set of aspects of different things. It works if each effect has a complete way, if nothing
+    in it is forbidden or clashes, and if nothing in it is idle. In the family ``invent`` one need is met,
+    in ``uses`` one thing has to be part of every artifact, in ``repair`` something is there already.
+
+    Actions (Discrete 33): 0-23 join an aspect, 24-31 look at a thing, 32 hand the artifact in. An episode
+    ends when as many artifacts are handed in as ideas are wanted, or after two actions more than the
+    reference solution has.
+
+    Score: the mean over the ideas wanted of ``.2 + .8 originality``, 0 for what does not work or shares a way
+    with an idea that has counted. Originality is surprise under a frozen pool, the task's own typical solver,
+    from 0 for the most ordinary idea to 1 for the least original one that was planted. The reward is the
+    increase of the score, paid when an artifact is handed in.
+
+    The domain card, ``envs/creative/README.md``, documents the observation field by field.
+
+    Example:
+        >>> import gymnasium as gym, etude_gym
+        >>> env = gym.make("EtudeCreative-v0", family="uses", difficulty={"diversity": 1.0})
+        >>> observation, info = env.reset(seed=0)
+        >>> observation.shape, info["family"]
+        ((230,), 'uses')
+    """
 
     name: ClassVar[str] = "creative-v0"
     kernels: ClassVar[Kernels] = KERNELS
     results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
     measured: ClassVar[Mapping[str, str]] = METRICS
-    render_modes: ClassVar[tuple[str, ...]] = ()
+    render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
 
     layout: ClassVar[ConceptLayout] = LAYOUT
@@ -136,3 +162,39 @@ class CreativeDomain(KernelDomain):
 
     def solution_lengths(self, worlds: Worlds, rows: Rows) -> tuple[NDArray[np.int64], int]:
         return worlds["reference_actions"][rows].astype(np.int64), 0
+
+    def action_name(self, worlds: Worlds, row: int, action: int) -> str:
+        from etude_gym.envs.creative.text import action_name
+
+        return action_name(worlds[row], action)
+
+    def render(self, worlds: Worlds, row: int, mode: str) -> str:
+        from etude_gym.envs.creative.text import describe_state
+
+        return describe_state(worlds[row])
+
+    def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
+        from etude_gym.envs.creative.text import write_prompt
+
+        return write_prompt(worlds[row])
+
+    def parse(self, worlds: Worlds, row: int, reply: str, *, cut: bool = False) -> Reply:
+        from etude_gym.envs.creative.replies import parse_reply
+
+        return parse_reply(worlds[row], reply, cut)
+
+    def reference(self, worlds: Worlds, row: int) -> str:
+        from etude_gym.envs.creative.text import write_reply
+
+        copy = worlds[row : row + 1].copy()
+        observation, mask = np.empty(kernel.NUM_FEATURES, np.float32), np.empty(kernel.NUM_ACTIONS, np.int8)
+        actions: list[int] = []
+        while not copy["over"][0]:
+            actions.append(int(self.solvers()["oracle"](copy)[0]))
+            self.step_one(copy, actions[-1], observation, mask)
+        return write_reply(worlds[row], actions)
+
+    def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
+        from etude_gym.envs.creative.replies import reply_schema
+
+        return reply_schema(worlds[row])

@@ -1,6 +1,6 @@
 """Makes tasks of invention: effects and their ways, three planted ideas, things that hold them, constraints.
 
-Every task is solvable by construction: three artefacts are planted that work in ways of which they share
+Every task is solvable by construction: three artifacts are planted that work in ways of which they share
 none, and as many of them as ideas are wanted are the reference solution, the most original ones.
 """
 
@@ -75,7 +75,7 @@ _EFFECTS, _WAYS, _RANKS, _HIDDEN, _BASE, _COVER, _FILL, _BAR, _CLASH = (
 
 # Places in the sketch, the generator's memory.
 NEED = 0  # properties that each planted idea has to get from its parts
-TAKEN = NEED + MAX_IDEAS  # all properties of each planted artefact
+TAKEN = NEED + MAX_IDEAS  # all properties of each planted artifact
 ORDER = TAKEN + MAX_IDEAS  # things, the remote ones first
 DEALT = ORDER + NUM_THINGS  # properties, as they are dealt to parts
 WANT = DEALT + NUM_PROPERTIES  # properties of each part
@@ -85,10 +85,10 @@ SKETCH = WANT + MAX_PARTS
 @part
 def holds_a_way(world: Any, properties: Any) -> Any:
     """Whether properties join a whole way of one of the effects: no aspect alone may."""
+    held = False
     for way in range(world.num_effects * NUM_WAYS):
-        if properties & world.ways[way] == world.ways[way]:
-            return True
-    return False
+        held |= properties & world.ways[way] == world.ways[way]
+    return held
 
 
 @part
@@ -145,7 +145,7 @@ def hide_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
 
 @part
 def lay_base(world: Any, c: Any) -> Any:
-    """The artefact to repair: half of the most familiar way of the first effect is there; returns it."""
+    """The artifact to repair: half of the most familiar way of the first effect is there; returns it."""
     world.given = 0
     if world.family != REPAIR:
         return np.int64(0)
@@ -286,7 +286,7 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
 
 @part
 def fill_aspects(world: Any, c: Any, sketch: Any) -> None:
-    """Properties of the other aspects: halves of ways, of usual ones where it is obvious; and anything else."""
+    """Properties of the other aspects: halves of ways, of usual ones if obvious, and what no idea needs."""
     key = world.key
     idle = np.int64((1 << NUM_PROPERTIES) - 1)
     for idea in range(MAX_IDEAS):
@@ -322,7 +322,7 @@ def needed_properties(world: Any) -> Any:
 
 @part
 def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
-    """Prohibitions and clashes that no planted artefact meets, of what could be joined to one.
+    """Prohibitions and clashes that no planted artifact meets, of what could be joined to one.
 
     The most familiar way of an effect is never barred: it tempts.
     """
@@ -416,7 +416,7 @@ def most_ordinary(world: Any) -> Any:
 
 @part
 def settle(world: Any, strict: Any) -> Any:
-    """Strip planted artefacts of what is idle, rank them, and set the scale; returns whether they work."""
+    """Strip planted artifacts of what is idle, rank them, and set the scale; returns whether they work."""
     used = np.int64(0)
     for idea in range(MAX_IDEAS):
         idle = idle_part(world, np.int64(world.planted[idea]))
@@ -430,10 +430,10 @@ def settle(world: Any, strict: Any) -> Any:
         world.planted_ideas[idea] = found
     for last in range(MAX_IDEAS - 1, 0, -1):
         for i in range(last):
-            ideas, artefacts = world.planted_ideas, world.planted
+            ideas, artifacts = world.planted_ideas, world.planted
             if surprise_of(world, ideas[i]) < surprise_of(world, ideas[i + 1]):
                 ideas[i], ideas[i + 1] = ideas[i + 1], ideas[i]
-                artefacts[i], artefacts[i + 1] = artefacts[i + 1], artefacts[i]
+                artifacts[i], artifacts[i + 1] = artifacts[i + 1], artifacts[i]
     world.full_surprise = surprise_of(world, world.planted_ideas[MAX_IDEAS - 1])
     world.least_surprise = most_ordinary(world)
     if world.full_surprise < world.least_surprise + LEAST_RANGE:
@@ -466,7 +466,7 @@ def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> An
 
 @part
 def measure_reference(world: Any) -> None:
-    """The reference solution looks at all things it needs, then joins one artefact after another."""
+    """The reference solution looks at all things it needs, then joins one artifact after another."""
     parts = np.int64(0)
     world.reference_actions = 0
     for idea in range(world.num_ideas):

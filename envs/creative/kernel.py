@@ -1,6 +1,6 @@
 """The world of inventions: state, rules, mask and observation, as numba scalar functions.
 
-Read in the order in which things happen: the world's record, what an artefact is worth, what is legal, what
+Read in the order in which things happen: the world's record, what an artifact is worth, what is legal, what
 an action does, what an agent sees. ``generator`` makes worlds, ``oracle`` solves them.
 
 Sets are words of bits: bit p for property p, bit v for aspect v, bit w for way w. The aspects of thing t are
@@ -40,7 +40,7 @@ HAND_IN = LOOK + NUM_THINGS
 NUM_ACTIONS = HAND_IN + 1
 
 WORKING = 0.2
-"""What an artefact that works is worth at least; the rest is for originality."""
+"""What an artifact that works is worth at least; the rest is for originality."""
 
 WORLD = np.dtype(
     [
@@ -52,15 +52,15 @@ WORLD = np.dtype(
         ("aspects", np.int32, (NUM_ASPECTS,)),  # the properties of each
         ("ways", np.int32, (ALL_WAYS,)),  # the properties that each joins; 0 where there is no such effect
         ("clashes", np.int32, (MAX_CLASHES,)),  # two properties each that must not be together; 0 for none
-        ("planted", np.int32, (MAX_IDEAS,)),  # the aspects of artefacts that work, the most original first
+        ("planted", np.int32, (MAX_IDEAS,)),  # the aspects of artifacts that work, the most original first
         ("planted_ideas", np.int32, (MAX_IDEAS,)),  # and the ways in which they do
-        ("given", np.int32),  # aspects that are part of every artefact
+        ("given", np.int32),  # aspects that are part of every artifact
         ("hidden", np.int32),  # aspects that are not seen at first
         ("forbidden", np.int32),  # properties
         ("focus", np.int32),  # the thing that has to be used, or -1
         ("family", np.int32),
         ("num_effects", np.int32),  # that are listed
-        ("required", np.int32),  # effects that an artefact has to have
+        ("required", np.int32),  # effects that an artifact has to have
         ("num_ideas", np.int32),  # wanted
         ("num_constraints", np.int32),  # prohibitions and clashes
         ("num_hidden", np.int32),
@@ -76,9 +76,9 @@ WORLD = np.dtype(
         ("clash_numbers", np.int8, (2, MAX_CLASHES)),
         # The episode: changed by actions.
         ("unseen", np.int32),  # aspects
-        ("chosen", np.int32),  # aspects of the present artefact, those of the base aside
+        ("chosen", np.int32),  # aspects of the present artifact, those of the base aside
         ("used_ways", np.int32),  # by ideas that counted
-        ("handed_in", np.int32),  # artefacts
+        ("handed_in", np.int32),  # artifacts
         ("ideas", np.int32),  # that counted
         ("steps", np.int32),
         ("illegal_actions", np.int32),
@@ -97,7 +97,7 @@ RULES = np.array([sum(1 << _NUMBERS[half] for half in ARISING[name]) for name in
 """For each property the two that give it, as a set."""
 
 
-# --- What an artefact is worth -----------------------------------------------------------------------
+# --- What an artifact is worth -----------------------------------------------------------------------
 
 
 @kernel
@@ -171,7 +171,7 @@ def aspects_of(thing: Any) -> Any:
 
 @part
 def idle_part(world: Any, chosen: Any) -> Any:
-    """The first chosen aspect without which the artefact would work as well; -1 if there is none."""
+    """The first chosen aspect without which the artifact would work as well; -1 if there is none."""
     for aspect in range(NUM_ASPECTS):
         if (chosen >> aspect) & 1:
             rest = (chosen & ~(np.int64(1) << aspect)) | world.given
@@ -182,7 +182,7 @@ def idle_part(world: Any, chosen: Any) -> Any:
 
 @part
 def appraise(world: Any, chosen: Any) -> Any:
-    """The idea of an artefact, a set of ways; empty if it does not work."""
+    """The idea of an artifact, a set of ways; empty if it does not work."""
     properties = properties_of(world, chosen | world.given)
     idea = idea_in(world, properties)
     if idea == 0 or is_barred(world, properties):
@@ -224,7 +224,7 @@ def number_of(items: Any) -> Any:
 
 @kernel
 def joinable(world: Any) -> Any:
-    """The aspects that can be joined now: seen, of things of which the artefact has none, while there is room."""
+    """The aspects that can be joined now: seen, of things that are no part of it, while there is room."""
     parts = np.int64(world.chosen | world.given)
     if number_of(np.int64(world.chosen)) >= MAX_PARTS:
         return np.int64(0)
@@ -263,7 +263,7 @@ def is_legal(world: Any, action: Any) -> Any:
 
 @part
 def hand_in(world: Any) -> None:
-    """The artefact is done: it counts if it works in ways of which none has counted before."""
+    """The artifact is done: it counts if it works in ways of which none has counted before."""
     idea = appraise(world, np.int64(world.chosen))
     if idea != 0 and idea & world.used_ways == 0:
         original = originality_of(world, idea)
@@ -319,9 +319,9 @@ GLOBAL_FEATURES = (
     "1 in the family `invent`",
     "1 in the family `uses`",
     "1 in the family `repair`",
-    "effects that an artefact has to have / 3",
+    "effects that an artifact has to have / 3",
     "ideas wanted / 3",
-    "artefacts still to be handed in / 3",
+    "artifacts still to be handed in / 3",
     "actions left / 32",
     "parts joined / 6",
     "surprise of the most ordinary idea / 16",
@@ -329,15 +329,15 @@ GLOBAL_FEATURES = (
 )
 PROPERTY_FEATURES = (
     "1 if it is forbidden",
-    "1 if the artefact has it, as it arises or from the beginning",
+    "1 if the artifact has it, as it arises or from the beginning",
 )
-THING_FEATURES = ("1 if every artefact has to use it",)
+THING_FEATURES = ("1 if every artifact has to use it",)
 ASPECT_FEATURES = (
     *(
-        f"property {n}: its number from 1 / 16, 0 if none; while it is not seen, less the number of its kind / 4"
+        f"property {n}: its number from 1 / 16, 0 if none; unless seen, less the number of its kind / 4"
         for n in range(1, MAX_SLOTS + 1)
     ),
-    "1 if it is part of the artefact",
+    "1 if it is part of the artifact",
 )
 WAY_FEATURES = (
     "property 1: its number from 1 / 16, 0 if none",
@@ -382,7 +382,7 @@ def observe_globals(world: Any, features: Any) -> None:
 
 @kernel
 def observe_aspects(world: Any, features: Any) -> None:
-    """Properties of the artefact, the things, and each aspect: its properties, or of which kinds they are."""
+    """Properties of the artifact, the things, and each aspect: its properties, or of which kinds they are."""
     parts = np.int64(world.chosen | world.given)
     present = properties_of(world, parts)
     for number in range(NUM_PROPERTIES):

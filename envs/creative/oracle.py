@@ -1,6 +1,6 @@
 """Reference solvers of the world of inventions.
 
-``oracle_action`` knows what is planted: it looks at what it needs, then joins the artefacts, the most
+``oracle_action`` knows what is planted: it looks at what it needs, then joins the artifacts, the most
 original one first. ``typical_action`` is the solver that the pool is made of: it takes the most familiar way
 that it can complete from what comes to mind first. ``searching_action`` knows what works, but not what is
 original: it joins whatever brings a way nearer, in any order.
@@ -39,8 +39,8 @@ def first_of(items: Any) -> Any:
 
 
 @part
-def next_artefact(world: Any) -> Any:
-    """The first planted artefact that holds all that is joined and whose ways have not counted; 0 if none."""
+def next_artifact(world: Any) -> Any:
+    """The first planted artifact that holds all that is joined and whose ways have not counted; 0 if none."""
     for idea in range(MAX_IDEAS):
         planted = np.int64(world.planted[idea])
         if world.chosen & ~planted == 0 and world.planted_ideas[idea] & world.used_ways == 0:
@@ -54,11 +54,11 @@ def oracle_action(world: Any) -> Any:
     needed = np.int64(0)
     for idea in range(world.num_ideas):
         needed |= world.planted[idea]
-    needed |= next_artefact(world)
+    needed |= next_artifact(world)
     for thing in range(NUM_THINGS):
         if needed & world.unseen & aspects_of(thing) != 0:
             return LOOK + thing
-    left = next_artefact(world) & ~world.chosen
+    left = next_artifact(world) & ~world.chosen
     return JOIN + first_of(left) if left != 0 else HAND_IN
 
 
