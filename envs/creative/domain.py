@@ -34,7 +34,7 @@ AXES = (
         "constraints",
         "how many properties are forbidden or clash",
         "none",
-        "3 forbidden properties and 6 clashes",
+        "3 forbidden properties and 8 clashes",
     ),
     Axis(
         "diversity",
@@ -123,13 +123,13 @@ class CreativeDomain(KernelDomain):
     """Creative problem solving: join aspects of things into artifacts that work in a way few would think of.
 
     A task lists effects, each with six ways: a way joins two properties. Eight things have three aspects
-    each, an aspect has up to three properties; some are hidden until the agent looks at their thing. An
+    each, an aspect has up to three properties; some are hidden, and each look at a thing shows one. An
     artifact is a set of aspects of different things. It works if each effect has a complete way, if nothing
     in it is forbidden or clashes, and if nothing in it is idle. In the family ``invent`` one need is met,
     in ``uses`` one thing has to be part of every artifact, in ``repair`` something is there already.
 
     Actions (Discrete 33): 0-23 join an aspect, 24-31 look at a thing, 32 hand the artifact in. An episode
-    ends when as many artifacts are handed in as ideas are wanted, or after two actions more than the
+    ends when as many artifacts are handed in as ideas are wanted, or after one action more than the
     reference solution has.
 
     Score: the mean over the ideas wanted of ``.2 + .8 originality``, 0 for what does not work or shares a way
@@ -144,7 +144,7 @@ class CreativeDomain(KernelDomain):
         >>> env = gym.make("EtudeCreative-v0", family="uses", difficulty={"diversity": 1.0})
         >>> observation, info = env.reset(seed=0)
         >>> observation.shape, info["family"]
-        ((230,), 'uses')
+        ((234,), 'uses')
     """
 
     name: ClassVar[str] = "creative-v0"

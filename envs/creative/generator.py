@@ -43,11 +43,15 @@ FAMILIES = ("invent", "uses", "repair")
 REMOTENESS, COMBINATION, CONSTRAINTS, DIVERSITY = range(4)
 
 MAX_FORBIDDEN = 3
-SLACK = 2
+SLACK = 1
 """Actions beyond those of the reference solution."""
 LEAST_RANGE = 0.5
 """Bits of surprise that lie between the most ordinary idea and the planted ones, at least."""
 ATTEMPTS = 200
+TWINS = 0.6
+"""Share of the other aspects that have what a planted idea needs; in plain sight it falls with remoteness."""
+PAIRS = 0.85
+"""Share of the other aspects that have a second property, by which they can be barred."""
 PLANS = 8
 """Tries to find planted ideas that share no way, in an attempt."""
 
@@ -270,7 +274,7 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
     world.planted[idea] = 0
     for i in range(parts):
         want = np.int64(sketch[WANT + i])
-        remote = uniform(key, at + 40 + i) < 0.75 * remoteness
+        remote = uniform(key, at + 40 + i) < 0.9 * remoteness
         others = taken
         if world.focus >= 0:
             bit = np.int64(1) << world.focus
@@ -285,75 +289,79 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
 
 
 @part
-def fill_aspects(world: Any, c: Any, sketch: Any) -> None:
-    """Properties of the other aspects: halves of ways, of usual ones if obvious, and what no idea needs."""
-    key = world.key
-    idle = np.int64((1 << NUM_PROPERTIES) - 1)
+def joins_none(sketch: Any, pair: Any) -> Any:
+    """Whether no planted artifact has all properties of a set."""
+    good = True
     for idea in range(MAX_IDEAS):
-        idle &= ~sketch[TAKEN + idea]
+        good &= sketch[TAKEN + idea] & pair != pair
+    return good
+
+
+@part
+def fill_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
+    """Properties of the other aspects: what a planted idea needs or a familiar way, and mostly one more.
+
+    The one more is such that it can be barred: no planted artifact has both.
+    """
+    key = world.key
     for aspect in range(NUM_ASPECTS):
         at = c + _FILL + 20 * aspect
         if world.aspects[aspect] != 0:
             continue
-        own = np.int64(0)
-        for draw in range(1 + below(key, at, 2)):
-            effect = below(key, at + 1 + 4 * draw, world.num_effects)
-            rank = below(key, at + 2 + 4 * draw, NUM_WAYS)
-            if aspect % NUM_LEVELS == 0:
-                rank //= 3
-            own |= random_property(world, at + 3 + 4 * draw, np.int64(world.ways[effect * NUM_WAYS + rank]))
-            if holds_a_way(world, own):
-                own &= -own
-        if idle != 0 and uniform(key, at + 10) < 0.5:
-            more = own | random_property(world, at + 11, idle)
-            if not holds_a_way(world, more):
-                own = more
+        hidden = (world.hidden >> aspect) & 1 == 1
+        own = np.int64(sketch[NEED + below(key, at, MAX_IDEAS)])
+        if uniform(key, at + 1) >= (TWINS if hidden else TWINS * (1 - remoteness)):
+            effect = below(key, at + 2, world.num_effects)
+            rank = below(key, at + 3, NUM_WAYS) // (1 if hidden else NUM_LEVELS)
+            own = np.int64(world.ways[effect * NUM_WAYS + rank])
+        own = random_property(world, at + 4, own)
+        if uniform(key, at + 5) < PAIRS:
+            for draw in range(4):
+                pair = own | np.int64(1) << below(key, at + 6 + draw, NUM_PROPERTIES)
+                if joins_none(sketch, pair) and not holds_a_way(world, pair):
+                    own = pair
+                    break
         world.aspects[aspect] = own
 
 
 @part
-def needed_properties(world: Any) -> Any:
-    """All properties that some way joins."""
-    needed = np.int64(0)
-    for way in range(world.num_effects * NUM_WAYS):
-        needed |= world.ways[way]
-    return needed
-
-
-@part
 def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
-    """Prohibitions and clashes that no planted artifact meets, of what could be joined to one.
+    """Prohibitions and clashes that no planted artifact meets, and that bar other aspects.
 
     The most familiar way of an effect is never barred: it tempts.
     """
     key = world.key
-    useful = needed_properties(world)
-    planted = np.int64(0)
-    usual = np.int64(0)
+    free = np.int64((1 << NUM_PROPERTIES) - 1)
+    parts = np.int64(world.given)
     for idea in range(MAX_IDEAS):
-        planted |= sketch[TAKEN + idea]
+        free &= ~sketch[TAKEN + idea]
+        parts |= world.planted[idea]
     for effect in range(world.num_effects):
-        usual |= world.ways[effect * NUM_WAYS]
+        free &= ~world.ways[effect * NUM_WAYS]
     world.forbidden = 0
     world.num_constraints = 0
     for wish in range(stochastic_round(key, c + _BAR, MAX_FORBIDDEN * constraints)):
-        allowed = ~planted & ~usual & ~world.forbidden & ((1 << NUM_PROPERTIES) - 1)
-        if allowed & useful != 0:
-            allowed &= useful
-        if allowed != 0:
-            world.forbidden |= random_property(world, c + _BAR + 10 + wish, np.int64(allowed))
+        if free != 0:
+            barred = random_property(world, c + _BAR + 10 + wish, free)
+            world.forbidden |= barred
+            free ^= barred
             world.num_constraints += 1
     for pair in range(MAX_CLASHES):
         world.clashes[pair] = 0
     for wish in range(stochastic_round(key, c + _BAR + 1, MAX_CLASHES * constraints)):
-        for attempt in range(12):
-            at = c + _CLASH + 40 * wish + 3 * attempt
-            first = random_property(world, at, np.int64(planted))
-            second = random_property(world, at + 1, np.int64(useful))
-            clash = first | second
-            good = first != second and clash & world.forbidden == 0
-            for idea in range(MAX_IDEAS):
-                good &= sketch[TAKEN + idea] & clash != clash
+        for attempt in range(24):
+            at = c + _CLASH + 96 * wish + 3 * attempt
+            aspect = below(key, at, NUM_ASPECTS)
+            own = np.int64(world.aspects[aspect])
+            first = random_property(world, at + 1, own)
+            if attempt >= 16:  # any pair will do
+                own |= np.int64(1) << below(key, at + 2, NUM_PROPERTIES)
+            elif (parts >> aspect) & 1:
+                continue
+            if own == first:
+                continue
+            clash = first | random_property(world, at + 2, own ^ first)
+            good = clash & world.forbidden == 0 and joins_none(sketch, clash)
             for effect in range(world.num_effects):
                 good &= world.ways[effect * NUM_WAYS] != clash
             for other in range(MAX_CLASHES):
@@ -458,7 +466,7 @@ def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> An
             return False
     for idea in range(MAX_IDEAS):
         sketch[TAKEN + idea] = properties_of(world, world.planted[idea] | world.given)
-    fill_aspects(world, c, sketch)
+    fill_aspects(world, c, difficulty[REMOTENESS], sketch)
     constrain(world, c, difficulty[CONSTRAINTS], sketch)
     poll(world)
     return settle(world, strict)
@@ -473,8 +481,9 @@ def measure_reference(world: Any) -> None:
         parts |= world.planted[idea]
         world.reference_actions += number_of(np.int64(world.planted[idea])) + 1
     world.reference_looks = 0
-    for thing in range(NUM_THINGS):
-        world.reference_looks += parts & world.hidden & aspects_of(thing) != 0
+    for aspect in range(NUM_ASPECTS):  # whatever is seen on the way to what is needed
+        further = aspects_of(aspect // NUM_LEVELS) & ~((np.int64(1) << aspect) - 1)
+        world.reference_looks += (world.hidden >> aspect) & 1 == 1 and parts & world.hidden & further != 0
     world.reference_actions += world.reference_looks
     world.step_limit = world.reference_actions + SLACK
 

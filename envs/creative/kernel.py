@@ -27,7 +27,7 @@ MAX_EFFECTS = 3
 NUM_WAYS = 6
 ALL_WAYS = MAX_EFFECTS * NUM_WAYS
 MAX_IDEAS = 3
-MAX_CLASHES = 6
+MAX_CLASHES = 8
 MAX_PARTS = 6
 
 INVENT, USES, REPAIR = range(3)
@@ -286,7 +286,8 @@ def take_action(world: Any, action: Any) -> Any:
     elif action < LOOK:
         world.chosen |= np.int64(1) << (action - JOIN)
     elif action < HAND_IN:
-        world.unseen &= ~aspects_of(action - LOOK)
+        hidden = np.int64(world.unseen & aspects_of(action - LOOK))
+        world.unseen ^= hidden & -hidden  # the least obscure one is seen
         world.looks += 1
     else:
         hand_in(world)

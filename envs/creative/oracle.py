@@ -1,9 +1,9 @@
 """Reference solvers of the world of inventions.
 
 ``oracle_action`` knows what is planted: it looks at what it needs, then joins the artifacts, the most
-original one first. ``typical_action`` is the solver that the pool is made of: it takes the most familiar way
-that it can complete from what comes to mind first. ``searching_action`` knows what works, but not what is
-original: it joins whatever brings a way nearer, in any order.
+original one first. ``straight_action`` never looks behind what is seen: the typical
+solver, which the pool is made of, takes the most familiar way that it completes, the greedy one the rarest.
+``searching_action`` knows what works, but not what is original: it joins whatever brings a way nearer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from etude_gym.envs.creative.kernel import (
+    ALL_WAYS,
     HAND_IN,
     JOIN,
     LOOK,
@@ -63,35 +64,55 @@ def oracle_action(world: Any) -> Any:
 
 
 @part
-def typical_action(world: Any) -> Any:
-    """For each effect the most familiar way that what is seen completes, by the first aspects that do."""
-    properties = properties_of(world, np.int64(world.chosen | world.given))
+def next_part(world: Any, missing: Any) -> Any:
+    """The first seen aspect, obvious ones first, with some of what is missing; -1 unless all can be had."""
     free = joinable(world)
+    supply = np.int64(0)
+    first = np.int64(-1)
+    for level in range(NUM_LEVELS):
+        for thing in range(NUM_THINGS):
+            aspect = np.int64(thing * NUM_LEVELS + level)
+            if (free >> aspect) & 1 == 0 or world.aspects[aspect] & missing == 0:
+                continue
+            parts = np.int64(world.chosen | world.given | np.int64(1) << aspect)
+            if not is_barred(world, properties_of(world, parts)):
+                supply |= world.aspects[aspect]
+                if first < 0:
+                    first = aspect
+    return first if missing & ~supply == 0 else np.int64(-1)
+
+
+@part
+def straight_action(world: Any, greedy: Any) -> Any:
+    """Bring about one effect after the other, in the most familiar way that what is seen completes.
+
+    The greedy solver takes the rarest way that has not counted instead.
+    """
+    properties = properties_of(world, np.int64(world.chosen | world.given))
+    effects = 0
     for effect in range(world.num_effects):
-        done = False
+        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+            if properties & world.ways[way] == world.ways[way]:
+                effects += 1
+                break
+    if world.focus >= 0 and world.chosen & aspects_of(world.focus) == 0:
+        wanted = np.int64(0)
+        for way in range(ALL_WAYS):
+            wanted |= world.ways[way]
+        for aspect in range(world.focus * NUM_LEVELS, (world.focus + 1) * NUM_LEVELS):
+            if (joinable(world) >> aspect) & 1 and world.aspects[aspect] & wanted != 0:
+                return np.int64(JOIN + aspect)
+    for effect in range(world.num_effects):
+        done = effects >= world.required
         for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
             done |= properties & world.ways[way] == world.ways[way]
-        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
-            if done or world.ways[way] & world.forbidden != 0:
-                continue
-            missing = world.ways[way] & ~properties
-            supply = np.int64(0)
-            first = np.int64(-1)
-            for level in range(NUM_LEVELS):
-                for thing in range(NUM_THINGS):
-                    aspect = np.int64(thing * NUM_LEVELS + level)
-                    if (free >> aspect) & 1 and world.aspects[aspect] & missing != 0:
-                        if is_barred(world, properties_of(world, world.chosen | world.given | 1 << aspect)):
-                            continue
-                        supply |= world.aspects[aspect]
-                        if first < 0:
-                            first = aspect
-            if missing & ~supply == 0 and first >= 0:
-                return JOIN + first
-    if world.focus >= 0 and world.chosen & aspects_of(world.focus) == 0:
-        focused = free & aspects_of(world.focus)
-        if focused != 0:
-            return JOIN + first_of(focused)
+        for rank in range(NUM_WAYS):
+            way = effect * NUM_WAYS + (NUM_WAYS - 1 - rank if greedy else rank)
+            barred = world.ways[way] & world.forbidden != 0 or (greedy and (world.used_ways >> way) & 1 == 1)
+            if not done and not barred:
+                aspect = next_part(world, np.int64(world.ways[way] & ~properties))
+                if aspect >= 0:
+                    return JOIN + aspect
     return np.int64(HAND_IN)
 
 
@@ -115,7 +136,7 @@ def searching_action(world: Any) -> Any:
     return chosen
 
 
-SOLVERS = ("oracle", "typical", "searching")
+SOLVERS = ("oracle", "typical", "greedy", "searching")
 
 
 @entry_point
@@ -130,8 +151,8 @@ def solve_batch(worlds: Any, actions: Any, solver: Any) -> None:
     for row in range(len(worlds)):
         if solver == 0:
             actions[row] = oracle_action(worlds[row])
-        elif solver == 1:
-            actions[row] = typical_action(worlds[row])
+        elif solver < 3:
+            actions[row] = straight_action(worlds[row], solver == 2)
         else:
             actions[row] = searching_action(worlds[row])
 

@@ -151,7 +151,8 @@ class _Reader:
             return _unknown("thing", name, self.things)
         if not _hides(self.unseen, thing):
             return f"all aspects of {name!r} are seen."
-        self.unseen &= ~(_ASPECTS_OF_A_THING << thing * NUM_LEVELS)
+        hidden = self.unseen & _ASPECTS_OF_A_THING << thing * NUM_LEVELS
+        self.unseen ^= hidden & -hidden
         self.actions.append(LOOK + thing)
         return ""
 

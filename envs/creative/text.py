@@ -218,8 +218,8 @@ properties count, and the thing it is an aspect of cannot be joined once more. N
 
 _RULES = f"""\
 - Things have aspects, and aspects have properties. An artifact joins aspects of different things, at most
-  {MAX_PARTS}. It has all properties of its aspects, and those that arise where two of these meet (but not where
-  one of the two has itself arisen):
+  {MAX_PARTS}. It has all properties of its aspects, and those that arise where two of these meet, though not
+  where one of the two has itself arisen:
 {{arising}}
 - An effect is there once an artifact has both properties of one of its ways.
 - An artifact works if it has the effects that are wanted, if nothing in it is forbidden (what arises
@@ -227,8 +227,8 @@ _RULES = f"""\
 - The percentage of a way says how many people would do it so. An idea is one way of each effect; it is as
   rare as the product of their shares. An artifact counts as the most ordinary idea that it contains.
 - It counts only if none of its ways is used, and uses them up. Nothing is told before it is handed in.
-- Some aspects are not seen until you look at their thing; before, only the kinds of their properties are
-  known.
+- Some aspects are not seen at first; each look at a thing shows the next one, in the order given. Before,
+  only the kinds of its properties are known.
 {{kinds}}
 - To join an aspect, to look at a thing and to hand in are one action each; so an artifact takes one more
   than it has aspects. What cannot be done takes an action as well.
