@@ -26,14 +26,15 @@ from etude_gym.envs.creative.kernel import (
     REPAIR,
     RULES,
     USES,
-    appraise,
     aspects_of,
     begin,
     closed,
     idea_in,
     idle_part,
+    lowest_of,
     number_of,
     properties_of,
+    show_task,
     surprise_of,
 )
 from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller, stochastic_round, uniform
@@ -373,24 +374,24 @@ def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
 
 
 @part
-def poll(world: Any) -> None:
+def poll(world: Any, supply: Any) -> None:
     """The frozen pool: how the typical solver divides itself over the ways of each effect.
 
     A way's share follows its familiarity and how readily its scarcer property comes to mind.
     """
+    supply[:] = 0.0
+    for aspect in range(NUM_ASPECTS):
+        left = np.int64(world.aspects[aspect])
+        while left != 0:
+            supply[lowest_of(left)] += SALIENCE[aspect % NUM_LEVELS]
+            left &= left - 1
     for effect in range(world.num_effects):
         total = 0.0
         familiarity = 1.0
         most = 1e9
         for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
-            least = 1e9
-            for number in range(NUM_PROPERTIES):
-                if (world.ways[way] >> number) & 1:
-                    supply = 0.0
-                    for aspect in range(NUM_ASPECTS):
-                        if (world.aspects[aspect] >> number) & 1:
-                            supply += SALIENCE[aspect % NUM_LEVELS]
-                    least = min(least, supply)
+            need = np.int64(world.ways[way])
+            least = min(supply[lowest_of(need)], supply[lowest_of(need & (need - 1))])
             share = min(FLOOR + familiarity * least, most)
             world.surprise[way] = share
             total += share
@@ -403,56 +404,54 @@ def poll(world: Any) -> None:
 
 
 @part
-def most_ordinary(world: Any) -> Any:
-    """The surprise of the most ordinary idea that is not barred."""
-    total = 0.0
-    done = np.int64(0)
-    for _ in range(world.required):
-        best = np.int64(-1)
-        for way in range(world.num_effects * NUM_WAYS):
-            if (done >> (way // NUM_WAYS)) & 1 or world.ways[way] & world.forbidden != 0:
-                continue
-            barred = False
-            for pair in range(MAX_CLASHES):
-                barred |= world.clashes[pair] == world.ways[way]
-            if not barred and (best < 0 or world.surprise[way] < world.surprise[best]):
-                best = np.int64(way)
-        total += world.surprise[best]
-        done |= np.int64(1) << (best // NUM_WAYS)
-    return total
-
-
-@part
-def settle(world: Any, strict: Any) -> Any:
-    """Strip planted artifacts of what is idle, rank them, and set the scale; returns whether they work."""
+def strip_ideas(world: Any, sketch: Any) -> Any:
+    """Take what is idle out of planted artifacts; returns whether these work in ways that they do not share."""
     used = np.int64(0)
     for idea in range(MAX_IDEAS):
         idle = idle_part(world, np.int64(world.planted[idea]))
         while idle >= 0:
             world.planted[idea] &= ~(np.int64(1) << idle)
             idle = idle_part(world, np.int64(world.planted[idea]))
-        found = appraise(world, np.int64(world.planted[idea]))
+        if world.focus >= 0 and world.planted[idea] & aspects_of(world.focus) == 0:
+            return False
+        sketch[TAKEN + idea] = properties_of(world, np.int64(world.planted[idea] | world.given))
+        found = idea_in(world, np.int64(sketch[TAKEN + idea]))
         if found == 0 or found & used != 0:
             return False
         used |= found
         world.planted_ideas[idea] = found
-    for last in range(MAX_IDEAS - 1, 0, -1):
-        for i in range(last):
-            ideas, artifacts = world.planted_ideas, world.planted
-            if surprise_of(world, ideas[i]) < surprise_of(world, ideas[i + 1]):
-                ideas[i], ideas[i + 1] = ideas[i + 1], ideas[i]
-                artifacts[i], artifacts[i + 1] = artifacts[i + 1], artifacts[i]
-    world.full_surprise = surprise_of(world, world.planted_ideas[MAX_IDEAS - 1])
-    world.least_surprise = most_ordinary(world)
-    if world.full_surprise < world.least_surprise + LEAST_RANGE:
-        if strict:
-            return False
-        world.least_surprise = world.full_surprise - LEAST_RANGE
     return True
 
 
 @part
-def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> Any:
+def set_scale(world: Any, sketch: Any) -> Any:
+    """Rank planted artifacts; returns whether they share no way and surprise more than the most ordinary."""
+    ideas, artifacts = world.planted_ideas, world.planted
+    used = np.int64(0)
+    for idea in range(MAX_IDEAS):  # again: only the pool says which of several uses is the rarest
+        ideas[idea] = idea_in(world, np.int64(sketch[TAKEN + idea]))
+        if ideas[idea] & used != 0:
+            return False
+        used |= ideas[idea]
+    for last in range(MAX_IDEAS - 1, 0, -1):
+        for i in range(last):
+            if surprise_of(world, ideas[i]) < surprise_of(world, ideas[i + 1]):
+                ideas[i], ideas[i + 1] = ideas[i + 1], ideas[i]
+                artifacts[i], artifacts[i + 1] = artifacts[i + 1], artifacts[i]
+    world.full_surprise = surprise_of(world, ideas[MAX_IDEAS - 1])
+    world.least_surprise = most_ordinary(world)
+    return world.full_surprise >= world.least_surprise + LEAST_RANGE
+
+
+@part
+def most_ordinary(world: Any) -> Any:
+    """The surprise of the most ordinary idea that is not barred: the most familiar ways never are."""
+    everything = np.int64((1 << NUM_PROPERTIES) - 1)
+    return surprise_of(world, idea_in(world, everything))
+
+
+@part
+def attempt(world: Any, c: Any, difficulty: Any, sketch: Any, supply: Any) -> Any:
     """One try to make a task; returns whether it is one."""
     for aspect in range(NUM_ASPECTS):
         world.aspects[aspect] = 0
@@ -464,12 +463,12 @@ def attempt(world: Any, c: Any, difficulty: Any, strict: Any, sketch: Any) -> An
     for idea in range(MAX_IDEAS):
         if not plant(world, c, idea, difficulty[REMOTENESS], sketch):
             return False
-    for idea in range(MAX_IDEAS):
-        sketch[TAKEN + idea] = properties_of(world, world.planted[idea] | world.given)
+    if not strip_ideas(world, sketch):
+        return False
     fill_aspects(world, c, difficulty[REMOTENESS], sketch)
     constrain(world, c, difficulty[CONSTRAINTS], sketch)
-    poll(world)
-    return settle(world, strict)
+    poll(world, supply)
+    return set_scale(world, sketch)
 
 
 @part
@@ -488,27 +487,8 @@ def measure_reference(world: Any) -> None:
     world.step_limit = world.reference_actions + SLACK
 
 
-@part
-def list_properties(world: Any) -> None:
-    """Write sets of properties as numbers, as they are shown."""
-    write_numbers(world.aspects, world.aspect_numbers)
-    write_numbers(world.ways, world.way_numbers)
-    write_numbers(world.clashes, world.clash_numbers)
-
-
-@part
-def write_numbers(sets: Any, numbers: Any) -> None:
-    """The numbers from 1 of the members of sets, in ascending order; int8 (slots, sets)."""
-    for i in range(len(sets)):
-        left = np.int64(sets[i])
-        for slot in range(len(numbers)):
-            lowest = left & -left
-            numbers[slot, i] = number_of(lowest - 1) + 1 if left != 0 else 0
-            left ^= lowest
-
-
 @part_of_caller
-def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: Any) -> None:
+def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: Any, supply: Any) -> None:
     """Make one task in place: a pure function of key, difficulty and family."""
     world.key = key
     world.family = family
@@ -517,11 +497,11 @@ def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: A
     world.num_effects = MAX_EFFECTS if family == USES else world.required
     for number in range(ATTEMPTS):
         world.attempts = number + 1
-        if attempt(world, number * _ATTEMPT, difficulty, number < ATTEMPTS // 8, sketch):
+        if attempt(world, number * _ATTEMPT, difficulty, sketch, supply):
             break
-    list_properties(world)
     measure_reference(world)
     begin(world)
+    show_task(world)
 
 
 @entry_point
@@ -536,5 +516,6 @@ def generate_batch(worlds: Any, rows: Any, keys: Any, difficulty: Any, families:
         families: int64 (m,), indices into ``FAMILIES``.
     """
     sketch = np.empty(SKETCH, np.int64)
+    supply = np.empty(NUM_PROPERTIES)
     for task in range(len(rows)):
-        generate_world(worlds[rows[task]], keys[task], difficulty[task], families[task], sketch)
+        generate_world(worlds[rows[task]], keys[task], difficulty[task], families[task], sketch, supply)

@@ -42,6 +42,49 @@ NUM_ACTIONS = HAND_IN + 1
 WORKING = 0.2
 """What an artifact that works is worth at least; the rest is for originality."""
 
+# The observation: what each number means. One block for each feature: the globals, then 16 properties for
+# each feature, and so on.
+GLOBAL_FEATURES = (
+    "1 in the family `invent`",
+    "1 in the family `uses`",
+    "1 in the family `repair`",
+    "effects that an artifact has to have / 3",
+    "ideas wanted / 3",
+    "artifacts still to be handed in / 3",
+    "actions left / 32",
+    "parts joined / 6",
+    "surprise of the most ordinary idea / 16",
+    "surprise from which on an idea counts in full / 16",
+)
+PROPERTY_FEATURES = (
+    "1 if it is forbidden",
+    "1 if the artifact has it, as it arises or from the beginning",
+)
+THING_FEATURES = ("1 if every artifact has to use it",)
+ASPECT_FEATURES = (
+    *(
+        f"property {n}: its number from 1 / 16, 0 if none; unless seen, less the number of its kind / 4"
+        for n in range(1, MAX_SLOTS + 1)
+    ),
+    "1 if it is part of the artifact",
+)
+WAY_FEATURES = (
+    "property 1: its number from 1 / 16, 0 if none",
+    "property 2: its number from 1 / 16, 0 if none",
+    "surprise / 8",
+    "1 if an idea that counted used it",
+)
+CLASH_FEATURES = (
+    "property 1: its number from 1 / 16, 0 if none",
+    "property 2: its number from 1 / 16, 0 if none",
+)
+PROPERTIES_AT = len(GLOBAL_FEATURES)
+THINGS_AT = PROPERTIES_AT + NUM_PROPERTIES * len(PROPERTY_FEATURES)
+ASPECTS_AT = THINGS_AT + NUM_THINGS * len(THING_FEATURES)
+WAYS_AT = ASPECTS_AT + NUM_ASPECTS * len(ASPECT_FEATURES)
+CLASHES_AT = WAYS_AT + ALL_WAYS * len(WAY_FEATURES)
+NUM_FEATURES = CLASHES_AT + MAX_CLASHES * len(CLASH_FEATURES)
+
 WORLD = np.dtype(
     [
         # The task: written by the generator, constant during an episode.
@@ -70,10 +113,6 @@ WORLD = np.dtype(
         ("attempts", np.int32),  # that the generator took
         ("effect", np.int8, (MAX_EFFECTS,)),  # its number in the concept base
         ("way", np.int8, (ALL_WAYS,)),  # its number among the ways of its effect there
-        # Numbers of properties, from 1, in ascending order; 0 for none.
-        ("aspect_numbers", np.int8, (MAX_SLOTS, NUM_ASPECTS)),
-        ("way_numbers", np.int8, (2, ALL_WAYS)),
-        ("clash_numbers", np.int8, (2, MAX_CLASHES)),
         # The episode: changed by actions.
         ("unseen", np.int32),  # aspects
         ("chosen", np.int32),  # aspects of the present artifact, those of the base aside
@@ -88,6 +127,11 @@ WORLD = np.dtype(
         ("score", np.float64),
         ("solved", np.bool_),
         ("over", np.bool_),
+        (
+            "shown",
+            np.float32,
+            (NUM_FEATURES,),
+        ),  # the observation, where joining and handing in change nothing
     ],
     align=True,
 )
@@ -101,16 +145,32 @@ RULES = np.array([sum(1 << _NUMBERS[half] for half in ARISING[name]) for name in
 
 
 @kernel
-def properties_of(world: Any, parts: Any) -> Any:
-    """The properties of aspects that are joined: their own, and those that arise where two of these meet."""
-    own = np.int64(0)
-    for aspect in range(NUM_ASPECTS):
-        if (parts >> aspect) & 1:
-            own |= world.aspects[aspect]
-    return closed(own)
+def number_of(items: Any) -> Any:
+    """How many items a set holds, of up to 32."""
+    pairs = items - ((items >> 1) & 0x55555555)
+    nibbles = (pairs & 0x33333333) + ((pairs >> 2) & 0x33333333)
+    octets = (nibbles + (nibbles >> 4)) & 0x0F0F0F0F
+    return ((octets * 0x01010101) >> 24) & 0xFF
 
 
 @kernel
+def lowest_of(items: Any) -> Any:
+    """The lowest item of a set that is not empty."""
+    return number_of((items & -items) - 1)
+
+
+@part
+def properties_of(world: Any, parts: Any) -> Any:
+    """The properties of aspects that are joined: their own, and those that arise where two of these meet."""
+    own = np.int64(0)
+    left = np.int64(parts)
+    while left != 0:
+        own |= world.aspects[lowest_of(left)]
+        left &= left - 1
+    return closed(own)
+
+
+@part
 def closed(own: Any) -> Any:
     """A set of properties with those that arise from two of them."""
     found = np.int64(own)
@@ -122,21 +182,36 @@ def closed(own: Any) -> Any:
 
 
 @part
+def first_way(world: Any, effect: Any, properties: Any) -> Any:
+    """The most familiar way of an effect that properties complete, which is the most ordinary; -1 if none."""
+    for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
+        need = world.ways[way]
+        if properties & need == need:
+            return np.int64(way)
+    return np.int64(-1)
+
+
+@part
 def idea_in(world: Any, properties: Any) -> Any:
     """The most ordinary idea that works by some properties: a set of ways, empty if none does."""
     idea = np.int64(0)
-    done = np.int64(0)
-    for _ in range(world.required):
-        best = np.int64(-1)
-        for way in range(world.num_effects * NUM_WAYS):
-            need = world.ways[way]
-            complete = (properties & need == need) & ((done >> (way // NUM_WAYS)) & 1 == 0)
-            if complete and (best < 0 or world.surprise[way] < world.surprise[best]):
-                best = np.int64(way)
-        if best < 0:
-            return np.int64(0)
-        idea |= np.int64(1) << best
-        done |= np.int64(1) << (best // NUM_WAYS)
+    count = np.int64(0)
+    for effect in range(world.num_effects):
+        way = first_way(world, effect, properties)
+        if way >= 0:
+            idea |= np.int64(1) << way
+            count += 1
+    if count < world.required:
+        return np.int64(0)
+    for _ in range(count - world.required):  # more uses than it takes: the rarest one does not count
+        rarest = lowest_of(idea)
+        left = idea
+        while left != 0:
+            way = lowest_of(left)
+            if world.surprise[way] > world.surprise[rarest]:
+                rarest = way
+            left &= left - 1
+        idea ^= np.int64(1) << rarest
     return idea
 
 
@@ -145,11 +220,7 @@ def works(world: Any, properties: Any) -> Any:
     """Whether enough effects have a complete way."""
     effects = 0
     for effect in range(world.num_effects):
-        has = False
-        for way in range(effect * NUM_WAYS, (effect + 1) * NUM_WAYS):
-            need = world.ways[way]
-            has |= properties & need == need
-        effects += has
+        effects += first_way(world, effect, properties) >= 0
     return effects >= world.required
 
 
@@ -213,36 +284,33 @@ def originality_of(world: Any, idea: Any) -> Any:
 
 
 @kernel
-def number_of(items: Any) -> Any:
-    """How many items a set holds."""
-    count = 0
-    while items != 0:
-        items &= items - 1
-        count += 1
-    return count
+def joinable(world: Any) -> Any:
+    """The aspects that can be joined now: seen, of things that are no part of it, while there is room."""
+    if number_of(np.int64(world.chosen)) >= MAX_PARTS:
+        return np.int64(0)
+    parts = np.int64(world.chosen | world.given)
+    return ~(whole_things(parts) | world.unseen) & _ALL_ASPECTS
 
 
 @kernel
-def joinable(world: Any) -> Any:
-    """The aspects that can be joined now: seen, of things that are no part of it, while there is room."""
-    parts = np.int64(world.chosen | world.given)
-    if number_of(np.int64(world.chosen)) >= MAX_PARTS:
-        return np.int64(0)
-    taken = np.int64(world.unseen)
-    for thing in range(NUM_THINGS):
-        if parts & aspects_of(thing) != 0:
-            taken |= aspects_of(thing)
-    return ~taken & ((1 << NUM_ASPECTS) - 1)
+def whole_things(aspects: Any) -> Any:
+    """All aspects of the things of which a set holds any."""
+    return ((aspects | (aspects >> 1) | (aspects >> 2)) & _FIRST_ASPECTS) * ((1 << NUM_LEVELS) - 1)
+
+
+_ALL_ASPECTS = (1 << NUM_ASPECTS) - 1
+_FIRST_ASPECTS = sum(1 << (thing * NUM_LEVELS) for thing in range(NUM_THINGS))
 
 
 @kernel
 def legal_actions(world: Any, mask: Any) -> None:
     """Write the action mask. Something may always be handed in, even nothing."""
-    free = joinable(world)
+    free = np.int32(joinable(world))
     for aspect in range(NUM_ASPECTS):
-        mask[JOIN + aspect] = (free >> aspect) & 1
+        mask[JOIN + aspect] = (free >> np.int32(aspect)) & np.int32(1)
+    hiding = np.int32(whole_things(np.int64(world.unseen)))
     for thing in range(NUM_THINGS):
-        mask[LOOK + thing] = world.unseen & aspects_of(thing) != 0
+        mask[LOOK + thing] = (hiding >> np.int32(thing * NUM_LEVELS)) & np.int32(1)
     mask[HAND_IN] = 1
 
 
@@ -277,6 +345,16 @@ def hand_in(world: Any) -> None:
 
 
 @kernel
+def look_at(world: Any, thing: Any) -> None:
+    """The least obscure aspect of a thing among those that were hidden is seen."""
+    hidden = np.int64(world.unseen & aspects_of(thing))
+    aspect = lowest_of(hidden)
+    world.unseen ^= np.int64(1) << aspect
+    world.looks += 1
+    show_numbers(world.aspects[aspect], False, world.shown, ASPECTS_AT + aspect, NUM_ASPECTS, MAX_SLOTS)
+
+
+@kernel
 def take_action(world: Any, action: Any) -> Any:
     """Take any action, legal or not; return the reward."""
     before = world.score
@@ -286,9 +364,7 @@ def take_action(world: Any, action: Any) -> Any:
     elif action < LOOK:
         world.chosen |= np.int64(1) << (action - JOIN)
     elif action < HAND_IN:
-        hidden = np.int64(world.unseen & aspects_of(action - LOOK))
-        world.unseen ^= hidden & -hidden  # the least obscure one is seen
-        world.looks += 1
+        look_at(world, action - LOOK)
     else:
         hand_in(world)
     world.solved = world.score >= 1.0
@@ -316,114 +392,69 @@ def begin(world: Any) -> None:
 
 # --- What an agent sees ------------------------------------------------------------------------------
 
-GLOBAL_FEATURES = (
-    "1 in the family `invent`",
-    "1 in the family `uses`",
-    "1 in the family `repair`",
-    "effects that an artifact has to have / 3",
-    "ideas wanted / 3",
-    "artifacts still to be handed in / 3",
-    "actions left / 32",
-    "parts joined / 6",
-    "surprise of the most ordinary idea / 16",
-    "surprise from which on an idea counts in full / 16",
-)
-PROPERTY_FEATURES = (
-    "1 if it is forbidden",
-    "1 if the artifact has it, as it arises or from the beginning",
-)
-THING_FEATURES = ("1 if every artifact has to use it",)
-ASPECT_FEATURES = (
-    *(
-        f"property {n}: its number from 1 / 16, 0 if none; unless seen, less the number of its kind / 4"
-        for n in range(1, MAX_SLOTS + 1)
-    ),
-    "1 if it is part of the artifact",
-)
-WAY_FEATURES = (
-    "property 1: its number from 1 / 16, 0 if none",
-    "property 2: its number from 1 / 16, 0 if none",
-    "surprise / 8",
-    "1 if an idea that counted used it",
-)
-CLASH_FEATURES = (
-    "property 1: its number from 1 / 16, 0 if none",
-    "property 2: its number from 1 / 16, 0 if none",
-)
-# One block for each feature: the globals, then 16 properties for each feature, and so on.
-PROPERTIES_AT = len(GLOBAL_FEATURES)
-THINGS_AT = PROPERTIES_AT + NUM_PROPERTIES * len(PROPERTY_FEATURES)
-ASPECTS_AT = THINGS_AT + NUM_THINGS * len(THING_FEATURES)
-WAYS_AT = ASPECTS_AT + NUM_ASPECTS * len(ASPECT_FEATURES)
-CLASHES_AT = WAYS_AT + ALL_WAYS * len(WAY_FEATURES)
-NUM_FEATURES = CLASHES_AT + MAX_CLASHES * len(CLASH_FEATURES)
-
 _THIRD = np.float32(1 / 3)
-_QUARTER = np.float32(1 / NUM_KINDS)
 _SIXTH = np.float32(1 / 6)
-_EIGHTH = np.float32(1 / 8)
-_SIXTEENTH = np.float32(1 / 16)
 _THIRTY_SECOND = np.float32(1 / 32)
+_ONE = np.float32(1)
+
+
 _KIND = NUM_PROPERTIES // NUM_KINDS
 
 
-@kernel
-def observe_globals(world: Any, features: Any) -> None:
-    """Family, what is wanted, time and the scale of originality."""
-    for family in range(NUM_FAMILIES):
-        features[family] = world.family == family
-    features[3] = np.float32(world.required) * _THIRD
-    features[4] = np.float32(world.num_ideas) * _THIRD
-    features[5] = np.float32(world.num_ideas - world.handed_in) * _THIRD
-    features[6] = np.float32(world.step_limit - world.steps) * _THIRTY_SECOND
-    features[7] = np.float32(number_of(np.int64(world.chosen))) * _SIXTH
-    features[8] = np.float32(world.least_surprise) * _SIXTEENTH
-    features[9] = np.float32(world.full_surprise) * _SIXTEENTH
-
-
-@kernel
-def observe_aspects(world: Any, features: Any) -> None:
-    """Properties of the artifact, the things, and each aspect: its properties, or of which kinds they are."""
-    parts = np.int64(world.chosen | world.given)
-    present = properties_of(world, parts)
+@part
+def show_task(world: Any) -> None:
+    """Write down what an agent sees, whatever it joins and hands in."""
+    shown = world.shown
+    shown[:] = 0
+    shown[world.family] = 1
+    shown[3] = world.required / MAX_EFFECTS
+    shown[4] = world.num_ideas / MAX_IDEAS
+    shown[8] = world.least_surprise / 16
+    shown[9] = world.full_surprise / 16
     for number in range(NUM_PROPERTIES):
-        features[PROPERTIES_AT + number] = (world.forbidden >> number) & 1
-        features[PROPERTIES_AT + NUM_PROPERTIES + number] = (present >> number) & 1
-    for thing in range(NUM_THINGS):
-        features[THINGS_AT + thing] = world.focus == thing
-    at = ASPECTS_AT
-    for slot in range(MAX_SLOTS):
-        for aspect in range(NUM_ASPECTS):
-            number = np.int32(world.aspect_numbers[slot, aspect])
-            kind = np.float32((number + _KIND - 1) // _KIND) * _QUARTER
-            unseen = (world.unseen >> aspect) & 1 != 0
-            features[at + aspect] = -kind if unseen else np.float32(number) * _SIXTEENTH
-        at += NUM_ASPECTS
+        shown[PROPERTIES_AT + number] = (world.forbidden >> number) & 1
+    if world.focus >= 0:
+        shown[THINGS_AT + world.focus] = 1
     for aspect in range(NUM_ASPECTS):
-        features[at + aspect] = (parts >> aspect) & 1
-
-
-@kernel
-def observe_ways(world: Any, features: Any) -> None:
-    """The ways of the effects, and what must not be together."""
-    for slot in range(2):
-        for way in range(ALL_WAYS):
-            number = np.float32(world.way_numbers[slot, way])
-            features[WAYS_AT + slot * ALL_WAYS + way] = number * _SIXTEENTH
-        for pair in range(MAX_CLASHES):
-            number = np.float32(world.clash_numbers[slot, pair])
-            features[CLASHES_AT + slot * MAX_CLASHES + pair] = number * _SIXTEENTH
+        hidden = (world.hidden >> aspect) & 1 == 1
+        show_numbers(world.aspects[aspect], hidden, shown, ASPECTS_AT + aspect, NUM_ASPECTS, MAX_SLOTS)
     for way in range(ALL_WAYS):
-        features[WAYS_AT + 2 * ALL_WAYS + way] = np.float32(world.surprise[way]) * _EIGHTH
-        features[WAYS_AT + 3 * ALL_WAYS + way] = (world.used_ways >> way) & 1
+        show_numbers(world.ways[way], False, shown, WAYS_AT + way, ALL_WAYS, 2)
+        shown[WAYS_AT + 2 * ALL_WAYS + way] = world.surprise[way] / 8
+    for pair in range(MAX_CLASHES):
+        show_numbers(world.clashes[pair], False, shown, CLASHES_AT + pair, MAX_CLASHES, 2)
+
+
+@part
+def show_numbers(properties: Any, hidden: Any, shown: Any, at: Any, stride: Any, slots: Any) -> None:
+    """Write the numbers of the properties of a set, in ascending order; those of their kinds if hidden."""
+    left = np.int64(properties)
+    for slot in range(slots):
+        number = np.int64(0) if left == 0 else lowest_of(left) + 1
+        kind = (number + _KIND - 1) // _KIND
+        shown[at + slot * stride] = -kind / NUM_KINDS if hidden else number / NUM_PROPERTIES
+        left &= left - 1
 
 
 @kernel
 def observe_world(world: Any, features: Any, mask: Any) -> None:
     """Write one row of the observation and of the mask."""
-    observe_globals(world, features)
-    observe_aspects(world, features)
-    observe_ways(world, features)
+    for at in range(NUM_FEATURES):
+        features[at] = world.shown[at]
+    features[5] = np.float32(world.num_ideas - world.handed_in) * _THIRD
+    features[6] = np.float32(world.step_limit - world.steps) * _THIRTY_SECOND
+    features[7] = np.float32(number_of(np.int64(world.chosen))) * _SIXTH
+    present = properties_of(world, np.int64(world.chosen | world.given))
+    for number in range(NUM_PROPERTIES):
+        features[PROPERTIES_AT + NUM_PROPERTIES + number] = (present >> number) & 1
+    left = np.int64(world.chosen | world.given)
+    while left != 0:
+        features[ASPECTS_AT + MAX_SLOTS * NUM_ASPECTS + lowest_of(left)] = _ONE
+        left &= left - 1
+    left = np.int64(world.used_ways)
+    while left != 0:
+        features[WAYS_AT + 3 * ALL_WAYS + lowest_of(left)] = _ONE
+        left &= left - 1
     legal_actions(world, mask)
 
 

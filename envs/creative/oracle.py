@@ -26,17 +26,11 @@ from etude_gym.envs.creative.kernel import (
     aspects_of,
     is_barred,
     joinable,
-    number_of,
+    lowest_of,
     properties_of,
     take_action,
 )
 from etude_gym.tasks.kernels import below, entry_point, part
-
-
-@part
-def first_of(items: Any) -> Any:
-    """The lowest item of a set that is not empty."""
-    return number_of((items & -items) - 1)
 
 
 @part
@@ -60,7 +54,7 @@ def oracle_action(world: Any) -> Any:
         if needed & world.unseen & aspects_of(thing) != 0:
             return LOOK + thing
     left = next_artifact(world) & ~world.chosen
-    return JOIN + first_of(left) if left != 0 else HAND_IN
+    return JOIN + lowest_of(left) if left != 0 else HAND_IN
 
 
 @part
