@@ -1,7 +1,7 @@
 """The reference network of concepts and what holds them: it points at items and at groups of items.
 
-Items and concepts exchange messages twice, as in a graph network: a concept adds up what the items that hold
-it tell, an item adds up what its concepts tell. So an item learns of the others that share its concepts,
+Items and concepts exchange messages in rounds, as in a graph network: a concept adds up what the items that
+hold it tell, an item adds up what its concepts tell. So an item learns of the others that share its concepts,
 whatever their order, and what it learns of a concept holds for every item.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from etude_gym.agents.networks.clauses import items_of
 from etude_gym.tasks.observation_layout import ConceptLayout, Holders
 
-ROUNDS = 2
+ROUNDS = 3
 
 
 def holding(numbers: Tensor, concepts: int, kinds: int) -> Tensor:

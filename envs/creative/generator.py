@@ -425,7 +425,7 @@ def strip_ideas(world: Any, sketch: Any) -> Any:
 
 @part
 def set_scale(world: Any, sketch: Any) -> Any:
-    """Rank planted artifacts; returns whether they share no way and surprise more than the most ordinary."""
+    """Rank planted artifacts; returns whether they share no way and are rarer than the usual."""
     ideas, artifacts = world.planted_ideas, world.planted
     used = np.int64(0)
     for idea in range(MAX_IDEAS):  # again: only the pool says which of several uses is the rarest
