@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from etude_gym.agents.networks.clauses import items_of
 from etude_gym.tasks.observation_layout import ConceptLayout, Holders
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def holding(numbers: Tensor, concepts: int, kinds: int) -> Tensor:
@@ -89,9 +89,9 @@ class ConceptNetwork(nn.Module):
         super().__init__()
         self.layout = layout
         self.holders: tuple[Holders, ...] = (layout.pointed, *layout.others)
-        self.items_in = nn.ModuleList(
-            [nn.Linear(each.items.features - each.slots, width) for each in self.holders]
-        )
+        sizes = [each.items.features - each.slots for each in self.holders]
+        sizes[0] += layout.groups.features
+        self.items_in = nn.ModuleList([nn.Linear(size, width) for size in sizes])
         self.rounds = nn.ModuleList([_Round(layout, width) for _ in range(ROUNDS)])
         self.summary = nn.Linear(layout.num_globals + 2 * width * len(self.holders), 2 * width)
         self.item_context = nn.Linear(2 * width, width)
@@ -149,11 +149,15 @@ class ConceptNetwork(nn.Module):
         """The items at which actions point, (batch, items, width), and a summary, (batch, 2 * width)."""
         layout = self.layout
         features = nn.functional.pad(items_of(observation, layout.concepts), (0, 0, 0, layout.kinds))
-        held, items = [], []
-        for each, layer in zip(self.holders, self.items_in, strict=True):
-            shown = items_of(observation, each.items)
-            held.append(holding(shown[:, :, : each.slots], layout.concepts.items, layout.kinds))
-            items.append(torch.relu(layer(shown[:, :, each.slots :])))
+        groups = items_of(observation, layout.groups).repeat_interleave(layout.pointed.group, dim=1)
+        shown = [items_of(observation, each.items) for each in self.holders]
+        held = [
+            holding(x[:, :, : each.slots], layout.concepts.items, layout.kinds)
+            for x, each in zip(shown, self.holders, strict=True)
+        ]
+        inputs = [x[:, :, each.slots :] for x, each in zip(shown, self.holders, strict=True)]
+        inputs[0] = torch.cat([inputs[0], groups], dim=2)
+        items = [torch.relu(layer(x)) for layer, x in zip(self.items_in, inputs, strict=True)]
         for exchange in self.rounds:
             items = exchange(features, held, items)
         pooled = [pool for x in items for pool in (x.mean(1), x.amax(1))]

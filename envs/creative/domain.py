@@ -28,7 +28,7 @@ AXES = (
         "combination",
         "how much an artifact has to join: effects, and properties that arise from two others",
         "1 effect",
-        "3 effects, and a property that arises",
+        "3 effects, and in every other artifact a property that arises",
     ),
     Axis(
         "constraints",

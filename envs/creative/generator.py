@@ -51,7 +51,7 @@ LEAST_RANGE = 0.5
 ATTEMPTS = 200
 TWINS = 0.6
 """Share of the other aspects that have what a planted idea needs; in plain sight it falls with remoteness."""
-PAIRS = 0.85
+PAIRS = 0.6
 """Share of the other aspects that have a second property, by which they can be barred."""
 PLANS = 8
 """Tries to find planted ideas that share no way, in an attempt."""
@@ -181,7 +181,7 @@ def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> A
                 if (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES:
                     need |= world.ways[effect * NUM_WAYS + first + rank]
             need = np.int64(need & ~closed(base))
-            if need != 0 and uniform(key, at + 4 + 2 * idea) < difficulty[COMBINATION]:
+            if need != 0 and uniform(key, at + 4 + 2 * idea) < 0.5 * difficulty[COMBINATION]:
                 need = let_one_arise(need, random_property(world, at + 5 + 2 * idea, need)) & ~base
             found = idea_in(world, closed(need | base))
             good &= found != 0 and found & used == 0
@@ -405,7 +405,7 @@ def poll(world: Any, supply: Any) -> None:
 
 @part
 def strip_ideas(world: Any, sketch: Any) -> Any:
-    """Take what is idle out of planted artifacts; returns whether these work in ways that they do not share."""
+    """Take what is idle out of planted artifacts; returns whether these work in ways of their own."""
     used = np.int64(0)
     for idea in range(MAX_IDEAS):
         idle = idle_part(world, np.int64(world.planted[idea]))

@@ -1,7 +1,7 @@
 """Reference solvers of the world of inventions.
 
 ``oracle_action`` knows what is planted: it looks at what it needs, then joins the artifacts, the most
-original one first. ``straight_action`` never looks behind what is seen: the typical
+original one first. ``straight_action`` neither looks behind what is seen nor minds clashes: the typical
 solver, which the pool is made of, takes the most familiar way that it completes, the greedy one the rarest.
 ``searching_action`` knows what works, but not what is original: it joins whatever brings a way nearer.
 """
@@ -24,7 +24,6 @@ from etude_gym.envs.creative.kernel import (
     NUM_WAYS,
     appraise,
     aspects_of,
-    is_barred,
     joinable,
     lowest_of,
     properties_of,
@@ -68,8 +67,7 @@ def next_part(world: Any, missing: Any) -> Any:
             aspect = np.int64(thing * NUM_LEVELS + level)
             if (free >> aspect) & 1 == 0 or world.aspects[aspect] & missing == 0:
                 continue
-            parts = np.int64(world.chosen | world.given | np.int64(1) << aspect)
-            if not is_barred(world, properties_of(world, parts)):
+            if world.aspects[aspect] & world.forbidden == 0:
                 supply |= world.aspects[aspect]
                 if first < 0:
                     first = aspect
