@@ -88,6 +88,12 @@ SKETCH = WANT + MAX_PARTS
 
 
 @part
+def pick(key: Any, counter: Any, bound: Any) -> Any:
+    """Random integer in [0, bound); here once, as it is needed so often."""
+    return below(key, counter, bound)
+
+
+@part
 def holds_a_way(world: Any, properties: Any) -> Any:
     """Whether properties join a whole way of one of the effects: no aspect alone may."""
     held = False
@@ -99,7 +105,7 @@ def holds_a_way(world: Any, properties: Any) -> Any:
 @part
 def random_property(world: Any, counter: Any, properties: Any) -> Any:
     """One property of a set that is not empty, as a set."""
-    skip = below(world.key, counter, number_of(np.int64(properties)))
+    skip = pick(world.key, counter, np.int64(number_of(np.int64(properties))))
     left = np.int64(properties)
     for _ in range(skip):
         left &= left - 1
@@ -115,7 +121,7 @@ def draw_effects(world: Any, c: Any) -> None:
         world.ways[way] = 0
         world.way[way] = 0
     for slot in range(MAX_EFFECTS):
-        number = below(key, c + _EFFECTS + slot, NUM_KNOWN_EFFECTS - slot)
+        number = pick(key, c + _EFFECTS + slot, np.int64(NUM_KNOWN_EFFECTS - slot))
         for known in range(NUM_KNOWN_EFFECTS):  # the one with this number among those not chosen
             if (chosen >> known) & 1 == 0:
                 if number == 0:
@@ -125,7 +131,7 @@ def draw_effects(world: Any, c: Any) -> None:
     for slot in range(world.num_effects):
         at = slot * NUM_WAYS
         for rank in range(NUM_WAYS):
-            other = below(key, c + _WAYS + at + rank, rank + 1)
+            other = pick(key, c + _WAYS + at + rank, np.int64(rank + 1))
             world.way[at + rank] = world.way[at + other]
             world.way[at + other] = rank
         for rank in range(NUM_WAYS):
@@ -138,7 +144,7 @@ def hide_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
     world.hidden = 0
     world.num_hidden = 0
     for thing in range(NUM_THINGS):
-        other = below(world.key, c + _HIDDEN + thing, thing + 1)
+        other = pick(world.key, c + _HIDDEN + thing, np.int64(thing + 1))
         sketch[ORDER + thing] = sketch[ORDER + other]
         sketch[ORDER + other] = thing
         levels = stochastic_round(world.key, c + _HIDDEN + 50 + thing, (NUM_LEVELS - 1) * remoteness)
@@ -155,7 +161,7 @@ def lay_base(world: Any, c: Any) -> Any:
     if world.family != REPAIR:
         return np.int64(0)
     half = random_property(world, c + _BASE, np.int64(world.ways[0]))
-    aspect = below(world.key, c + _BASE + 1, NUM_THINGS) * NUM_LEVELS
+    aspect = pick(world.key, c + _BASE + 1, np.int64(NUM_THINGS)) * NUM_LEVELS
     world.aspects[aspect] = half
     world.given = np.int64(1) << aspect
     return half
@@ -176,7 +182,7 @@ def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> A
             need = np.int64(0)
             for effect in range(world.num_effects):
                 # One of the six orders of three: turned by 0, 1 or 2, forward or backward.
-                turn = below(key, at + effect, 6)
+                turn = pick(key, at + effect, np.int64(6))
                 rank = (turn % 3 + (idea if turn < 3 else MAX_IDEAS - idea)) % MAX_IDEAS
                 if (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES:
                     need |= world.ways[effect * NUM_WAYS + first + rank]
@@ -213,7 +219,7 @@ def place_part(world: Any, at: Any, want: Any, taken: Any, remote: Any, sketch: 
         remote: whether it shall be hidden, if possible, on one of the first things of the order.
         sketch: the order of things.
     """
-    turn = below(world.key, at, NUM_THINGS // 2 if remote else NUM_THINGS)
+    turn = pick(world.key, at, np.int64(NUM_THINGS // 2 if remote else NUM_THINGS))
     for strict in range(2):
         for step in range(NUM_THINGS):
             place = (turn + step) % (NUM_THINGS // 2) if remote and step < NUM_THINGS // 2 else step
@@ -245,7 +251,7 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
     count = 0
     for number in range(NUM_PROPERTIES):
         if (sketch[NEED + idea] >> number) & 1:
-            other = below(key, at + number, count + 1)
+            other = pick(key, at + number, np.int64(count + 1))
             sketch[DEALT + count] = sketch[DEALT + other]
             sketch[DEALT + other] = number
             count += 1
@@ -258,7 +264,7 @@ def plant(world: Any, c: Any, idea: Any, remoteness: Any, sketch: Any) -> Any:
         place = i
         if i >= parts:  # with one of the parts, the first from a random one on that it makes no way with
             place = -1
-            turn = below(key, at + 30 + i, parts)
+            turn = pick(key, at + 30 + i, np.int64(parts))
             for step in range(parts):
                 other = (turn + step) % parts
                 both = np.int64(want | sketch[WANT + other])
@@ -310,15 +316,15 @@ def fill_aspects(world: Any, c: Any, remoteness: Any, sketch: Any) -> None:
         if world.aspects[aspect] != 0:
             continue
         hidden = (world.hidden >> aspect) & 1 == 1
-        own = np.int64(sketch[NEED + below(key, at, MAX_IDEAS)])
+        own = np.int64(sketch[NEED + pick(key, at, np.int64(MAX_IDEAS))])
         if uniform(key, at + 1) >= (TWINS if hidden else TWINS * (1 - remoteness)):
-            effect = below(key, at + 2, world.num_effects)
-            rank = below(key, at + 3, NUM_WAYS) // (1 if hidden else NUM_LEVELS)
+            effect = pick(key, at + 2, np.int64(world.num_effects))
+            rank = pick(key, at + 3, np.int64(NUM_WAYS)) // (1 if hidden else NUM_LEVELS)
             own = np.int64(world.ways[effect * NUM_WAYS + rank])
         own = random_property(world, at + 4, own)
         if uniform(key, at + 5) < PAIRS:
             for draw in range(4):
-                pair = own | np.int64(1) << below(key, at + 6 + draw, NUM_PROPERTIES)
+                pair = own | np.int64(1) << pick(key, at + 6 + draw, np.int64(NUM_PROPERTIES))
                 if joins_none(sketch, pair) and not holds_a_way(world, pair):
                     own = pair
                     break
@@ -352,11 +358,11 @@ def constrain(world: Any, c: Any, constraints: Any, sketch: Any) -> None:
     for wish in range(stochastic_round(key, c + _BAR + 1, MAX_CLASHES * constraints)):
         for attempt in range(24):
             at = c + _CLASH + 96 * wish + 3 * attempt
-            aspect = below(key, at, NUM_ASPECTS)
+            aspect = pick(key, at, np.int64(NUM_ASPECTS))
             own = np.int64(world.aspects[aspect])
             first = random_property(world, at + 1, own)
             if attempt >= 16:  # any pair will do
-                own |= np.int64(1) << below(key, at + 2, NUM_PROPERTIES)
+                own |= np.int64(1) << pick(key, at + 2, np.int64(NUM_PROPERTIES))
             elif (parts >> aspect) & 1:
                 continue
             if own == first:

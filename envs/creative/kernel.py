@@ -144,7 +144,7 @@ RULES = np.array([sum(1 << _NUMBERS[half] for half in ARISING[name]) for name in
 # --- What an artifact is worth -----------------------------------------------------------------------
 
 
-@kernel
+@part
 def number_of(items: Any) -> Any:
     """How many items a set holds, of up to 32."""
     pairs = items - ((items >> 1) & 0x55555555)
@@ -153,7 +153,7 @@ def number_of(items: Any) -> Any:
     return ((octets * 0x01010101) >> 24) & 0xFF
 
 
-@kernel
+@part
 def lowest_of(items: Any) -> Any:
     """The lowest item of a set that is not empty."""
     return number_of((items & -items) - 1)
@@ -234,7 +234,7 @@ def is_barred(world: Any, properties: Any) -> Any:
     return barred
 
 
-@kernel
+@part
 def aspects_of(thing: Any) -> Any:
     """The aspects of a thing, as a set."""
     return np.int64((1 << NUM_LEVELS) - 1) << (thing * NUM_LEVELS)
