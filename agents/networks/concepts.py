@@ -89,7 +89,8 @@ class ConceptNetwork(nn.Module):
         super().__init__()
         self.layout = layout
         self.holders: tuple[Holders, ...] = (layout.pointed, *layout.others)
-        sizes = [each.items.features - each.slots for each in self.holders]
+        # And a constant: an item may have no features but what it holds.
+        sizes = [each.items.features - each.slots + 1 for each in self.holders]
         sizes[0] += layout.groups.features
         self.items_in = nn.ModuleList([nn.Linear(size, width) for size in sizes])
         self.rounds = nn.ModuleList([_Round(layout, width) for _ in range(ROUNDS)])
@@ -157,6 +158,7 @@ class ConceptNetwork(nn.Module):
         ]
         inputs = [x[:, :, each.slots :] for x, each in zip(shown, self.holders, strict=True)]
         inputs[0] = torch.cat([inputs[0], groups], dim=2)
+        inputs = [nn.functional.pad(x, (0, 1), value=1.0) for x in inputs]
         items = [torch.relu(layer(x)) for layer, x in zip(self.items_in, inputs, strict=True)]
         for exchange in self.rounds:
             items = exchange(features, held, items)
