@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from etude_gym.agents.sb3.learner import MaskablePPOLearner
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.vector import EtudeVectorEnv
 
-DOMAIN = make_domain("EtudeCreative-v0")
+DOMAIN: Any = make_domain("EtudeCreative-v0")
 LAYOUT = DOMAIN.layout
 OPTIONS = {"policy": "concepts", "network": (8,), "n_steps": 16, "batch_size": 64, "n_epochs": 1}
 
