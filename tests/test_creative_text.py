@@ -6,6 +6,7 @@ import json
 import random
 import re
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -290,8 +291,7 @@ def fuzz(count):
 
 
 def kernel_arrays(world):
-    import numpy as np
-
+    """Observation and mask of one world."""
     features = np.zeros((1, kernel.NUM_FEATURES), np.float32)
     mask = np.zeros((1, kernel.NUM_ACTIONS), np.int8)
     kernel.observe_batch(world.reshape(1), np.zeros(1, np.int64), features, mask)
