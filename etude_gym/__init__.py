@@ -36,3 +36,4 @@ __all__ = [
 register_domain("EtudeCode-v0", "etude_gym.envs.code.domain:CodeDomain")
 register_domain("EtudePlan-v0", "etude_gym.envs.plan.domain:PlanDomain")
 register_domain("EtudeLogic-v0", "etude_gym.envs.logic.domain:LogicDomain")
+register_domain("EtudeCreative-v0", "etude_gym.envs.creative.domain:CreativeDomain")

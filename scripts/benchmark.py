@@ -56,7 +56,8 @@ class Subject:
 
 PLAN = Subject("plan", "EtudePlan-v0", 3e6)
 LOGIC = Subject("logic", "EtudeLogic-v0", 1e6)
-SUBJECTS = (PLAN, LOGIC)
+CREATIVE = Subject("creative", "EtudeCreative-v0", 1e6)
+SUBJECTS = (PLAN, LOGIC, CREATIVE)
 CODE_ID = "EtudeCode-v0"
 CARTPOLE_ID = "CartPole-v1"
 

@@ -205,6 +205,7 @@ CHANGES = {
     "EtudePlan-v0": (WORLD.format(env_id="EtudePlan-v0"), ROUNDING),
     "EtudeLogic-v0": (WORLD.format(env_id="EtudeLogic-v0"), ROUNDING),
     "EtudeCode-v0": (SUM, ADDING),
+    "EtudeCreative-v0": (WORLD.format(env_id="EtudeCreative-v0"), ROUNDING),
 }
 
 

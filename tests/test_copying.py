@@ -11,7 +11,7 @@ from etude_gym.text import TextTask, draw_tasks
 EASIEST, ANY = 0.0, None
 FAMILIES = [
     (env_id, family)
-    for env_id in ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0")
+    for env_id in ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0", "EtudeCreative-v0")
     for family in make_domain(env_id).space.families
 ]
 

@@ -13,6 +13,7 @@ import pytest
 
 from etude_gym.environment.single import EtudeEnv
 from etude_gym.envs.code.domain import CodeDomain
+from etude_gym.envs.creative.domain import CreativeDomain
 from etude_gym.envs.logic.domain import LogicDomain
 from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.practice.sampler import Draw
@@ -20,7 +21,7 @@ from etude_gym.tasks.domain import NO_ACTION
 from etude_gym.tasks.keys import Starts
 from etude_gym.wrappers import ActionMaskObservation, TextFront
 
-ENV_IDS = ("EtudePlan-v0", "EtudeLogic-v0")
+ENV_IDS = ("EtudePlan-v0", "EtudeLogic-v0", "EtudeCreative-v0")
 
 
 def press(env: Any, steps: int, seed: int = 0) -> list[Any]:
@@ -92,7 +93,7 @@ def play(domain: Any) -> float:
             return float(info["score"])
 
 
-@pytest.mark.parametrize("domain", [PlanDomain, LogicDomain])
+@pytest.mark.parametrize("domain", [PlanDomain, LogicDomain, CreativeDomain])
 def test_a_single_environment_follows_what_a_subclass_overrides(domain: type[Any]) -> None:
     assert play(domain()) == 1.0
     assert play(halved(domain)()) == 0.5

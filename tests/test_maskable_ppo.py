@@ -33,6 +33,7 @@ SUBJECTS = {
     "dictionary": ("EtudePlan-v0", {"observation": "raw"}, "mlp", (40,)),
     "clauses": ("EtudeLogic-v0", {}, "clauses", (8,)),
     "derivation": ("EtudeCode-v0", {}, "derivation", (8,)),
+    "concepts": ("EtudeCreative-v0", {}, "concepts", (8,)),
 }
 """Environment, its options, policy and network."""
 

@@ -72,6 +72,7 @@ NETWORKS = {
     "EtudePlan-v0": {},
     "EtudeLogic-v0": {"policy": "clauses"},
     "EtudeCode-v0": {"policy": "derivation"},
+    "EtudeCreative-v0": {"policy": "concepts"},
 }
 
 

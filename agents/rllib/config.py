@@ -79,8 +79,8 @@ def module_spec(domain: Domain, policy: str, network: tuple[int, ...]) -> RLModu
 
     Args:
         domain: gives the spaces, and the layout of its observation if it has one.
-        policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
-        network: widths of the hidden layers; one width for "clauses" and "derivation".
+        policy: "mlp", or a network for domains with a layout: "clauses", "derivation", "concepts".
+        network: widths of the hidden layers; one width for networks of a layout.
 
     Raises:
         ValueError: if the domain does not fit the policy.
@@ -128,9 +128,9 @@ def ppo_config(
         num_envs: environments practiced side by side, over all env runners; rounded up to equal shares.
         practice: task sampler or its name.
         seed: seeds weights, actions and practice tasks.
-        policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
+        policy: "mlp", or a network for domains with a layout: "clauses", "derivation", "concepts".
         network: widths of the hidden layers, for the policy and for the value function; one width for
-            "clauses" and "derivation".
+            networks of a layout.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch, over all learners.
         n_epochs: passes over the collected steps in an update.

@@ -56,9 +56,9 @@ class RLlibPPOLearner:
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
         resources: where to work, as ``Resources`` or its fields by name.
-        policy: "mlp", or a network for domains with a layout: "clauses", "derivation".
+        policy: "mlp", or a network for domains with a layout: "clauses", "derivation", "concepts".
         network: widths of the hidden layers, for the policy and for the value function; one width for
-            "clauses" and "derivation".
+            networks of a layout.
         learning_rate: of Adam, at the start.
         final_learning_rate: at the horizon and beyond.
         **options: n_steps, batch_size, n_epochs, entropy_coefficient, gamma, gae_lambda, imitation_epochs,

@@ -33,6 +33,7 @@ REFERENCE_NETWORKS = {
         "etude_gym.agents.networks.derivation:DerivationNetwork",
         "prefer_the_usual",
     ),
+    "concepts": ("ConceptLayout", "etude_gym.agents.networks.concepts:ConceptNetwork", "prefer_items"),
 }
 """Networks for domains with a layout: the layout's class, the network, and how it is told to begin."""
 
@@ -194,7 +195,7 @@ def check_policy(policy: str, network: tuple[int, ...], layout: Any) -> None:
     """Check that a domain with this layout can be learned with a policy.
 
     Args:
-        policy: "mlp", "clauses" or "derivation".
+        policy: "mlp", "clauses", "derivation" or "concepts".
         network: widths of the hidden layers; one for all policies but "mlp".
         layout: of the domain's observation; None if it has none.
 

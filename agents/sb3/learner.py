@@ -22,18 +22,19 @@ from etude_gym.agents.demonstrations import Imitation, demonstrate
 from etude_gym.agents.flops import PolicyFlops
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.agents.sb3.maskable_ppo import LeanMaskablePPO
-from etude_gym.agents.sb3.policies import ClausePolicy, DerivationPolicy
+from etude_gym.agents.sb3.policies import ClausePolicy, ConceptPolicy, DerivationPolicy
 from etude_gym.agents.sb3.vec_env import BatchedVecEnv
 from etude_gym.errors import check_name
 from etude_gym.runs.agents import Recipe
 from etude_gym.tasks.domain import Actions, Domain
 from etude_gym.tasks.keys import TaskBatch, join_tasks
-from etude_gym.tasks.observation_layout import ClauseLayout, DerivationLayout
+from etude_gym.tasks.observation_layout import ClauseLayout, ConceptLayout, DerivationLayout
 from etude_gym.tasks.observations import Masks, Observations, take
 
 POLICIES: dict[str, tuple[Any, Any]] = {
     "clauses": (ClauseLayout, ClausePolicy),
     "derivation": (DerivationLayout, DerivationPolicy),
+    "concepts": (ConceptLayout, ConceptPolicy),
 }
 """Policies for domains with a layout, by name; "mlp" takes any observation."""
 
@@ -46,10 +47,10 @@ class MaskablePPOLearner:
         seed: seeds weights, actions and minibatches.
         horizon: FLOPs over which the learning rate goes from ``learning_rate`` to
             ``final_learning_rate``, linearly; 0 keeps it constant.
-        policy: "mlp", or a network for domains with a layout: "clauses" or "derivation", see
+        policy: "mlp", or a network for domains with a layout: "clauses", "derivation" or "concepts", see
             ``agents.networks``.
         network: widths of the hidden layers, for the policy and for the value function; one width for
-            "clauses" and "derivation".
+            networks of a layout.
         n_steps: steps of each environment between updates.
         batch_size: size of a minibatch.
         n_epochs: passes over the collected steps in an update.
@@ -298,7 +299,7 @@ def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any
 
     Args:
         domain: gives the layout of its observation, if it has one.
-        name: "mlp", "clauses" or "derivation".
+        name: "mlp", "clauses", "derivation" or "concepts".
         network: widths of the hidden layers; one for all policies but "mlp".
 
     Raises:

@@ -19,9 +19,10 @@ from etude_gym.agents.networks.actor_critic import evaluate_perceptrons
 from etude_gym.agents.networks.adam import LeanAdam
 from etude_gym.agents.networks.categorical import draw, evaluate_choices, masked_log_softmax
 from etude_gym.agents.networks.clauses import ClauseNetwork
+from etude_gym.agents.networks.concepts import ConceptNetwork
 from etude_gym.agents.networks.derivation import DerivationNetwork
 from etude_gym.agents.networks.perceptron import Layers, forward_pass
-from etude_gym.tasks.observation_layout import ClauseLayout, DerivationLayout
+from etude_gym.tasks.observation_layout import ClauseLayout, ConceptLayout, DerivationLayout
 
 
 class LeanPolicy(MaskableActorCriticPolicy):
@@ -147,6 +148,23 @@ class ClausePolicy(LeanPolicy):
         super()._build(lr_schedule)
         self.action_net = nn.Identity()  # the network's output are the logits
         self.mlp_extractor.prefer_clauses()
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+
+class ConceptPolicy(LeanPolicy):
+    """Actor-critic over ``ConceptNetwork``; takes its arguments ``layout`` and ``width``."""
+
+    def __init__(self, *args: Any, layout: ConceptLayout, width: int = 32, **kwargs: Any) -> None:
+        self._network = (layout, width)
+        super().__init__(*args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = ConceptNetwork(*self._network)
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        self.action_net = nn.Identity()  # the network's output are the logits
+        self.mlp_extractor.prefer_items()
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
 

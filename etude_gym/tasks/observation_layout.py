@@ -131,3 +131,45 @@ class DerivationLayout:
     def definition_block(self) -> int:
         """How many numbers there are about all definitions."""
         return self.num_definitions * (1 + len(self.definition_sizes))
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Items that hold concepts.
+
+    The first features of an item name what it holds: the number of a concept from 1 on, divided by the number
+    of concepts; or, where only its kind is known, the number of the kind, divided by that of kinds, with a
+    negative sign; 0 for nothing.
+
+    Attributes:
+        items: the items; those that have no actions have no heads.
+        slots: how many features name concepts.
+        group: so many items in a row belong together.
+    """
+
+    items: ItemSet
+    slots: int
+    group: int
+
+
+@dataclass(frozen=True)
+class ConceptLayout:
+    """The layout of an observation of items that hold concepts.
+
+    Attributes:
+        num_globals: the observation begins with so many numbers about the whole state.
+        concepts: the concepts; they are the same in every task, and no actions point at them.
+        kinds: how many kinds of concepts there are.
+        pointed: holders; one action points at each.
+        groups: what the groups of these holders are; one action points at each.
+        others: holders at which no actions point.
+        num_actions: how many actions there are; those after the groups point at nothing.
+    """
+
+    num_globals: int
+    concepts: ItemSet
+    kinds: int
+    pointed: Holders
+    groups: ItemSet
+    others: tuple[Holders, ...]
+    num_actions: int
