@@ -13,7 +13,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -415,7 +415,8 @@ def test_long_bodies_are_refused_whether_they_say_so_or_not(tmp_path):
         request = {"episode": 0, "reply": ""}
         assert get("/reply", {**request, "reply": "x" * (1000 - len(json.dumps(request)))})[0] == 200
         chunks = iter([b'{"episode": 0, "reply": "', *[b"x" * 100] * 20, b'"}'])
-        assert get("/reply", raw=chunks)[0] == 413
+        with suppress(urllib.error.URLError):  # the connection may be closed while the client still writes
+            assert get("/reply", raw=chunks)[0] == 413
         assert get("/open")[1][0]["turn"] == 1
 
 

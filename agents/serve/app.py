@@ -206,3 +206,4 @@ def serve(
         say("Ctrl-C stops it; go on with --resume.")
         app = make_app(service, limits)
         uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")).run(sockets=[bound])
+    raise KeyboardInterrupt  # nothing else ends it, and uvicorn does not always pass the signal on
