@@ -22,6 +22,8 @@ from etude_gym.report.plots import draw_comparison
 from etude_gym.runs.folder import CONFIG, CURVE, EPISODES, RECORD, Run, read_json
 
 KEY = "sk-very-secret"
+SALT = 3
+"""Of the anchor tasks. With six tasks another one may leave the scripted model at 0."""
 SMALL = ("--bands", "-1", "0", "--max-tokens", "64")
 
 
@@ -30,6 +32,12 @@ def a_key_and_wide_lines(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("ETUDE_API_KEY", KEY)
     monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(autouse=True)
+def the_same_anchor_tasks(monkeypatch):
+    for module in ("ask", "curve"):
+        monkeypatch.setattr(f"etude_gym.agents.llm.{module}.fresh_seed", lambda: SALT)
 
 
 @pytest.fixture
