@@ -17,6 +17,7 @@ from pathlib import Path
 import counting
 import gymnasium
 import pytest
+from commands import run
 from gymnasium.envs.registration import registry
 from rich.console import Console
 from waiting import PATIENCE, wait_until
@@ -73,16 +74,6 @@ class Idler:
 @pytest.fixture(autouse=True)
 def eighty_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-
-
-def run(capsys, *arguments):
-    """Run a command; return its exit code and what it printed on both streams."""
-    try:
-        main([str(argument) for argument in arguments])
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    return code, *capsys.readouterr()
 
 
 def words(text):

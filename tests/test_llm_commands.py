@@ -10,12 +10,13 @@ import pytest
 
 pytest.importorskip("openai")
 
+from commands import run
 from faulty_server import answer, error, faulty_server, status
 from scripted_model import PLAN, calls_of, ledger_of, model, usage_by_line
 
 from etude_gym.agents.llm.curve import ModelCheckpoint
 from etude_gym.cli.asking import REPORT
-from etude_gym.cli.main import PICTURE, main
+from etude_gym.cli.main import PICTURE
 from etude_gym.measure.curves import from_records
 from etude_gym.report.comparison import compare
 from etude_gym.report.plots import draw_comparison
@@ -44,16 +45,6 @@ def the_same_anchor_tasks(monkeypatch):
 def server():
     with faulty_server({"*": [model]}) as running:
         yield running
-
-
-def run(capsys, *arguments):
-    """Run a command; return its exit code and what it printed on both streams."""
-    try:
-        main([str(argument) for argument in arguments])
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    return code, *capsys.readouterr()
 
 
 def holds_key(folder):

@@ -11,10 +11,10 @@ import typing
 
 import numpy as np
 import pytest
+from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etude_gym.cli.main import main
 from etude_gym.cli.ratings import Ratings
 from etude_gym.measure.rater_agreement import correlation
 from etude_gym.measure.score_calibration import fit_curve, held_out_agreement, link_novices
@@ -27,16 +27,6 @@ NASTY = (
     "\rreturn", "＝全角",
     'a "quoted", one', "two\nlines", "two\r\nlines", "naïve 🧱 ідея", "'", "x;y,z\tw", "plain", "NULL", "1e5",
 )  # fmt: skip
-
-
-def run(capsys, *arguments):
-    """Run a command; return its exit code and what it printed on both streams."""
-    try:
-        main([str(argument) for argument in arguments])
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    return code, *capsys.readouterr()
 
 
 def some_items(count=12, authors=3, prompts=2):

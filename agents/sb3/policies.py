@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from gymnasium import spaces
@@ -22,7 +22,6 @@ from etude_gym.agents.networks.clauses import ClauseNetwork
 from etude_gym.agents.networks.concepts import ConceptNetwork
 from etude_gym.agents.networks.derivation import DerivationNetwork
 from etude_gym.agents.networks.perceptron import Layers, forward_pass
-from etude_gym.tasks.observation_layout import ClauseLayout, ConceptLayout, DerivationLayout
 
 
 class LeanPolicy(MaskableActorCriticPolicy):
@@ -117,55 +116,50 @@ class LeanMultiInputPolicy(LeanPolicy, MaskableMultiInputActorCriticPolicy):
     """``LeanPolicy`` for dictionaries of observations ("MultiInputPolicy")."""
 
 
-class DerivationPolicy(LeanPolicy):
-    """Actor-critic over ``DerivationNetwork``; takes its arguments ``layout`` and ``width``."""
+class LayoutPolicy(LeanPolicy):
+    """Actor-critic over a network for observations with a layout, whose output are the logits.
 
-    def __init__(self, *args: Any, layout: DerivationLayout, width: int = 128, **kwargs: Any) -> None:
+    Args:
+        layout: of the observation.
+        width: of the network.
+        *args: of the base class.
+        **kwargs: of the base class.
+    """
+
+    network: ClassVar[Any]
+    begin: ClassVar[str]
+    """Name of the network's method that makes the first policy a sensible one."""
+
+    def __init__(self, *args: Any, layout: Any, width: int, **kwargs: Any) -> None:
         self._network = (layout, width)
         super().__init__(*args, **kwargs)
 
     def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = DerivationNetwork(*self._network)
+        self.mlp_extractor = self.network(*self._network)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
-        self.action_net = nn.Identity()  # the network's output are the logits
-        self.mlp_extractor.prefer_the_usual()
+        self.action_net = nn.Identity()
+        getattr(self.mlp_extractor, self.begin)()
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
 
-class ClausePolicy(LeanPolicy):
-    """Actor-critic over ``ClauseNetwork``; takes its arguments ``layout`` and ``width``."""
+class DerivationPolicy(LayoutPolicy):
+    """Actor-critic over ``DerivationNetwork``."""
 
-    def __init__(self, *args: Any, layout: ClauseLayout, width: int = 32, **kwargs: Any) -> None:
-        self._network = (layout, width)
-        super().__init__(*args, **kwargs)
-
-    def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = ClauseNetwork(*self._network)
-
-    def _build(self, lr_schedule: Any) -> None:
-        super()._build(lr_schedule)
-        self.action_net = nn.Identity()  # the network's output are the logits
-        self.mlp_extractor.prefer_clauses()
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+    network, begin = DerivationNetwork, "prefer_the_usual"
 
 
-class ConceptPolicy(LeanPolicy):
-    """Actor-critic over ``ConceptNetwork``; takes its arguments ``layout`` and ``width``."""
+class ClausePolicy(LayoutPolicy):
+    """Actor-critic over ``ClauseNetwork``."""
 
-    def __init__(self, *args: Any, layout: ConceptLayout, width: int = 32, **kwargs: Any) -> None:
-        self._network = (layout, width)
-        super().__init__(*args, **kwargs)
+    network, begin = ClauseNetwork, "prefer_clauses"
 
-    def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = ConceptNetwork(*self._network)
 
-    def _build(self, lr_schedule: Any) -> None:
-        super()._build(lr_schedule)
-        self.action_net = nn.Identity()  # the network's output are the logits
-        self.mlp_extractor.prefer_items()
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+class ConceptPolicy(LayoutPolicy):
+    """Actor-critic over ``ConceptNetwork``."""
+
+    network, begin = ConceptNetwork, "prefer_items"
 
 
 def _illegal(masks: Any, shape: Sequence[int]) -> Tensor | None:
