@@ -49,6 +49,8 @@ SLACK = 1
 """Actions beyond those of the reference solution."""
 LEAST_RANGE = 0.5
 """Bits of surprise that lie between the most ordinary idea and the planted ones, at least."""
+EASE = 1.5
+"""Power of combination by which the number of effects grows: slowly at first, as each effect costs most."""
 ATTEMPTS = 200
 TWINS = 0.6
 """Share of the other aspects that have what a planted idea needs; in plain sight it falls with remoteness."""
@@ -521,7 +523,7 @@ def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: A
     """Make one task in place: a pure function of key, difficulty and family."""
     world.key = key
     world.family = family
-    world.required = 1 + stochastic_round(key, 1 << 30, (MAX_EFFECTS - 1) * difficulty[COMBINATION])
+    world.required = 1 + stochastic_round(key, 1 << 30, (MAX_EFFECTS - 1) * difficulty[COMBINATION] ** EASE)
     world.num_ideas = 1 + stochastic_round(key, (1 << 30) + 1, (MAX_IDEAS - 1) * difficulty[DIVERSITY])
     world.num_effects = MAX_EFFECTS if family == USES else world.required
     for number in range(ATTEMPTS):
