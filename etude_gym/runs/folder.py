@@ -21,6 +21,7 @@ from etude_gym.runs.records import UnreadableState, pack, unpack
 
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
+ANSWERS = "answers.jsonl"
 PRACTICE = "practice.jsonl"
 EPISODES = "episodes.jsonl"
 CALLS = "calls.jsonl"
@@ -183,7 +184,7 @@ class Run:
         Args:
             iteration: from which the run goes on.
         """
-        for name in (CURVE, PRACTICE, EPISODES):
+        for name in (CURVE, ANSWERS, PRACTICE, EPISODES):
             if (self.folder / name).exists():
                 self.append(name, iteration, {"resumed_at": iteration})
 

@@ -29,6 +29,7 @@ from etude_gym.practice.strategies import make_arm
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import (
+    ANSWERS,
     COMPUTE,
     CURVE,
     EPISODES,
@@ -147,6 +148,7 @@ class PracticeRun:
         )
         self._book_expenses()
         record = point_record(point, self.tracker.cells, self.tracker.chance) | result.record()
+        self.run.append(ANSWERS, self.iteration, result.answers.at(point).record())
         self.run.append(CURVE, self.iteration, record)
         self.board.curve(record)
 
