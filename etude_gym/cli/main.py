@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
@@ -287,6 +288,7 @@ COMMANDS: dict[str, Any] = {
     "play": Play,
     "practice": Practice,
     "compare": Compare,
+    "profile": Profile,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
