@@ -1,4 +1,4 @@
-"""Does practicing what the profile says help? Carries out docs/findings/practice_next.md, or what is left of it.
+"""Does practicing what the profile says help? Carries out docs/findings/practice_next.md, or the rest of it.
 
 python scripts/practice_next.py runs/practice-next
 """
@@ -25,9 +25,7 @@ ENV_ID = "EtudePlan-v0"
 
 def main() -> None:
     """Read the arguments, practice, and print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=40)
@@ -35,9 +33,8 @@ def main() -> None:
     given = parser.parse_args()
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     shared = {"env_id": ENV_ID, "seeds": given.seeds, "first_seed": given.first_seed}
-    started = _practiced(
-        given.folder / "start", ExperimentConfig(arms=("adaptive",), **shared), given.workers
-    )
+    config = ExperimentConfig(arms=("adaptive",), **shared)
+    started = _practiced(given.folder / "start", config, given.workers)
     found = profile_runs([started / "adaptive"])
     _tell_axes(found.profile)
     first, last = found.profile.next[0], found.profile.next[-1]
@@ -57,12 +54,11 @@ def _practiced(folder: Path, config: ExperimentConfig, workers: int) -> Path:
 
 
 def _tell_axes(profile: Profile) -> None:
-    print("| axis | score at 0 | at 1 | drop |\n| --- | --- | --- | --- |")
+    _head("axis", "score at 0", "at 1", "drop")
     for axis in profile.weakest_axes("delivery"):
         ends, drop = (axis.averaged[0].value, axis.averaged[-1].value), axis.drop
-        print(
-            f"| `{axis.axis}` | {ends[0]:.3f} | {ends[1]:.3f} | {drop.value:.3f} [{drop.low:.3f}, {drop.high:.3f}] |"
-        )
+        interval = f"[{drop.low:.3f}, {drop.high:.3f}]"
+        print(f"| `{axis.axis}` | {ends[0]:.3f} | {ends[1]:.3f} | {drop.value:.3f} {interval} |")
 
 
 def _tell_arms(folder: Path, arms: tuple[str, ...], seeds: range, region: Region) -> None:
@@ -77,17 +73,17 @@ def _tell_arms(folder: Path, arms: tuple[str, ...], seeds: range, region: Region
         inside[arm] = np.array(
             [a.scores[region.contains(space, a.families, a.difficulties)].mean() for a in answers]
         )
-    print(
-        "\n| arm | final score | gain over the start | score in the first region |\n| --- | --- | --- | --- |"
-    )
+    _head("arm", "final score", "gain over the start", "score in the first region")
     for arm in arms:
         print(f"| `{arm}` | {final[arm].mean():.3f} | {_mean(gain[arm])} | {inside[arm].mean():.3f} |")
-    print(
-        "\n| difference, paired over seeds | final score | score in the first region |\n| --- | --- | --- |"
-    )
+    _head("difference, paired over seeds", "final score", "score in the first region")
     for one, other in ((arms[1], arms[0]), (arms[1], arms[2]), (arms[2], arms[0])):
         differences = (_mean(values[one] - values[other]) for values in (final, inside))
         print(f"| `{one}` - `{other}` | {' | '.join(differences)} |")
+
+
+def _head(*columns: str) -> None:
+    print(f"\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
 
 
 def _mean(values: NDArray[np.float64]) -> str:
