@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 
 import counting  # noqa: F401 (registers its domain)
 import gymnasium
@@ -110,16 +111,18 @@ def practiced(folder, **changes):
     """A finished experiment of two seeds."""
     config = {"env_id": ENV_ID, "agent": AGENT, "arms": ("uniform",), "seeds": 2, "first_seed": 5}
     experiment = Experiment.create(
-        folder, ExperimentConfig(**{**config, "horizon": 3e6, "items": 5, **changes})
+        folder, ExperimentConfig(**{**config, "horizon": 1e6, "items": 3, **changes})
     )
     for run in experiment.run_folders():
         assert practice_run(run, experiment.salt(run))
     return experiment
 
 
-@pytest.fixture
-def finished(tmp_path):
-    return practiced(tmp_path / "first").folder / "uniform"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(practice, "ITERATIONS", 16)
+        return practiced(tmp_path_factory.mktemp("first")).folder / "uniform"
 
 
 def test_a_run_starts_as_the_agent_of_its_seed_ended_and_goes_on_learning(tmp_path, finished):
@@ -162,6 +165,8 @@ def test_a_run_that_started_from_another_resumes_as_if_nothing_had_happened(tmp_
 
 
 def test_starts_that_cannot_be_are_refused_before_anything_is_written(tmp_path, finished):
+    finished = shutil.copytree(finished, tmp_path / "first")
+
     def refused(error, message, **changes):
         folder = tmp_path / "refused"
         with pytest.raises(error, match=message):
@@ -235,14 +240,14 @@ def test_the_profile_is_printed_and_its_command_practices_what_it_says(
     code, out, err = etude(capsys, *words[1:], "--items", 3, "--workers", 1, "--out", tmp_path / "next")
     assert (code, err) == (0, "")
     config = json.loads((tmp_path / "next" / f"focus,{best.options}" / "seed_5" / "config.json").read_text())
-    assert (config["horizon"], config["start"]["run"]) == (7.5e5, str(finished / "seed_5"))
+    assert (config["horizon"], config["start"]["run"]) == (2.5e5, str(finished / "seed_5"))
 
 
 def test_a_profile_is_of_a_checkpoint_and_of_one_agent(tmp_path, finished, capsys):
     early = profile_runs([finished], checkpoint=0, resamples=20)
     assert (early.compute, early.checkpoint) == (0.0, 0)
     scores = [answers.scores for answers in (read_answers(finished / f"seed_{seed}")[0] for seed in (5, 6))]
-    chance = np.repeat(early.config.chance, 5)
+    chance = np.repeat(early.config.chance, 3)
     expected = np.mean([(s - chance) / (1 - chance) for s in scores])
     assert early.profile.score.value == pytest.approx(expected, abs=1e-4)
     code, _, err = etude(capsys, "profile", finished, "--checkpoint", 99)
