@@ -131,6 +131,7 @@ def test_players_of_a_game_always_have_a_legal_action(game):
             for agent in env.agents:
                 mask = observations[agent]["action_mask"]
                 parts = mask if isinstance(mask, tuple) else (mask,)
-                drawn = [random.choice(np.flatnonzero(part)) for part in parts]  # fails where nothing is legal
+                assert all(part.any() for part in parts)
+                drawn = [random.choice(np.flatnonzero(part)) for part in parts]
                 actions[agent] = np.array(drawn) if isinstance(mask, tuple) else drawn[0]
             observations, *_ = env.step(actions)

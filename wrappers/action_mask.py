@@ -68,9 +68,9 @@ class ActionMaskObservation(gymnasium.Wrapper[dict[str, Any], Any, Any, Any], Re
 class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
     """``ActionMaskObservation`` for a vector environment; row i is what the single wrapper returns.
 
-    The masks have shape (num_envs, actions). With SAME_STEP autoreset a row whose episode has just ended holds
-    the next episode and its mask; there the observations in ``infos["final_obs"]`` become dictionaries as
-    well, with the masks in ``infos["final_info"]``.
+    The masks have shape (num_envs, actions). With SAME_STEP autoreset a row whose episode has just ended
+    holds the next episode and its mask; there the observations in ``infos["final_obs"]`` become dictionaries
+    as well, with the masks in ``infos["final_info"]``.
 
     Args:
         env: a vector environment with Discrete actions and masks in ``infos["action_mask"]``.

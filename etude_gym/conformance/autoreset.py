@@ -131,7 +131,8 @@ def masks_after_the_end(env_id: str, size: Size) -> str:
 
 def _expect_legal(masks: Masks, mode: AutoresetMode, step: int) -> None:
     empty = np.flatnonzero(~masks.any(axis=1))
-    expect(not len(empty), f"No action is legal in rows {empty[:8].tolist()} (mode {mode.value}, step {step}).")
+    rows = empty[:8].tolist()
+    expect(not rows, f"No action is legal in rows {rows} (mode {mode.value}, step {step}).")
 
 
 def _some_actions(env: EtudeVectorEnv, step: int) -> Actions:
