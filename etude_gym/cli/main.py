@@ -21,6 +21,7 @@ from etude_gym.cli.models import Ask, Curve, Export
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
+from etude_gym.cli.watch import Watch
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -287,6 +288,7 @@ COMMANDS: dict[str, Any] = {
     "play": Play,
     "practice": Practice,
     "compare": Compare,
+    "watch": Watch,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
