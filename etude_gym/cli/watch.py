@@ -207,7 +207,7 @@ def _acted(domain: Domain, task: TaskBatch, agent: Any) -> Iterator[View]:
             wasted = "" if scene.legal else " (not possible)"
             caption = f"step {scene.step}: {scene.action}{wasted}{earned}"
         if scene.over:
-            end = f"The end after {scene.step} steps: {_verdict(domain.outcome_one(scene.worlds))}"
+            end = f"The end after step {scene.step}: {_verdict(domain.outcome_one(scene.worlds))}"
         yield View(
             caption,
             render(domain, scene.worlds, 0, "ansi"),
@@ -228,7 +228,7 @@ def _written(task: TextTask) -> Iterator[View]:
         text = talk if turn.rules == rules else f"{turn.rules}\n\n{talk}"
         rules = turn.rules
         last = number == len(task.replies)
-        end = f"The end after {number} replies: {_verdict(task.outcome())}" if last else ""
+        end = f"The end after turn {number}: {_verdict(task.outcome())}" if last else ""
         yield View(f"turn {number}", text, lambda talk=talk: text_picture(talk), end)  # type: ignore[misc]
 
 
