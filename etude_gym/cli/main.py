@@ -17,11 +17,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.about import PURPOSE, overview, version_block
+from etude_gym.cli.export import Export
+from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
+from etude_gym.cli.watch import Watch
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -35,10 +38,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """What ``etude practice --preset`` sets: arms, seeds, and anchor tasks per cell and checkpoint."""
-
-DESCRIPTION = """Practice agents on generated tasks; measure how fast they learn per unit of compute.
-
-First steps: etude list, etude play, etude practice --preset quick."""
 
 PICTURE = "learning_curves.png"
 CONFIDENCE_PICTURE = "confidence.png"
@@ -289,6 +288,7 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "profile": Profile,
+    "watch": Watch,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
@@ -359,12 +359,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for `module:Id-v0` and `module:Class` of one's own
     try:
+        if arguments == ["--version"]:
+            return say(version_block())
+        if arguments in (["--help"], ["-h"]):
+            return console.print(overview(COMMANDS))
         if arguments and not arguments[0].startswith("-"):
             check_name("command", arguments[0], COMMANDS)
         command = tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
             prog="etude",
-            description=DESCRIPTION,
+            description=PURPOSE,
             args=arguments,
             config=(tyro.conf.DisallowNone,),
         )
