@@ -20,7 +20,8 @@ from etude_gym.cli.main import PICTURE
 from etude_gym.measure.curves import from_records
 from etude_gym.report.comparison import compare
 from etude_gym.report.plots import draw_comparison
-from etude_gym.runs.folder import CONFIG, CURVE, EPISODES, RECORD, Run, read_json
+from etude_gym.runs.answers import read_answers
+from etude_gym.runs.folder import ANSWERS, CONFIG, CURVE, EPISODES, RECORD, Run, read_json
 
 KEY = "sk-very-secret"
 SALT = 3
@@ -167,6 +168,11 @@ def test_checkpoints_make_a_curve_that_is_compared_like_a_run(capsys, server, tm
     assert [(point["index"], point["compute"]) for point in points] == [(0, 0.0), (1, 1e9)]
     scores = from_records(points).mean
     assert scores[0] <= 0 < scores[1]
+    kept = read_answers(one)
+    assert [(answers.evaluation, answers.compute) for answers in kept] == [(0, 0.0), (1, 1e9)]
+    assert [answers.scores.mean() for answers in kept] == pytest.approx(
+        from_records(points).scores.mean((1, 2))
+    )
     assert ledger_of(one) == usage_by_line(one)
     keys = [[e["task_key"] for e in Run(one).read(EPISODES) if e["iteration"] == index] for index in (0, 1)]
     assert len(keys[0]) == 6
@@ -194,7 +200,7 @@ def test_a_curve_goes_on_where_it_was_stopped_and_asks_nothing_again(capsys, ser
     assert not (stopped / RECORD).exists()
     assert run(capsys, "curve", "--resume", stopped)[0] == 0
     assert answers_of(stopped) == (number, number)
-    for name in (CURVE, EPISODES):
+    for name in (CURVE, ANSWERS, EPISODES):
         assert Run(stopped).read(name) == Run(whole).read(name)
     assert holds_key(tmp_path) == []
 

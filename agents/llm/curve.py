@@ -22,6 +22,7 @@ from etude_gym.measure.curves import CurvePoint, LearningCurve, from_records, po
 from etude_gym.randomness import fresh_seed
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import (
+    ANSWERS,
     CALLS,
     COMPUTE,
     CURVE,
@@ -185,6 +186,7 @@ def measure(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -
             for episode in model.player.take_episodes():
                 run.append(EPISODES, index, episode)
             point = CurvePoint(index, checkpoint.compute, 0, result.scores)
+            run.append(ANSWERS, index, result.answers.at(point).record())
             record = point_record(point, cells_of(domain.space, config.bands), config.chance)
             run.append(CURVE, index, record | result.record())
         return _finish(run, config, calls, salt)

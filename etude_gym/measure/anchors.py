@@ -13,12 +13,14 @@ from etude_gym.difficulty.bands import BANDS, cells_of, difficulty_in_band
 from etude_gym.environment.text_rounds import fingerprint
 from etude_gym.environment.text_task import text_tasks
 from etude_gym.measure.agent import Agent, TextAgent
+from etude_gym.measure.answers import OK, PRACTICED, UNANSWERED, Answers
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.rollout import rollout
 from etude_gym.measure.scripted import RandomAgent
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import TaskBatch, task_keys
+from etude_gym.tasks.status import Status
 
 CHANCE_TASKS = 500
 """Tasks per cell on which the random agent's score is measured."""
@@ -33,12 +35,14 @@ class AnchorResult:
     Attributes:
         scores: raw scores in [0, 1], shape (cells, per_cell). A task that does not count has the mean of the
             others in its cell.
+        answers: each answer; where it stands in a curve is for ``Answers.at`` to say.
         reliability: of the confidence stated, over all cells; None in a domain without confidence.
         ungraded: tasks that could not be graded, through no fault of the agent.
         practiced: tasks left out because the agent has practiced one that says the same.
     """
 
     scores: NDArray[np.float64]
+    answers: Answers
     reliability: Reliability | None
     ungraded: int = 0
     practiced: int = 0
@@ -99,21 +103,27 @@ def score_anchors(
         RuntimeError: if no task of a cell could be graded.
     """
     tasks = stratified_tasks(domain, "anchor", checkpoint, per_cell, salt, bands)
+    band_column = np.repeat([band for _, band in cells_of(domain.space, bands)], per_cell)
     if isinstance(agent, TextAgent):
-        return _score_as_text(domain, agent, tasks, per_cell)
+        return _score_as_text(domain, agent, tasks, band_column, per_cell)
     outcomes = rollout(domain, tasks, agent)
-    scores = np.asarray(outcomes["score"], dtype=np.float64).reshape(-1, per_cell)
-    return AnchorResult(scores, _reliability(domain, outcomes))
+    scores = np.asarray(outcomes["score"], dtype=np.float64)
+    reliability = _reliability(domain, outcomes)
+    answers = Answers.to_tasks(tasks, band_column, scores, (OK,) * len(tasks), outcomes)
+    return AnchorResult(scores.reshape(-1, per_cell), answers, reliability)
 
 
-def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell: int) -> AnchorResult:
+def _score_as_text(
+    domain: Domain, agent: TextAgent, batch: TaskBatch, bands: NDArray[np.int64], per_cell: int
+) -> AnchorResult:
     tasks = text_tasks(domain, batch)
     practiced: Collection[int] = getattr(agent, "practiced", frozenset())
     seen = np.array([fingerprint(task) in practiced for task in tasks], dtype=np.bool_)
     graded = np.array(agent.play(tasks), dtype=np.bool_)
     outcomes = [task.outcome() for task in tasks]
     counts = graded & ~seen
-    scores = np.where(counts, [outcome["score"] for outcome in outcomes], np.nan).reshape(-1, per_cell)
+    raw = np.where(counts, [outcome["score"] for outcome in outcomes], np.nan)
+    scores = raw.reshape(-1, per_cell)
     for cell, number in enumerate(counts.reshape(-1, per_cell).sum(axis=1).tolist()):
         if not number:
             first = tasks[cell * per_cell]
@@ -123,13 +133,20 @@ def _score_as_text(domain: Domain, agent: TextAgent, batch: TaskBatch, per_cell:
             )
     scores = np.where(np.isnan(scores), np.nanmean(scores, axis=1, keepdims=True), scores)
     columns: dict[str, NDArray[Any]] = {
-        name: np.array([outcome[name] for outcome in outcomes], dtype=np.float64)[counts]
+        name: np.array([outcome[name] for outcome in outcomes], dtype=np.float64)
         for name in ("confidence", "correct")
         if name in outcomes[0]
     }
-    return AnchorResult(
-        scores, _reliability(domain, columns), int((~graded).sum()), int((graded & seen).sum())
-    )
+    reliability = _reliability(domain, {name: column[counts] for name, column in columns.items()})
+    statuses = tuple(_status(outcome, *flags) for outcome, *flags in zip(outcomes, graded, seen, strict=True))
+    answers = Answers.to_tasks(batch, bands, raw, statuses, columns)
+    return AnchorResult(scores, answers, reliability, int((~graded).sum()), int((graded & seen).sum()))
+
+
+def _status(outcome: Mapping[str, Any], graded: bool, practiced: bool) -> str:
+    if not graded:
+        return str(Status.INFRASTRUCTURE_ERROR)
+    return PRACTICED if practiced else str(outcome["status"] or UNANSWERED)
 
 
 def _reliability(domain: Domain, outcomes: Mapping[str, NDArray[Any]]) -> Reliability | None:

@@ -1,7 +1,8 @@
-"""Student's t intervals over seeds."""
+"""Student's t intervals over seeds, and percentile intervals of a bootstrap."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,29 @@ def difference_half_width(ours: Areas, theirs: Areas, confidence: float = 0.95) 
         return 0.0
     freedom = parts.sum() ** 2 / np.sum(parts**2 / np.array([len(ours) - 1, len(theirs) - 1]))
     return float(stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(parts.sum()))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of the 95% bootstrap interval.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(values: NDArray[np.float64], confidence: float = 0.95) -> Estimate:
+    """The percentile interval of a bootstrap (Efron 1979).
+
+    Args:
+        values: the number itself, then the same of each resample, shape (1 + resamples,).
+        confidence: coverage of the interval, in (0, 1).
+    """
+    low, high = np.quantile(values[1:], [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(float(values[0]), float(low), float(high))

@@ -129,7 +129,8 @@ def settings(config: RunConfig) -> dict[str, Any]:
         config: of a run.
     """
     options = {name: value for name, value in config.options.items() if name != ELSEWHERE}
-    return {"num_envs": config.num_envs, **config.sampler_options, **options}
+    before = {} if config.start is None else {"runs_before": config.start["runs_before"]}
+    return {"num_envs": config.num_envs, **before, **config.sampler_options, **options}
 
 
 def shown(value: Any) -> str:

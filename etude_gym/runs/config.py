@@ -38,6 +38,9 @@ class RunConfig:
         host: name, system and number of cores of the machine that the run was laid out on.
         date: when, in ISO 8601.
         commit: of the repositories that hold etude_gym and the agent, where they are under version control.
+        start: the network that the learner begins with, kept in the run's folder: "run", "checkpoint" and
+            "compute" say where it was trained, "runs_before" in how many runs; None for a learner that begins
+            at the beginning.
     """
 
     env_id: str
@@ -61,6 +64,7 @@ class RunConfig:
     host: dict[str, Any] = field(default_factory=dict)
     date: str = ""
     commit: dict[str, str] = field(default_factory=dict)
+    start: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> RunConfig:

@@ -21,6 +21,7 @@ from etude_gym.runs.records import UnreadableState, pack, unpack
 
 CONFIG = "config.json"
 CURVE = "curve.jsonl"
+ANSWERS = "answers.jsonl"
 PRACTICE = "practice.jsonl"
 EPISODES = "episodes.jsonl"
 CALLS = "calls.jsonl"
@@ -30,6 +31,8 @@ CHECKPOINTS = "checkpoints"
 LATEST = "latest.safetensors"
 NETWORK = "{:0>3}.safetensors"
 """What an agent needs to act as it did at a checkpoint of the grid, by its index."""
+START = "start.safetensors"
+"""The network of another run that a run begins with, if it does."""
 PICKLED = "latest.pickle"
 """What checkpoints were before they became plain records. Never read: reading a pickle runs code."""
 TENSORBOARD = "tb"
@@ -183,7 +186,7 @@ class Run:
         Args:
             iteration: from which the run goes on.
         """
-        for name in (CURVE, PRACTICE, EPISODES):
+        for name in (CURVE, ANSWERS, PRACTICE, EPISODES):
             if (self.folder / name).exists():
                 self.append(name, iteration, {"resumed_at": iteration})
 

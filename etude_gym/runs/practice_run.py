@@ -29,6 +29,7 @@ from etude_gym.practice.strategies import make_arm
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import (
+    ANSWERS,
     COMPUTE,
     CURVE,
     EPISODES,
@@ -40,6 +41,7 @@ from etude_gym.runs.folder import (
     write_json,
 )
 from etude_gym.runs.practice_log import PracticeLog
+from etude_gym.runs.starting import first_stream, read_start
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
 
@@ -81,7 +83,7 @@ class PracticeRun:
             keep_in(run.folder)
         self.sampler.failures_teach = getattr(self.learner, "learns_from_failures", False)
         if not self.sampler.plays_itself:
-            self.env.reset(seed=config.seed * config.num_envs)
+            self.env.reset(seed=first_stream(config))
         self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.tracker = PracticeEfficiencyTracker(
             config.horizon, cells=cells_of(self.domain.space, config.bands), chance=config.chance
@@ -105,6 +107,8 @@ class PracticeRun:
             self.meter.load_state_dict(state["meter"])
             for point in state["points"]:
                 self._add_point(CurvePoint(**point))
+        elif self.config.start is not None:
+            self.learner.start_from(read_start(self.run)["policy"])
         self.run.drop_networks([point.index for point in self.points])
         if (self.run.folder / COMPUTE).exists() and not hasattr(self.learner, "keep_in"):
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
@@ -147,6 +151,7 @@ class PracticeRun:
         )
         self._book_expenses()
         record = point_record(point, self.tracker.cells, self.tracker.chance) | result.record()
+        self.run.append(ANSWERS, self.iteration, result.answers.at(point).record())
         self.run.append(CURVE, self.iteration, record)
         self.board.curve(record)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.environment.registration import make_domain
 from etude_gym.measure.agent import load_policy_state
 from etude_gym.measure.anchors import score_anchors
+from etude_gym.measure.answers import Answers
 from etude_gym.measure.curves import CurvePoint, LearningCurve, from_records, point_record
 from etude_gym.runs.agents import load_agent_class, make_agent
 from etude_gym.runs.config import RunConfig
@@ -30,8 +32,28 @@ def rescore(folder: Path) -> LearningCurve:
         IncompleteRun: if the run is not finished, does not hold a network for each point of its curve, or
             is damaged.
     """
-    folder = Path(folder)
-    run, config = Run(folder), RunConfig.read(folder)
+    config = RunConfig.read(Path(folder))
+    cells = cells_of(make_domain(config.env_id).space, config.bands)
+    points = [point for point, _ in _score_again(Path(folder), config)]
+    return from_records([point_record(point, cells, config.chance) for point in points])
+
+
+def rescore_answers(folder: Path) -> list[Answers]:
+    """The answers of a finished run to the same anchor tasks, given again by its networks.
+
+    They are those that ``answers.jsonl`` holds, before these were rounded.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        IncompleteRun: as ``rescore`` does.
+    """
+    return [answers for _, answers in _score_again(Path(folder), RunConfig.read(Path(folder)))]
+
+
+def _score_again(folder: Path, config: RunConfig) -> Iterator[tuple[CurvePoint, Answers]]:
+    run = Run(folder)
     if not run.finished:
         raise IncompleteRun(f"{folder} is not finished: its anchor tasks are still secret.")
     scored = [int(record["index"]) for record in run.read(CURVE)]
@@ -45,11 +67,13 @@ def rescore(folder: Path) -> LearningCurve:
     with one_thread():
         domain = make_domain(config.env_id)
         agent = _agent(config, domain)
-        records = []
         for name in run.networks.values():
-            point = _score(domain, agent, _network(run, name), config, salt)
-            records.append(point_record(point, cells_of(domain.space, config.bands), config.chance))
-    return from_records(records)
+            network = _network(run, name)
+            load_policy_state(agent, network["policy"])
+            index = network["index"]
+            result = score_anchors(domain, agent, index, config.items, salt, config.bands)
+            point = CurvePoint(index, network["compute"], network["env_steps"], result.scores)
+            yield point, result.answers.at(point)
 
 
 def restored_agent(folder: Path, index: int | None = None) -> tuple[Any, float]:
@@ -91,10 +115,3 @@ def _network(run: Run, name: str) -> dict[str, Any]:
     if network.keys() != {"index", "compute", "env_steps", "policy"}:
         raise IncompleteRun(f"{run.folder / CHECKPOINTS / name} is no network of a checkpoint.")
     return network
-
-
-def _score(domain: Any, agent: Any, network: Any, config: RunConfig, salt: int) -> CurvePoint:
-    load_policy_state(agent, network["policy"])
-    index = network["index"]
-    result = score_anchors(domain, agent, index, config.items, salt, config.bands)
-    return CurvePoint(index, network["compute"], network["env_steps"], result.scores)
