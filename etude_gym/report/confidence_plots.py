@@ -57,8 +57,8 @@ def _draw_reliability(axes: Any, comparison: Comparison, colors: dict[str, str])
     axes.tick_params(axis="x", labelbottom=False)
     axes.set_ylabel("share of answers correct")
     axes.grid(alpha=0.25)
-    seeds = f"{len(comparison.seeds)} seeds pooled" if len(comparison.seeds) > 1 else "one seed"
-    _title(axes, "Confidence", f"{comparison.env_id}, {comparison.agent}; last checkpoint, {seeds}; "
+    seeds = f"{comparison.seed_count} pooled" if len(comparison.seeds) > 1 else comparison.seed_count
+    _title(axes, "Confidence", f"{comparison.title}; last checkpoint, {seeds}; "
            "larger dots: more answers")  # fmt: skip
 
 

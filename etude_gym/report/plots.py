@@ -125,9 +125,9 @@ def _draw_curves(axes: Any, comparison: Comparison, colors: dict[str, str]) -> N
     axes.set_xlabel(f"training compute (1 = horizon = {comparison.horizon:.3g} {unit_name(comparison.unit)})")
     axes.set_ylabel("anchor score (0 = random agent, 1 = oracle)")
     axes.grid(alpha=0.25)
-    seeds = len(comparison.seeds)
-    shade = f"mean of {seeds} seeds, shaded: 95% interval" if seeds > 1 else "one seed"
-    _title(axes, "Learning curves", f"{comparison.env_id}, {comparison.agent}; {shade}")
+    seeds = comparison.seed_count
+    shade = seeds if seeds == "one seed" else f"mean of {seeds}, shaded: 95% interval"
+    _title(axes, "Learning curves", f"{comparison.title}; {shade}")
 
 
 def _title(axes: Any, title: str, subtitle: str) -> None:

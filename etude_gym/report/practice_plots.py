@@ -54,7 +54,7 @@ def draw_practice(comparison: Comparison, path: Path) -> None:
         _draw_arm(panel, arm, _shares(comparison.runs[arm], comparison))
     figure.supylabel("share of the tasks drawn")
     figure.supxlabel("training compute (1 = horizon)")
-    figure.suptitle(f"Why tasks were drawn: {comparison.env_id}, {comparison.agent}", x=0.01, ha="left")
+    figure.suptitle(f"Why tasks were drawn: {comparison.title}", x=0.01, ha="left")
     _save(figure, path)
 
 
