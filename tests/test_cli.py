@@ -477,7 +477,7 @@ def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_pa
     monkeypatch.setattr(plots, "draw_comparison", fail)
     code, out, _ = run(capsys, "compare", practiced[0], "--out", tmp_path)
     assert code == 0
-    assert "No picture. Drawing a comparison needs an optional dependency." in out
+    assert "No pictures or report. Drawing a comparison needs an optional dependency." in out
     assert 'pip install "etude-gym[report]"' in out
 
 

@@ -30,7 +30,7 @@ from etude_gym.measure.confidence import (
 from etude_gym.randomness import as_words, uniform
 from etude_gym.report.comparison import compare
 from etude_gym.report.confidence_plots import draw_confidence
-from etude_gym.report.plots import arm_colors
+from etude_gym.report.figures import arm_colors
 from etude_gym.report.tables import all_tables
 from etude_gym.runs import practice_run as practice
 from etude_gym.runs.config import RunConfig
