@@ -511,7 +511,7 @@ def anchor_steps(folder):
 
     events = EventAccumulator(str(folder / TENSORBOARD))
     events.Reload()
-    return [event.step for event in events.Scalars("over_compute/anchor_score")]
+    return [event.step for event in events.Scalars("anchor_score/over_compute")]
 
 
 def test_tensorboard_files_of_a_run_hold_its_curve_and_its_result(practiced):

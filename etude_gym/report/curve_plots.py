@@ -90,8 +90,8 @@ def draw_curves(
     for arm, runs in comparison.runs.items():
         means[arm], half = curve_on_grid(runs, shares * comparison.horizon)
         line = DASHED if arm == comparison.reference else "-"
-        axes.plot(places, means[arm], color=colors[arm], linewidth=2, linestyle=line,
-                  marker="o", markersize=3.5, clip_on=False, zorder=3)  # fmt: skip
+        axes.plot(places, means[arm], color=colors[arm], linewidth=2.2, linestyle=line,
+                  marker="o", markersize=4, clip_on=False, zorder=3)  # fmt: skip
         if len(comparison.runs) <= SHADED:
             axes.fill_between(places, means[arm] - half, means[arm] + half, linewidth=0, color=colors[arm],
                               alpha=0.12)  # fmt: skip

@@ -115,8 +115,8 @@ def set_title(axes: Any, title: str, subtitle: str) -> None:
         title: in bold.
         subtitle: smaller, below it.
     """
-    axes.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=12)
-    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=9, color=GRAY)
+    axes.set_title(f"{printable(title)}\n", loc="left", fontweight="bold", fontsize=12)
+    axes.text(0, 1.02, printable(subtitle), transform=axes.transAxes, fontsize=9, color=GRAY)
 
 
 def printable(text: str) -> str:
@@ -134,6 +134,7 @@ def short(name: str) -> str:
     Args:
         name: of an arm.
     """
+    name = printable(name)
     if len(name) <= LONGEST_NAME:
         return name
     kept = LONGEST_NAME // 2

@@ -76,7 +76,7 @@ def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str], not
             for beyond, edge, arrow in ((low < left, left, "<"), (high > right, right, ">")):
                 if beyond:
                     axes.plot(edge, row, arrow, color=color, markersize=7, clip_on=False)
-        axes.plot(value, row, "o", color=color, markersize=7)
+        axes.plot(value, row, "o", color=color, markersize=8)
         if notes:
             note = "reference" if result.arm == comparison.reference else _note(value, low, high, defined)
             axes.text(1.02, row, note, transform=axes.get_yaxis_transform(), va="center")
@@ -90,7 +90,7 @@ def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str], not
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("PE (above 1: learns more per unit of compute)" if defined else
-                    f"difference to {comparison.reference} (above 0: learns more)")  # fmt: skip
+                    f"difference to {short(comparison.reference)} (above 0: learns more)")  # fmt: skip
 
 
 def _note(value: float, low: float | None, high: float | None, defined: bool) -> str:

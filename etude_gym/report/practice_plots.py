@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from etude_gym.practice.sampler import REASONS
 from etude_gym.report.comparison import Comparison
-from etude_gym.report.figures import COLORS, GRAY, PANEL, drawing, new_figure, save_figure
+from etude_gym.report.figures import COLORS, GRAY, PANEL, drawing, new_figure, printable, save_figure, short
 from etude_gym.runs.finished import LoadedRun
 from etude_gym.runs.folder import PRACTICE, Run
 
@@ -121,11 +121,12 @@ def draw_practice(comparison: Comparison, path: Path) -> None:
             panel.set_visible(False)
         for panel, arm in zip(panels, arms, strict=False):
             _draw_reasons(panel, count_draws(comparison.runs[arm], comparison.horizon))
-            panel.set_title(arm, loc="left")
+            panel.set_title(short(arm), loc="left")
             panel.legend(loc="lower right", fontsize=8, frameon=True)
         figure.supylabel("share of the tasks drawn")
         figure.supxlabel("training compute (1 = horizon)")
-        figure.suptitle(f"Why tasks were drawn: {comparison.env_id}, {comparison.agent}", x=0.01, ha="left")
+        title = f"Why tasks were drawn: {comparison.env_id}, {comparison.agent}"
+        figure.suptitle(printable(title), x=0.01, ha="left")
         save_figure(figure, path)
 
 
