@@ -22,7 +22,7 @@ from etude_gym.report.sections import SECTIONS
 from etude_gym.report.sentences import headline
 from etude_gym.report.svg import DARK, DARK_PAPER, LEAST_CONTRAST, contrast, dark
 from etude_gym.report.tables import all_tables
-from etude_gym.runs.folder import PRACTICE, Run
+from etude_gym.runs.folder import PRACTICE, Run, write_json
 
 HOSTILE = "<script>alert('$x$')</script>&\u2028\"]]>"
 
@@ -85,6 +85,8 @@ def practiced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     arms = {"static": linear(0.256), "adaptive": linear(0.512), "easy": linear(0.128)}
     write_experiment(folder, arms, seeds=3)
+    for ledger in folder.rglob("compute.json"):
+        write_json(ledger, {"rollout": {"flops": 2e5}, "update": {"flops": 8e5}})
     for seed in range(3):
         for arm in ("static", "easy"):
             Run(folder / f"{arm}/seed_{seed}").append(PRACTICE, 1, iteration(HORIZON / 2))
@@ -122,7 +124,7 @@ def test_numbers_in_the_headline_are_those_of_the_table(practiced):
 def test_every_part_is_there_in_its_order(practiced):
     _, page = practiced
     places = [attributes.get("id") for tag, attributes in page.elements if tag == "section"]
-    assert places == ["efficiency", "curves", "cells", "practice", "compute", "origin"]
+    assert places == ["efficiency", "curves", "cells", "profile", "practice", "compute", "origin"]
 
 
 def test_the_page_loads_and_runs_nothing(practiced):

@@ -35,9 +35,11 @@ def origin_section(comparison: Comparison) -> Section:
     return Section(
         "origin",
         "Where it comes from",
-        "The same versions, seeds and options practice the same way again. With the salts, which were secret "
-        "until the runs had ended, anybody can draw the anchor tasks that scored them.",
-        (Block(tables=tuple(table for table in tables if table.rows), folded=True),),
+        (
+            "The same versions, seeds and options practice the same way again. With the salts, which were "
+            "secret until the runs had ended, anybody can draw the anchor tasks that scored them.",
+        ),
+        (Block(tables=tuple(table for table in tables if table.rows), folded="Versions, options and runs"),),
         commands=tuple(repeat_commands([run.config for run in runs])),
     )
 

@@ -65,7 +65,7 @@ class Block:
         tables: their figures.
         legend: names and colors.
         small: whether the pictures are many and small, one for each arm, with one text for all.
-        folded: whether the tables are shown on request, on screens.
+        folded: what opens the tables, which screens show on request; empty where they are always shown.
     """
 
     title: str = ""
@@ -73,7 +73,7 @@ class Block:
     tables: tuple[Grid, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
     small: bool = False
-    folded: bool = False
+    folded: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Section:
     Attributes:
         name: of the place in the page.
         title: of the part.
-        text: how to read it.
+        text: how to read it, in paragraphs.
         blocks: pictures and tables.
         notes: what limits it.
         commands: lines for a terminal.
@@ -91,7 +91,7 @@ class Section:
 
     name: str
     title: str
-    text: str
+    text: tuple[str, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()

@@ -59,18 +59,20 @@ def practice_section(comparison: Comparison) -> Section | None:
             (_draw_grid(draws, list(axes)),),
             tuple(hues.items()),
             small=True,
-            folded=True,
+            folded="Table",
         )
     ]
     if reasons:
         blocks.append(
-            Block("Why they were drawn", reasons, (_reason_grid(telling),), legend, small=True, folded=True)
+            Block(
+                "Why they were drawn", reasons, (_reason_grid(telling),), legend, small=True, folded="Table"
+            )
         )
     findings = finding_lines(comparison).splitlines()
     return Section(
         "practice",
         "What practice drew",
-        "How hard the tasks were that each arm practiced on, how well they went, and why they were drawn.",
+        ("How hard the tasks were that each arm practiced on, how well they went, and why they were drawn.",),
         tuple(blocks),
         (*(f"Probes found: {line}" for line in findings), *((FINDING_NOTES,) if findings else ())),
     )
@@ -120,6 +122,6 @@ def ledger_section(comparison: Comparison) -> Section | None:
     return Section(
         "compute",
         "What it cost",
-        "Where the compute of training went, line by line of the ledger that every run keeps.",
+        ("Where the compute of training went, line by line of the ledger that every run keeps.",),
         (Block("", (chart,), (table,), legend),),
     )

@@ -23,14 +23,14 @@ def profile_section(comparison: Comparison) -> Section:
     try:
         found = {arm: profile_runs([run.folder for run in runs]) for arm, runs in comparison.runs.items()}
     except (ValueError, gymnasium.error.Error) as error:
-        return Section("profile", "What is weak", f"No profile of the agents can be shown: {error}")
+        return Section("profile", "What is weak", (f"No profile of the agents can be shown: {error}",))
     leader = max(comparison.arms, key=lambda result: result.efficiency.area_agent).arm
     colors = arm_colors(list(comparison.runs))
     said = " ".join(line.strip() for line in sentences(found[leader]))
     return Section(
         "profile",
         "What is weak, and what to practice next",
-        f"How scores fall along the axes of difficulty, at the last checkpoint. {leader}: {said}",
+        ("How scores fall along the axes of difficulty, at the last checkpoint.", f"{leader}: {said}"),
         (
             _axis_block(found, leader, colors),
             _frontier_block(found, leader, colors),
@@ -61,7 +61,7 @@ def _axis_block(found: Mapping[str, RunProfile], leader: str, colors: Mapping[st
     rows = [(arm, *row) for arm, profile in found.items() for row in Grid.of("", axis_table(profile)).rows]
     columns = Grid.of("", axis_table(found[leader])).columns
     table = Grid("Scores at levels of each axis", ("arm", *columns), tuple(rows), words=len(columns) - 6)
-    return Block("Along the axes", tuple(charts), (table,), tuple(colors.items()), small=True, folded=True)
+    return Block("Along the axes", tuple(charts), (table,), tuple(colors.items()), small=True, folded="Table")
 
 
 def _frontier_block(found: Mapping[str, RunProfile], leader: str, colors: Mapping[str, str]) -> Block:

@@ -31,15 +31,17 @@ def efficiency_section(comparison: Comparison) -> Section:
     chart = Chart(
         effect_figure(comparison),
         f"{'Practice Efficiency' if defined else 'Difference of areas'} against {comparison.reference}",
-        "Dots are arms, the largest area first; bars their 95% intervals; the dotted line is the reference.",
+        "Dots are arms, the reference first, then the largest area; bars are 95% intervals.",
     )
     table = Grid.of("Practice Efficiency", efficiency_table(comparison))
     return Section(
         "efficiency",
         "Practice Efficiency",
-        "Practice Efficiency (PE) is the area under an arm's anchor scores over compute, up to the horizon, "
-        "divided by the reference's. Above 1 an arm learns more per unit of compute. It cannot exceed the "
-        "ceiling, which an arm would reach that is perfect from the start.",
+        (
+            "Practice Efficiency (PE) is the area under an arm's anchor scores over compute, up to the "
+            "horizon, divided by the reference's. Above 1 an arm learns more per unit of compute. It cannot "
+            "exceed the ceiling, which an arm would reach that is perfect from the start.",
+        ),
         (Block("", (chart,), (table,)),),
         tuple(efficiency_notes(comparison).splitlines()),
     )
@@ -73,11 +75,13 @@ def curve_section(comparison: Comparison) -> Section:
     return Section(
         "curves",
         "Learning curves",
-        f"Anchor scores, corrected for chance, on fresh tasks that practice never sees: the "
-        f"mean of every arm{' (shaded: its 95% interval over seeds)' if shaded else ''}.",
+        (
+            "Anchor scores, corrected for chance, on fresh tasks that practice never sees: the mean of every "
+            f"arm{' (shaded: its 95% interval over seeds)' if shaded else ''}.",
+        ),
         (
             Block("", (linear, log), (_curve_grid(comparison), _milestone_grid(comparison)), legend),
-            Block("Every seed", seeds, (_run_grid(comparison),), small=True, folded=True),
+            Block("Every seed", seeds, (_run_grid(comparison),), small=True, folded="Table"),
         ),
         (milestone_notes(comparison),),
     )
@@ -136,7 +140,7 @@ def cell_section(comparison: Comparison) -> Section:
     return Section(
         "cells",
         "Families and bands",
-        "Where the gain was made. Bands are quarters of difficulty within a family, the easiest first.",
+        ("Where the gain was made. Bands are quarters of difficulty within a family, the easiest first.",),
         (Block("", charts, tuple(tables), tuple(colors.items())),),
     )
 
@@ -162,8 +166,10 @@ def confidence_section(comparison: Comparison) -> Section | None:
     return Section(
         "confidence",
         "Confidence",
-        "Agents said how sure they were of each answer. Confidence is worth something where answers of "
-        "which they are sure are right more often.",
+        (
+            "Agents said how sure they were of each answer. Confidence is worth something where answers of "
+            "which they are sure are right more often.",
+        ),
         (Block("", (reliability, brier), (table,), legend),),
         (RELIABILITY_NOTES,),
     )
