@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 from test_comparison import HORIZON, constant, iteration, linear, probing, write_experiment, write_run
 
+from etude_gym.cli import main
+from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.comparison import compare
 from etude_gym.report.figures import COLORS, PAPER, printable, short
@@ -264,3 +267,35 @@ def test_names_are_shortened_in_the_middle():
     assert one != another
     assert len(one) == 23
     assert printable("a\nb") == "a\ufffdb"
+
+
+def run(capsys, *arguments):
+    """What ``etude`` did: exit code, output, errors."""
+    try:
+        main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as error:
+        code = error.code
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_the_command_writes_the_page_and_says_where(practiced, tmp_path, capsys):
+    folder = next(iter(practiced[0].runs.values()))[0].folder.parents[1]
+    code, out, _ = run(capsys, "report", folder, "-o", tmp_path / "page.html")
+    assert (code, out) == (0, f"Report: {tmp_path / 'page.html'}\n")
+    assert (tmp_path / "page.html").read_text() == practiced[1].source
+
+
+def test_the_command_refuses_what_it_cannot_write(tmp_path, capsys):
+    assert "Name at least one folder: etude report" in run(capsys, "report")[2]
+    code, _, said = run(capsys, "report", tmp_path, "-o", tmp_path)
+    assert code == 2
+    assert "is a folder. Name the file to write: -o" in said
+
+
+def test_without_jinja2_the_command_to_install_it_is_named(practiced, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[report\]"'):
+        write_report(practiced[0], tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
