@@ -23,6 +23,7 @@ from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
+from etude_gym.cli.reporting import Report
 from etude_gym.cli.results import show_results
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
@@ -139,6 +140,7 @@ COMMANDS: dict[str, Any] = {
     "pilot": Pilot,
     "profile": Profile,
     "watch": Watch,
+    "report": Report,
     "check": Check,
     "ask": Ask,
     "curve": Curve,

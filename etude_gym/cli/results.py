@@ -1,4 +1,4 @@
-"""What a comparison leaves: tables in the terminal, results, pictures, and columns in TensorBoard."""
+"""What a comparison leaves: tables in the terminal, results, pictures, a report, columns in TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from etude_gym.cli.reporting import write_with_progress
 from etude_gym.cli.terminal import console, say
 from etude_gym.errors import MissingExtra
 
@@ -18,11 +19,11 @@ RESULTS = "comparison.json"
 def show_results(
     sources: Sequence[Any], out: Path, reference: str | None = None, by: str | None = None
 ) -> None:
-    """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard.
+    """Compare runs: print the tables, write results, picture and report, tell TensorBoard.
 
     Args:
         sources: folders of runs or of experiments, with or without names.
-        out: folder for the results and pictures.
+        out: folder for the results, pictures and the report.
         reference: the arm that Practice Efficiency is relative to.
         by: what an arm is; see ``etude_gym.report.comparison.compare``.
     """
@@ -30,6 +31,7 @@ def show_results(
     from etude_gym.report.comparison import compare
     from etude_gym.report.confidence_plots import draw_confidence
     from etude_gym.report.hyperparameters import write_hyperparameters
+    from etude_gym.report.page import REPORT
     from etude_gym.report.plots import draw_comparison
     from etude_gym.report.practice_plots import draw_practice, telling_arms
     from etude_gym.report.tables import all_tables
@@ -49,6 +51,7 @@ def show_results(
         if telling_arms(comparison):
             draw_practice(comparison, out / PRACTICE_PICTURE)
             say(f"Picture: {out / PRACTICE_PICTURE}")
+        write_with_progress(comparison, out / REPORT)
     except MissingExtra as missing:
-        say(f"No picture. {missing}")
+        say(str(missing))
     write_hyperparameters(comparison)

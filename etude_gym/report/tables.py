@@ -21,6 +21,7 @@ from etude_gym.runs.folder import PRACTICE, Run
 
 UNKNOWN = "–"
 ENOUGH_SEEDS = 5
+"""Fewer are a first look, and said to be one."""
 ENOUGH_EVALUATIONS = 6
 """Of the nine that a checkpoint grid has."""
 OVERSHOOT = 0.05
@@ -63,23 +64,34 @@ def efficiency_table(comparison: Comparison) -> Table:
 def _efficiency_cells(result: ArmResult) -> tuple[str, ...]:
     pe, error = result.efficiency, result.items.log_standard_error
     return (
-        _value(pe),
-        _interval(pe.low, pe.high),
+        value_text(pe),
+        interval_text(pe.low, pe.high),
         UNKNOWN if error is None or pe.value is None else f"{error * pe.value:.3f}",
-        UNKNOWN if result.log_efficiency is None else _value(result.log_efficiency),
+        UNKNOWN if result.log_efficiency is None else value_text(result.log_efficiency),
         UNKNOWN if pe.normalized_gain is None else f"{pe.normalized_gain:+.3f}",
     )
 
 
 def _difference_cells(pe: PracticeEfficiency) -> tuple[str, ...]:
-    return f"{pe.difference:+.3f}", _interval(pe.difference_low, pe.difference_high)
+    return f"{pe.difference:+.3f}", interval_text(pe.difference_low, pe.difference_high)
 
 
-def _value(pe: PracticeEfficiency) -> str:
+def value_text(pe: PracticeEfficiency) -> str:
+    """Practice Efficiency as tables show it.
+
+    Args:
+        pe: defined or not.
+    """
     return UNKNOWN if pe.value is None else f"{pe.value:.3f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval as tables show it.
+
+    Args:
+        low: its lower end; None where there is no interval.
+        high: its upper end; None where there is no interval.
+    """
     return UNKNOWN if low is None or high is None else f"{number(low, 3)} to {number(high, 3)}"
 
 
@@ -186,7 +198,7 @@ def band_table(comparison: Comparison) -> Table:
         ]
         table.add_row(
             result.arm,
-            *(f"{_value(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
+            *(f"{value_text(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
         )
     return table
 
@@ -196,7 +208,7 @@ def family_table(comparison: Comparison) -> Table:
     families = list(comparison.arms[0].families)
     table = _table(*map(str, families))
     for result in comparison.arms:
-        table.add_row(result.arm, *(_value(result.families[family]) for family in families))
+        table.add_row(result.arm, *(value_text(result.families[family]) for family in families))
     return table
 
 
