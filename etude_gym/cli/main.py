@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
@@ -290,6 +291,9 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "serve": Serve,
     "ratings": Ratings,
+    "submit": Submit,
+    "verify": Verify,
+    "leaderboard": Leaderboard,
 }
 
 
