@@ -477,7 +477,7 @@ def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_pa
     monkeypatch.setattr(plots, "draw_comparison", fail)
     code, out, _ = run(capsys, "compare", practiced[0], "--out", tmp_path)
     assert code == 0
-    assert "No picture. Drawing a comparison needs an optional dependency." in out
+    assert "No pictures or report. Drawing a comparison needs an optional dependency." in out
     assert 'pip install "etude-gym[report]"' in out
 
 
@@ -511,7 +511,7 @@ def anchor_steps(folder):
 
     events = EventAccumulator(str(folder / TENSORBOARD))
     events.Reload()
-    return [event.step for event in events.Scalars("over_compute/anchor_score")]
+    return [event.step for event in events.Scalars("anchor_score/over_compute")]
 
 
 def test_tensorboard_files_of_a_run_hold_its_curve_and_its_result(practiced):

@@ -20,6 +20,7 @@ from rich.text import Text
 from etude_gym.cli.models import Ask, Curve, Export
 from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
+from etude_gym.cli.reporting import Report, write_with_progress
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
 from etude_gym.conformance import CheckResult
@@ -285,6 +286,7 @@ COMMANDS: dict[str, Any] = {
     "play": Play,
     "practice": Practice,
     "compare": Compare,
+    "report": Report,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
@@ -319,6 +321,7 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
     """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
     from etude_gym.report.comparison import compare, write_hyperparameters
     from etude_gym.report.confidence_plots import draw_confidence
+    from etude_gym.report.page import REPORT
     from etude_gym.report.plots import draw_comparison
     from etude_gym.report.practice_plots import draw_practice, telling_arms
     from etude_gym.report.tables import all_tables
@@ -337,8 +340,9 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
         if telling_arms(comparison):
             draw_practice(comparison, out / PRACTICE_PICTURE)
             say(f"Picture: {out / PRACTICE_PICTURE}")
+        write_with_progress(comparison, out / REPORT)
     except MissingExtra as missing:
-        say(f"No picture. {missing}")
+        say(f"No pictures or report. {missing}")
     write_hyperparameters(comparison)
 
 

@@ -19,6 +19,9 @@ from etude_gym.runs.folder import PRACTICE, Run
 
 UNKNOWN = "–"
 
+FEW_SEEDS = 5
+"""Fewer seeds than these are a first look, and said to be one."""
+
 RELIABILITY_NOTES = (
     "Brier: mean squared difference between stated confidence and being right, 0 the best. skill: the share "
     "of it saved against stating the share correct throughout, which has 0. Episodes that ended without an "
@@ -54,22 +57,33 @@ def efficiency_table(comparison: Comparison) -> Table:
 def _efficiency_cells(result: ArmResult) -> tuple[str, ...]:
     pe, error = result.efficiency, result.items.log_standard_error
     return (
-        _value(pe),
-        _interval(pe.low, pe.high),
+        value_text(pe),
+        interval_text(pe.low, pe.high),
         UNKNOWN if error is None or pe.value is None else f"{error * pe.value:.3f}",
-        UNKNOWN if result.log_efficiency is None else _value(result.log_efficiency),
+        UNKNOWN if result.log_efficiency is None else value_text(result.log_efficiency),
     )
 
 
 def _difference_cells(pe: PracticeEfficiency) -> tuple[str, ...]:
-    return f"{pe.difference:+.3f}", _interval(pe.difference_low, pe.difference_high)
+    return f"{pe.difference:+.3f}", interval_text(pe.difference_low, pe.difference_high)
 
 
-def _value(pe: PracticeEfficiency) -> str:
+def value_text(pe: PracticeEfficiency) -> str:
+    """Practice Efficiency as tables show it.
+
+    Args:
+        pe: defined or not.
+    """
     return UNKNOWN if pe.value is None else f"{pe.value:.3f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval as tables show it.
+
+    Args:
+        low: its lower end; None where there is no interval.
+        high: its upper end; None where there is no interval.
+    """
     return UNKNOWN if low is None or high is None else f"{number(low, 3)} to {number(high, 3)}"
 
 
@@ -107,7 +121,7 @@ def efficiency_notes(comparison: Comparison) -> str:
         )
         reasons = {r.efficiency.reason: r.arm for r in comparison.arms if r.efficiency.reason}
         notes += [f"{arm}: {reason}." for reason, arm in reasons.items()]
-    if len(comparison.seeds) < 5:
+    if len(comparison.seeds) < FEW_SEEDS:
         notes.append("Fewer than 5 seeds: a first look, not a result to report.")
     if not comparison.same_anchors:
         notes.append("Runs of one seed come from several experiments: they answered different anchor tasks.")
@@ -131,7 +145,7 @@ def band_table(comparison: Comparison) -> Table:
         ]
         table.add_row(
             result.arm,
-            *(f"{_value(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
+            *(f"{value_text(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
         )
     return table
 
@@ -141,7 +155,7 @@ def family_table(comparison: Comparison) -> Table:
     families = list(comparison.arms[0].families)
     table = _table(*map(str, families))
     for result in comparison.arms:
-        table.add_row(result.arm, *(_value(result.families[family]) for family in families))
+        table.add_row(result.arm, *(value_text(result.families[family]) for family in families))
     return table
 
 
