@@ -103,7 +103,9 @@ def submission(packed, tmp_path):
 def sign(folder, **changes):
     """Commit to a folder as it is: what somebody does who tampers before publishing."""
     manifest = read_json(folder / MANIFEST)
-    names = sorted(path.parent.relative_to(folder / RUNS).as_posix() for path in folder.glob(f"{RUNS}/*/*/{CONFIG}"))
+    names = sorted(
+        path.parent.relative_to(folder / RUNS).as_posix() for path in folder.glob(f"{RUNS}/*/*/{CONFIG}")
+    )
     write_json(folder / MANIFEST, manifest | {"runs": names, "files": digests(folder)} | changes)
 
 
@@ -136,7 +138,9 @@ def perfect(record):
 
 
 def test_a_submission_holds_records_and_checkpoints_but_no_state_to_go_on_from(packed):
-    files = {path.relative_to(packed / FIRST).as_posix() for path in (packed / FIRST).rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(packed / FIRST).as_posix() for path in (packed / FIRST).rglob("*") if path.is_file()
+    }
     assert {CONFIG, CURVE, ANSWERS, PRACTICE, COMPUTE, RECORD} < files
     assert sum(name.startswith(f"{CHECKPOINTS}/00") for name in files) == len(files) - 6
     assert LATEST not in {path.name for path in packed.rglob("*")}
@@ -185,7 +189,11 @@ def test_the_commitment_changes_with_every_file_and_every_word(packed):
     submission = Submission.read(packed)
     files = dict(submission.files)
     files[next(iter(files))] = "0" * 64
-    others = [replace(submission, files=files), replace(submission, outside="pretraining"), replace(submission, name="x")]
+    others = [
+        replace(submission, files=files),
+        replace(submission, outside="pretraining"),
+        replace(submission, name="x"),
+    ]
     assert len({each.commitment for each in (submission, *others)}) == 4
 
 
@@ -201,10 +209,16 @@ def test_an_honest_submission_is_reported_then_rescored_then_reproduced(packed, 
     entry.write(tmp_path / "entry.json")
     assert read_entries([tmp_path]) == [entry]
     curves = entry.domains[COUNTING].learning_curves
-    assert [curve.mean.tolist() for curve in curves] == [curve.mean.tolist() for curve in repeated.curves.values()]
+    assert [curve.mean.tolist() for curve in curves] == [
+        curve.mean.tolist() for curve in repeated.curves.values()
+    ]
     own = [load_run(packed / RUNS / name).curve for name in repeated.submission.runs]
-    assert all(curves_differ(scored, mine) for scored, mine in zip(repeated.curves.values(), own, strict=True))
-    assert [curve.mean.tolist() for curve in reported.curves.values()] == [curve.mean.tolist() for curve in own]
+    assert all(
+        curves_differ(scored, mine) for scored, mine in zip(repeated.curves.values(), own, strict=True)
+    )
+    assert [curve.mean.tolist() for curve in reported.curves.values()] == [
+        curve.mean.tolist() for curve in own
+    ]
 
 
 def test_curves_scored_by_the_submitter_are_those_of_whoever_verifies(submission):
@@ -349,7 +363,9 @@ class Trap:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-@pytest.mark.parametrize("name", ["latest.pickle", f"{FIRST}/{CHECKPOINTS}/003.safetensors", f"{FIRST}/{CURVE}"])
+@pytest.mark.parametrize(
+    "name", ["latest.pickle", f"{FIRST}/{CHECKPOINTS}/003.safetensors", f"{FIRST}/{CURVE}"]
+)
 def test_a_pickle_is_refused_and_its_code_does_not_run(submission, capsys, name, protocol):
     (submission / name).write_bytes(pickle.dumps(Trap(), protocol))
     sign(submission)
@@ -406,7 +422,9 @@ def test_planted_weights_do_not_reproduce(submission, monkeypatch):
 
 def test_the_commands_pack_score_verify_and_refuse(runs, tmp_path, capsys):
     folder, entries = tmp_path / "submission", tmp_path / "entries"
-    code, out, _ = run(capsys, "submit", runs, "-o", folder, "--name", "linear", "--family", "l", "--version", "1")
+    code, out, _ = run(
+        capsys, "submit", runs, "-o", folder, "--name", "linear", "--family", "l", "--version", "1"
+    )
     commitment = Submission.read(folder).commitment
     assert (code, commitment in out) == (0, True)
     assert run(capsys, "submit", folder, "--public-value", VALUE)[0] == 0

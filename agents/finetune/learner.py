@@ -395,6 +395,8 @@ class FineTuneLearner:
                 weight.copy_(state["weights"][name])
         self._rounds, self.practiced = None, {int(number) for number in state["practiced"]}
 
+    start_from = load_policy_state  # the optimizer begins anew
+
 
 def _pieces(order: Any, size: int) -> Iterator[list[int]]:
     for first in range(0, len(order), size):

@@ -226,6 +226,8 @@ class InContextLearner:
         self.practiced.clear()
         self.practiced.update(int(number) for number in state["practiced"])
 
+    start_from = load_policy_state
+
     def state_dict(self) -> dict[str, Any]:
         """Memory and ledger, in plain parts; the stream of tasks is saved with the environment."""
         return {

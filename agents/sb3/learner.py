@@ -276,6 +276,8 @@ class MaskablePPOLearner:
         """
         self.model.policy.load_state_dict(state)
 
+    start_from = load_policy_state  # the optimizer begins anew
+
 
 class _FinishedTasks(BaseCallback):
     """Collects the tasks whose episodes have ended."""

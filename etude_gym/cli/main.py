@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.profile import Profile
 from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.reporting import Report, write_with_progress
@@ -145,7 +146,7 @@ class Practice:
         preset: how much to run; `quick` takes minutes, `full` is for results to be reported.
         agent: the learner, by name or as `module:Class` of your own.
         arms: task samplers to compare; `static` is the reference of Practice Efficiency. Options follow a
-            name after commas: `schedule,ramp_episodes=5000`.
+            name after commas: `schedule,ramp_episodes=5000`, `focus,horizon=0.75-1`.
         seeds: how many seeds each arm gets.
         first_seed: the first of them.
         horizon: training compute of each run.
@@ -155,6 +156,7 @@ class Practice:
         resume: folder of an experiment to go on with; everything else is read from there.
         bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
         resources: for `--agent rllib`.
+        start: a finished run whose trained agent practices on, or a folder with one of each seed.
         language_model: for `--agent llm` and `--agent llm_finetune`.
     """
 
@@ -174,6 +176,7 @@ class Practice:
     ] = None
     out: Annotated[Path | None, shown("FOLDER", "default: runs/ID-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: start a new one")] = None
+    start: Annotated[Path | None, shown("RUN", "default: an untrained agent")] = None
     resources: Annotated[Resources, tyro.conf.arg(name="")] = ONE_PROCESS
     language_model: Annotated[LanguageModel, tyro.conf.arg(name="")] = LanguageModel()
 
@@ -216,6 +219,7 @@ class Practice:
             items=self.items if self.items is not None else preset["items"],
             resources=self.resources,
             bands=self.bands or None,
+            start=self.start,
             options=self.language_model.options,
         )
         folder = self.out or Path("runs") / f"{self.env.rpartition(':')[2]}-{timestamp()}"
@@ -287,6 +291,7 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "report": Report,
+    "profile": Profile,
     "check": Check,
     "ask": Ask,
     "curve": Curve,

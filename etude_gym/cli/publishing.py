@@ -46,7 +46,9 @@ class Submit:
     def run(self) -> None:
         """Pack runs, or score the checkpoints of a submission."""
         if not self.runs:
-            raise ValueError("Name at least one folder: etude submit runs/EXPERIMENT/adaptive -o FOLDER --name NAME")
+            raise ValueError(
+                "Name at least one folder: etude submit runs/EXPERIMENT/adaptive -o FOLDER --name NAME"
+            )
         if self.public_value is not None:
             self._score(self.public_value)
         else:

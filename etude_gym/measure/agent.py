@@ -50,6 +50,8 @@ class Learning(Protocol):
     - ``policy_state()`` and ``load_policy_state(state)``, for one whose ``act`` needs less than its whole
       ``state_dict``: only that (the weights of its network). It is kept for every checkpoint that is scored,
       so that it can be scored again; see ``etude_gym.runs.rescoring``.
+    - ``start_from(state)``, for one that can practice on from where another run's learner ended: it acts, and
+      learns from now on, as the one whose ``policy_state`` this is; its own ``flops`` stay as they are.
     - ``close()``, for one that starts processes: called when its run ends or is left.
     - ``takes_resources = True``, for one that takes an argument ``resources``, the fields of
       ``etude_gym.runs.agents.Resources`` by name, and has ``check(resources)``, which raises ValueError if

@@ -88,13 +88,12 @@ class Answers:
             statuses: of the last replies, n of them.
             outcomes: may hold "confidence" and "correct", each of shape (n,).
         """
-        stated = (
-            {name: np.asarray(outcomes[name], dtype=np.float64) for name in ("confidence", "correct")}
-            if "confidence" in outcomes
-            else {}
+        confidence, correct = (
+            np.asarray(outcomes[name], dtype=np.float64) if "confidence" in outcomes else None
+            for name in ("confidence", "correct")
         )
         columns = (tasks.keys, tasks.family, bands, tasks.difficulty, scores)
-        return cls(0, 0.0, *columns, statuses, **stated)
+        return cls(0, 0.0, *columns, statuses, confidence, correct)
 
     def at(self, point: CurvePoint) -> Answers:
         """The same answers as those of a checkpoint.

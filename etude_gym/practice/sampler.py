@@ -36,11 +36,12 @@ REASONS = (
     "box",
     "probe",
     "gap",
+    "focus",
 )
 """Why a task was drawn: :attr:`Draw.reason` indexes these names."""
 
 UNIFORM, STATIC, EASY, SCHEDULE, FRONTIER, LEARNABILITY, PROGRESS, PROPOSED, DRILL = range(9)
-BASICS, BOX, PROBE, GAP = range(9, len(REASONS))
+BASICS, BOX, PROBE, GAP, FOCUS = range(9, len(REASONS))
 
 FIRST_COUNTER = name_key("task sampler") >> 1
 """Samplers take the numbers of a task key from here on, apart from those that make the task itself."""

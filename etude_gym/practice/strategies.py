@@ -15,6 +15,7 @@ from etude_gym.practice.blind import (
     UniformSampler,
 )
 from etude_gym.practice.drills import BlindDrillSampler, DrillSampler
+from etude_gym.practice.focus import FocusSampler
 from etude_gym.practice.frontier import FrontierSampler, LearnabilitySampler
 from etude_gym.practice.growing_box import GrowingBoxSampler
 from etude_gym.practice.learning_progress import LearningProgressSampler
@@ -44,11 +45,13 @@ SAMPLERS: dict[str, type[TaskSampler]] = {
 
 ARMS: dict[str, type[TaskSampler]] = {
     **SAMPLERS,
+    FocusSampler.name: FocusSampler,
     SelfPlaySampler.name: SelfPlaySampler,
     RaceSampler.name: RaceSampler,
     NoPracticeSampler.name: NoPracticeSampler,
 }
-"""What practice runs can compare, by name: the strategies, and those that a learner carries out."""
+"""What practice runs can compare, by name: the strategies, one that takes a region to focus on, and those
+that a learner carries out."""
 
 
 def parse_arm(arm: str) -> tuple[type[TaskSampler], dict[str, Any]]:
@@ -56,7 +59,7 @@ def parse_arm(arm: str) -> tuple[type[TaskSampler], dict[str, Any]]:
 
     Args:
         arm: name of a sampler, and after it options that differ from its defaults, apart by commas:
-            "schedule,ramp_episodes=5000".
+            "schedule,ramp_episodes=5000", "focus,horizon=0.75-1".
 
     Raises:
         ValueError: for a sampler or an option that does not exist, or a value that is none.
@@ -66,14 +69,18 @@ def parse_arm(arm: str) -> tuple[type[TaskSampler], dict[str, Any]]:
     allowed = [
         option for part in sampler.__mro__[:-1] for option in keywords(part) if option not in ("space", "**")
     ]
-    options = {}
+    takes_a_region = issubclass(sampler, FocusSampler)  # whose axes it checks itself, by its space
+    options: dict[str, Any] = {}
     for option in given:
         key, _, value = option.partition("=")
-        check_name(f"option of {name!r}", key, allowed)
+        if not takes_a_region:
+            check_name(f"option of {name!r}", key, allowed)
         try:
             options[key] = json.loads(value)
         except json.JSONDecodeError:
-            raise ValueError(f"{arm!r}: give {key!r} a number, true or false, got {value!r}.") from None
+            if not takes_a_region:
+                raise ValueError(f"{arm!r}: give {key!r} a number, true or false, got {value!r}.") from None
+            options[key] = value
     return sampler, options
 
 

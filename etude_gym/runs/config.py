@@ -28,6 +28,8 @@ class RunConfig:
         versions: of all packages that matter.
         unit: of the axis of compute, "flops" or "tokens".
         bands: of the anchor tasks.
+        start: the network that the learner begins with, kept in the run's folder: "run", "checkpoint" and
+            "compute" say where it was trained; None for a learner that begins at the beginning.
     """
 
     env_id: str
@@ -43,6 +45,7 @@ class RunConfig:
     versions: dict[str, str] = field(default_factory=dict)
     unit: str = "flops"
     bands: tuple[int, ...] = BANDS
+    start: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> RunConfig:

@@ -123,7 +123,9 @@ class Entry:
             if len(domain.learning_curves) != len(domain.seeds) or not domain.seeds:
                 raise ValueError("one curve is needed for each seed, at least one")
         lineage = stored.get("lineage")
-        return cls(**{**stored, "domains": domains, "lineage": None if lineage is None else Lineage(**lineage)})
+        return cls(
+            **{**stored, "domains": domains, "lineage": None if lineage is None else Lineage(**lineage)}
+        )
 
     @classmethod
     def read(cls, path: Path) -> Entry:

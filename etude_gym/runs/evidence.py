@@ -24,6 +24,7 @@ from etude_gym.runs.folder import (
     NETWORK,
     PRACTICE,
     RECORD,
+    START,
     Run,
     read_json,
 )
@@ -36,7 +37,7 @@ from etude_gym.runs.submission import MANIFEST, RECORDS, RUNS, SCORED, Submissio
 
 ALLOWED = re.compile(
     rf"{MANIFEST}|{SCORED}/{SUMMARY}|{SCORED}/[\w.-]+/seed_\d+/({CURVE}|{CALLS})"
-    rf"|{RUNS}/[\w.-]+/seed_\d+/({'|'.join(RECORDS)}|{CHECKPOINTS}/\d{{3}}\.safetensors)"
+    rf"|{RUNS}/[\w.-]+/seed_\d+/({'|'.join(RECORDS)}|{CHECKPOINTS}/(\d{{3}}\.safetensors|{START}))"
 )
 """Paths of files that a submission may hold."""
 LEDGER_TOLERANCE = 0.02

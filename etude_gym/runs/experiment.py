@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ from etude_gym.runs.agents import (
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
 from etude_gym.runs.practice_run import compute_share
+from etude_gym.runs.starting import Start, find_starts
 from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
 
 SALT = ".anchor_salt"
@@ -54,6 +55,8 @@ class ExperimentConfig:
         bands: of the anchor tasks; None for all, with the entry band for agents that read text.
         options: arguments of the agent, besides those of its recipe.
         resources: processes and machines that the agent works on, if it can use them.
+        start: folder of the finished run whose agent practices on, or of runs, one for each seed; None to
+            begin at the beginning. Its options are those of the agent, unless ``options`` says otherwise.
     """
 
     env_id: str = "EtudePlan-v0"
@@ -66,6 +69,7 @@ class ExperimentConfig:
     bands: tuple[int, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     resources: Resources = ONE_PROCESS
+    start: Path | None = None
 
     def __post_init__(self) -> None:
         for arm in self.arms:
@@ -117,7 +121,10 @@ class Experiment:
             raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
         check_arms(config.agent, agent_class, config.arms)
         recipe = load_recipe(config.agent, config.env_id)
-        options = {**recipe.options, **config.options}
+        seeds = range(config.first_seed, config.first_seed + config.seeds)
+        starts = {} if config.start is None else _starts(config.start, config, agent_class, seeds)
+        begun = starts[config.first_seed].config.options if starts else {}
+        options = {**recipe.options, **begun, **config.options}
         unit = unit_of(agent_class, options)
         horizon = config.horizon or horizon_of(agent_class, recipe, options)
         if horizon is None:
@@ -137,10 +144,11 @@ class Experiment:
         salt = fresh_seed()
         (experiment.folder / SALT).write_text(f"{salt}\n")
         runs = []
-        for seed in range(config.first_seed, config.first_seed + config.seeds):
+        for seed in seeds:
             for arm in config.arms:
                 name = f"{arm}/seed_{seed}"
                 runs.append(name)
+                start = starts[seed].hand_over(experiment.folder / name) if starts else None
                 RunConfig(
                     env_id=config.env_id,
                     arm=arm,
@@ -155,6 +163,7 @@ class Experiment:
                     versions=versions(),
                     unit=unit,
                     bands=bands,
+                    start=start,
                 ).write(experiment.folder / name)
         write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
         return experiment
@@ -246,6 +255,16 @@ class Experiment:
         options = [config.options for config in configs]
         shared = any(Resources(**given.get("resources", {})).remote for given in options)
         return 1 if shared else os.cpu_count() or 1
+
+
+def _starts(path: Path, config: ExperimentConfig, agent_class: Any, seeds: Sequence[int]) -> dict[int, Start]:
+    """What the runs of an experiment start from, if the agent can start from anything."""
+    if not hasattr(agent_class, "start_from"):
+        raise ValueError(
+            f"The agent {config.agent!r} cannot practice on from another run: it has no start_from(state); "
+            "see etude_gym.Learner."
+        )
+    return find_starts(path, config.env_id, config.agent, seeds)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from etude_gym.runs.folder import (
     write_json,
 )
 from etude_gym.runs.practice_log import PracticeLog
+from etude_gym.runs.starting import read_start
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
 
@@ -106,6 +107,8 @@ class PracticeRun:
             self.meter.load_state_dict(state["meter"])
             for point in state["points"]:
                 self._add_point(CurvePoint(**point))
+        elif self.config.start is not None:
+            self.learner.start_from(read_start(self.run)["policy"])
         self.run.drop_networks([point.index for point in self.points])
         if (self.run.folder / COMPUTE).exists() and not hasattr(self.learner, "keep_in"):
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))

@@ -17,7 +17,7 @@ from etude_gym.measure.curves import CurvePoint, LearningCurve, area
 from etude_gym.randomness import mix
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import load_run
-from etude_gym.runs.folder import CALLS, NETWORK, Run
+from etude_gym.runs.folder import CALLS, CHECKPOINTS, NETWORK, START, Run
 from etude_gym.runs.practice_run import PracticeRun, one_thread, practice_run
 from etude_gym.runs.rescoring import offline
 from etude_gym.runs.submission import SCORED_ITEMS, SEEDS, salt_of_run
@@ -44,15 +44,23 @@ def beginning_again(folder: Path, points: int, salt: int) -> tuple[list[CurvePoi
     """
     with TemporaryDirectory() as elsewhere, one_thread():
         run = Run(Path(elsewhere))
-        if (folder / CALLS).exists():
-            shutil.copyfile(folder / CALLS, run.folder / CALLS)
+        _copy_what_it_begins_with(folder, run.folder)
         with closing(PracticeRun(run, offline(RunConfig.read(folder)), salt)) as practice:
+            practice.resume()
             while practice.tracker.next_checkpoint is not None and len(practice.points) < points:
                 if practice.tracker.due(practice.compute):
                     practice.evaluate()
                 else:
                     practice.practice()
             return practice.points, run.load(NETWORK.format(0)) or {}
+
+
+def _copy_what_it_begins_with(folder: Path, target: Path) -> None:
+    """The network that a run starts from, and a language model's replies."""
+    for name in (CALLS, f"{CHECKPOINTS}/{START}"):
+        if (folder / name).exists():
+            (target / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, target / name)
 
 
 def fresh_seeds(salt: int) -> list[int]:
@@ -65,21 +73,22 @@ def fresh_seeds(salt: int) -> list[int]:
 
 
 def practiced_again(
-    config: RunConfig, salt: int, on_run: Callable[[str], None] = lambda _: None
+    source: Path, salt: int, on_run: Callable[[str], None] = lambda _: None
 ) -> list[LearningCurve]:
     """Curves of a method with fresh seeds.
 
     Args:
-        config: of one of its runs.
+        source: folder of one of its runs.
         salt: of the submission's scored anchor tasks.
         on_run: told before each run.
     """
-    curves = []
+    config, curves = RunConfig.read(source), []
     for seed in fresh_seeds(salt):
         on_run(f"{config.env_id} again, seed {seed}")
         with TemporaryDirectory() as elsewhere:
             folder = Path(elsewhere)
             replace(offline(config), seed=seed, items=SCORED_ITEMS).write(folder)
+            _copy_what_it_begins_with(source, folder)
             practice_run(folder, salt_of_run(salt, seed))
             curves.append(load_run(folder).curve)
     return curves

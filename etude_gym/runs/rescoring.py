@@ -20,7 +20,6 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CALLS, CHECKPOINTS, CURVE, RECORD, IncompleteRun, Run, read_json
 from etude_gym.runs.practice_run import one_thread
 
-
 CLOSED = "http://127.0.0.1:9/v1"
 """In place of an endpoint that must not be asked: nothing listens there (port 9 discards)."""
 

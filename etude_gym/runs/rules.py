@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND
@@ -14,6 +13,7 @@ from etude_gym.measure.copying import text_chance_levels
 from etude_gym.runs.agents import AGENTS, horizon_of, load_agent_class, load_recipe, reads_text
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import shipped_reference
+from etude_gym.runs.folder import CHECKPOINTS, START
 from etude_gym.runs.submission import RUNS, SEEDS, Submission, declared_options, run_name
 from etude_gym.tasks.keys import SUITE_VERSION
 
@@ -80,7 +80,9 @@ def check_observations(configs: Configs) -> str:
         if not hasattr(agent_class, "learn"):
             raise Refused("observations", f"{name}: {config.agent!r} does not learn")
         if hasattr(agent_class, "attend"):
-            raise Refused("observations", f"{name}: {config.agent!r} has attend(): it looks at the full state")
+            raise Refused(
+                "observations", f"{name}: {config.agent!r} has attend(): it looks at the full state"
+            )
     return "no agent has attend()"
 
 
@@ -99,6 +101,10 @@ def check_seeds(configs: Configs) -> str:
     return f"{SEEDS[0]} to {SEEDS[-1]} in {', '.join(found)}"
 
 
+METHOD = ("arm", "agent", "horizon", "num_envs", "items", "options", "sampler_options", "unit", "bands")
+"""What runs of one method share."""
+
+
 def check_method(configs: Configs) -> str:
     """Refuse runs of one environment that are not one method.
 
@@ -107,10 +113,9 @@ def check_method(configs: Configs) -> str:
     """
     first: dict[str, RunConfig] = {}
     for name, config in configs.items():
-        same = replace(config, seed=0, versions={})
-        for field in vars(same):
-            beside = getattr(first.setdefault(config.env_id, same), field)
-            if field not in ("host", "date") and getattr(same, field) != beside:
+        same = first.setdefault(config.env_id, config)
+        for field in METHOD:
+            if getattr(config, field) != getattr(same, field):
                 raise Refused("method", f"{name} has another {field} than the run beside it")
     return "one method in each environment"
 
@@ -196,6 +201,30 @@ def check_suite(submission: Submission) -> str:
             "suite", f"its tasks are of version {submission.suite_version}, these are of {SUITE_VERSION}"
         )
     return f"version {SUITE_VERSION}"
+
+
+def check_start(folder: Path, submission: Submission, configs: Configs) -> str:
+    """Refuse agents that start from another run's network, unless that is declared as pretraining.
+
+    Args:
+        folder: of the submission.
+        submission: its manifest.
+        configs: of the runs.
+    """
+    declared = 0.0 if submission.lineage is None else submission.lineage.pretraining_flops
+    for name, config in configs.items():
+        begun = (folder / RUNS / name / CHECKPOINTS / START).exists()
+        if begun != (config.start is not None):
+            raise Refused(
+                "start", f"{name} holds a network to start from and names none, or the other way round"
+            )
+        if config.start is not None and declared < float(config.start["compute"]):
+            raise Refused(
+                "start",
+                f"{name} starts from a network that took {config.start['compute']:.3g} {config.unit}; "
+                f"its lineage declares {declared:.3g} of pretraining",
+            )
+    return "begun at the beginning, or with declared pretraining"
 
 
 RULES: dict[str, Callable[[Configs], str]] = {

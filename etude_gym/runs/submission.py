@@ -29,6 +29,7 @@ from etude_gym.runs.folder import (
     CURVE,
     PRACTICE,
     RECORD,
+    START,
     IncompleteRun,
     Run,
     read_json,
@@ -216,8 +217,9 @@ def _copy_run(source: Path, target: Path) -> None:
     for name in RECORDS:
         if (source / name).exists():
             shutil.copyfile(source / name, target / name)
-    for name in run.networks.values():
-        shutil.copyfile(source / CHECKPOINTS / name, target / CHECKPOINTS / name)
+    for name in (*run.networks.values(), START):
+        if (source / CHECKPOINTS / name).exists():
+            shutil.copyfile(source / CHECKPOINTS / name, target / CHECKPOINTS / name)
 
 
 def declared_options(folders: Iterable[Path]) -> dict[str, dict[str, Any]]:

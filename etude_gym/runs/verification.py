@@ -21,6 +21,7 @@ from etude_gym.runs.rules import (
     Refused,
     check_code,
     check_options,
+    check_start,
     check_suite,
     read_configs,
 )
@@ -95,7 +96,9 @@ class Verification:
     @property
     def salt(self) -> int | None:
         """Of the scored anchor tasks; None without a public value."""
-        return None if self.public_value is None else scored_salt(self.submission.commitment, self.public_value)
+        return (
+            None if self.public_value is None else scored_salt(self.submission.commitment, self.public_value)
+        )
 
     def run(self) -> str | None:
         """Carry out the checks until one refuses the submission.
@@ -122,6 +125,7 @@ class Verification:
             "commitment": lambda: evidence.check_commitment(self.folder, self.submission, self.commitment),
             "runs": self._read_runs,
             "suite": lambda: check_suite(self.submission),
+            "start": lambda: check_start(self.folder, self.submission, self.configs),
             "code": lambda: check_code(self.configs, self.trusted),
         }
         for name, rule in RULES.items():
@@ -167,7 +171,9 @@ class Verification:
             return "follows from the commitment and the public value"
         value, salt = read_summary(self.folder)
         if value != self.public_value.strip().lower():
-            raise Refused("salt", f"its curves were scored with the public value {value}, not with the given one")
+            raise Refused(
+                "salt", f"its curves were scored with the public value {value}, not with the given one"
+            )
         if salt != self.salt:
             raise Refused("salt", "its curves were scored with a salt of its own")
         return "follows from the commitment and the public value"
@@ -189,7 +195,7 @@ class Verification:
             config = self.configs[names[0]]
             if keeps_calls(config):
                 raise Refused("repetition", f"{config.agent!r} needs its endpoint to practice again")
-            again = practiced_again(config, self.salt, self.on_check)
+            again = practiced_again(self.folder / RUNS / names[0], self.salt, self.on_check)
             by, low, high = exceeds([self.curves[name] for name in names], again, config.horizon)
             interval = f"{by:+.3f} [{low:+.3f}, {high:+.3f}]"
             if low > 0:
