@@ -129,6 +129,10 @@ def edit(path, change):
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
+def means(curves):
+    return [curve.mean.tolist() for curve in curves]
+
+
 def perfect(record):
     for cell in record["cells"]:
         cell["scores"] = [1.0] * len(cell["scores"])

@@ -12,6 +12,7 @@ from typing import Any
 
 from etude_gym.errors import check_name
 from etude_gym.measure.curves import LearningCurve, from_records
+from etude_gym.measure.linking import LARGEST_STANDARD_ERROR
 from etude_gym.runs.folder import IncompleteRun, read_json, write_json
 from etude_gym.runs.submission import Lineage, scored_salt
 
@@ -91,8 +92,8 @@ class Entry:
             return
         if self.salt != scored_salt(self.commitment, self.public_value):
             raise ValueError(
-                f"{self.name!r} has anchor tasks of a salt that does not follow from its commitment and public "
-                "value. Verify the submission again."
+                f"{self.name!r} has anchor tasks of a salt that does not follow from its commitment and "
+                "public value. Verify the submission again."
             )
 
     def write(self, path: Path) -> None:
@@ -144,6 +145,54 @@ class Entry:
             raise IncompleteRun(f"{path} is no entry of a leaderboard ({error}).") from error
 
 
+LINKS = "links.json"
+"""Name of the file of links between suite versions, among entries."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """How the tasks of two suite versions are linked, see ``etude_gym.measure.linking``.
+
+    Attributes:
+        env_id: id of the environment.
+        old: the earlier suite version.
+        new: the later one.
+        scale: of ability, from the later version to the earlier one.
+        shift: of ability in logits.
+        standard_error: of the link, in logits.
+    """
+
+    env_id: str
+    old: int
+    new: int
+    scale: float
+    shift: float
+    standard_error: float
+
+    @property
+    def comparable(self) -> bool:
+        """Whether results of both versions may be compared."""
+        return self.standard_error <= LARGEST_STANDARD_ERROR
+
+
+def read_links(folders: Sequence[Path]) -> list[Linked]:
+    """The links between suite versions that stand among entries.
+
+    Args:
+        folders: each may hold ``links.json``, a list of links.
+
+    Raises:
+        IncompleteRun: if a file is damaged.
+    """
+    found = []
+    for path in (Path(folder) / LINKS for folder in folders):
+        try:
+            found += [Linked(**link) for link in read_json(path)] if path.exists() else []
+        except TypeError as error:
+            raise IncompleteRun(f"{path} is no list of links ({error}).") from error
+    return found
+
+
 def read_entries(folders: Sequence[Path]) -> list[Entry]:
     """All entries in folders, in the order of their files' names.
 
@@ -157,7 +206,8 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
     for folder in folders:
         if not Path(folder).is_dir():
             raise IncompleteRun(f"{folder} is not a folder. Give the one that `etude verify -o` writes into.")
-        found += [Entry.read(path) for path in sorted(Path(folder).glob("*.json"))]
+        paths = sorted(path for path in Path(folder).glob("*.json") if path.name != LINKS)
+        found += [Entry.read(path) for path in paths]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickletools
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +145,9 @@ def check_answers(folder: Path, config: RunConfig) -> str:
 def check_ledger(folder: Path, config: RunConfig) -> str:
     """Refuse a ledger that does not follow from configuration and counts.
 
-    The beginning is practiced again, from the seed's network up to the first checkpoint after 0; of a language model everything is,
-    from its recorded replies. Later, an environment step may cost at most twice or half as much.
+    The beginning is practiced again, from the seed's network up to the first checkpoint after 0; of a
+    language model everything is, from its recorded replies. Later, an environment step may cost at most
+    twice or half as much.
 
     Args:
         folder: of the run.
@@ -183,12 +185,12 @@ def _check_rates(steps: list[tuple[float, float]], compute: float, env_steps: fl
     if not env_steps or not compute:
         return  # a language model's: all of it was practiced again
     first = compute / env_steps
-    for (before, steps_before), (after, steps_after) in zip(steps, steps[1:], strict=False):
+    for (before, steps_before), (after, steps_after) in pairwise(steps):
         done = steps_after - steps_before
-        if done and not first / LARGEST_RATE <= (after - before) / done <= first * LARGEST_RATE:
+        rate = (after - before) / done if done else first
+        if not first / LARGEST_RATE <= rate <= first * LARGEST_RATE:
             raise Refused(
-                "ledger",
-                f"an environment step costs {(after - before) / done:.4g} at {after:.4g}, {first:.4g} at first",
+                "ledger", f"an environment step costs {rate:.4g} at {after:.4g}, and {first:.4g} at first"
             )
 
 

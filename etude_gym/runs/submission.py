@@ -1,8 +1,8 @@
 """A submission: finished runs of one method, packed so that a stranger can check and score them again.
 
-The folder holds ``submission.json``, the runs below ``runs/`` (records, the ledger and one network or memory for
-each checkpoint; no event files, no state of the optimizer, no pickle) and, once the public value is known,
-scores on anchor tasks that nobody chose below ``scored/``. docs/leaderboard.md has the rules.
+The folder holds ``submission.json``, the runs below ``runs/`` (records, the ledger and one network or memory
+for each checkpoint; no event files, no state of the optimizer, no pickle) and, once the public value is
+known, scores on anchor tasks that nobody chose below ``scored/``. docs/leaderboard.md has the rules.
 """
 
 from __future__ import annotations
@@ -280,8 +280,8 @@ def scored_salt(commitment: str, public_value: str) -> int:
     value = public_value.strip().lower()
     if len(value) < LEAST_PUBLIC or set(value) - set("0123456789abcdef"):
         raise ValueError(
-            f"A public value is a number of at least {LEAST_PUBLIC} hexadecimal digits, such as the randomness "
-            f"of a beacon's round or the hash of a commit, got {public_value!r}."
+            f"A public value is a number of at least {LEAST_PUBLIC} hexadecimal digits, such as the "
+            f"randomness of a beacon's round or the hash of a commit, got {public_value!r}."
         )
     digest = hashlib.sha256(f"etude-gym scored anchors\n{commitment}\n{value}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,180 @@
+"""The leaderboard: static pages that need no server, with the same numbers as CSV and JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etude_gym.measure.compute import unit_name
+from etude_gym.report.figures import COLORS, GRAY, RULE, drawing, new_figure, printable, short
+from etude_gym.report.rendering import render, script
+from etude_gym.report.standings import Board, boards, score_so_far, to_csv, to_json
+from etude_gym.report.svg import inline_svg
+from etude_gym.report.tracking import families_of, write_family
+from etude_gym.runs.entries import TIERS, Entry, read_entries, read_links, shipped_entries
+from etude_gym.runs.folder import write_atomically
+from etude_gym.tasks.keys import SUITE_VERSION
+
+INDEX, CSV, JSON = "index.html", "leaderboard.csv", "leaderboard.json"
+DRAWN = 8
+"""Entries in a picture, at most: the first ones of the table."""
+LEVELS = (0.5, 1.0, 1.5, 2.0, 3.0)
+"""Practice Efficiency of the lines in a picture."""
+
+
+def write_site(folders: Sequence[Path], out: Path) -> list[Path]:
+    """Write the leaderboard and a page for every family of models.
+
+    Args:
+        folders: of entries, beside those that ship.
+        out: folder of the pages.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        IncompleteRun: if a file in a folder is no entry.
+        MissingExtra: if jinja2 or matplotlib is not installed.
+    """
+    entries = [*shipped_entries(), *read_entries(folders)]
+    found, families = boards(entries), families_of(entries, read_links(folders))
+    with drawing():
+        pages = {INDEX: page(entries, found, [(family.name, family.file) for family in families])}
+        pages |= {family.file: write_family(family, found) for family in families}
+    files = {**pages, CSV: to_csv(found), JSON: json.dumps(to_json(found), allow_nan=False) + "\n"}
+    for name, text in files.items():
+        write_atomically(out / name, text.encode())
+    return [out / name for name in files]
+
+
+def page(entries: Sequence[Entry], found: Sequence[Board], families: Sequence[tuple[str, str]]) -> str:
+    """The leaderboard as one page.
+
+    Args:
+        entries: on it.
+        found: their standings.
+        families: names of families of models, and the files of their pages.
+    """
+    script_text, script_hash = script("filters.js")
+    rows = [each for board in found for each in board.standings]
+    choices = {
+        "environment": list(dict.fromkeys(board.env_id for board in found)),
+        "tier": [tier for tier in TIERS if any(each.entry.tier == tier for each in rows)],
+        "agent": sorted({each.domain.agent for each in rows}),
+        "practice": sorted({each.domain.arm for each in rows}),
+    }
+    return render(
+        "leaderboard.html",
+        title="Leaderboard: who learns most per unit of compute",
+        suite_version=SUITE_VERSION,
+        boards=[_shown(board, place) for place, board in enumerate(found)],
+        families=[{"name": name, "file": file} for name, file in families],
+        choices=choices,
+        tiers=TIERS,
+        sources=[f"{entry.name}: {entry.source}" for entry in entries if entry.source],
+        script_text=script_text,
+        script_hash=script_hash,
+    )
+
+
+def _shown(board: Board, place: int) -> dict[str, Any]:
+    """A board with its picture and what is said about it."""
+    colors = [color for _, color in zip(board.standings, cycle(COLORS), strict=False)]
+    caption = (
+        f"Mean anchor score from the beginning up to some compute, over seeds. The lines are multiples of the "
+        f"reference's: where a curve ends, it reads its PE. Compute 1 is the horizon."
+    )
+    title = f"{board.env_id}: mean score so far against compute"
+    return {
+        "board": board,
+        "colors": colors,
+        "sentence": sentence(board),
+        "caption": caption,
+        "svg": inline_svg(
+            _figure(board, colors), f"board-{place}", printable(title), printable(sentence(board))
+        ),
+        "notes": _notes(board),
+    }
+
+
+def sentence(board: Board) -> str:
+    """What a board says, in one sentence.
+
+    Args:
+        board: of one environment.
+    """
+    others = [each for each in board.standings if not each.entry.reference and each.efficiency]
+    ranked = [each for each in others if each.efficiency and each.efficiency.value is not None]
+    if board.reference is None or not ranked:
+        best = max(board.standings, key=lambda each: each.final)
+        return f"{best.entry.name} ends with the highest score, {best.final:.3f}."
+    best = max(ranked, key=lambda each: each.efficiency.value if each.efficiency else 0.0)
+    assert best.efficiency is not None
+    interval = (
+        f" ({best.efficiency.low:.3f} to {best.efficiency.high:.3f})"
+        if best.efficiency.low is not None
+        else ""
+    )
+    return (
+        f"{best.entry.name} has the highest PE, {best.efficiency.value:.3f}{interval}, and ends with a score of "
+        f"{best.final:.3f}; the reference ends with {board.standings[0].final:.3f}."
+    )
+
+
+def _notes(board: Board) -> list[str]:
+    notes = [f"{each.entry.name}: no PE, {each.reason}." for each in board.standings if each.reason]
+    ceiling = next((each.efficiency.ceiling for each in board.standings if each.efficiency), None)
+    if ceiling is not None:
+        notes.append(f"No method can have a PE above {ceiling:.2f} here, 1 / area of the reference.")
+    if len(board.standings) > DRAWN:
+        notes.append(f"The picture shows the first {DRAWN} of {len(board.standings)} methods.")
+    return notes
+
+
+def _figure(board: Board, colors: Sequence[str]) -> Any:
+    """Mean score so far against compute, over lines of equal Practice Efficiency."""
+    figure = new_figure(7.2, 3.9)
+    axes = figure.subplots()
+    top = max(float(score_so_far(each.domain)[1].max()) for each in board.standings[:DRAWN])
+    top = min(1.0, 1.12 * max(top, 0.05))
+    if board.reference is not None:
+        grid, base = score_so_far(board.reference)
+        for level in LEVELS:
+            values = level * base
+            if values[-1] > top:
+                continue
+            axes.plot(grid / board.reference.horizon, values, color=RULE, linewidth=0.9, zorder=1)
+            axes.annotate(f"PE {level:g}", (1.0, values[-1]), (-4, 3), textcoords="offset points", color=GRAY,
+                          fontsize=8, ha="right")  # fmt: skip
+    ends = []
+    for each, color in list(zip(board.standings, colors, strict=True))[:DRAWN]:
+        grid, scores = score_so_far(each.domain)
+        axes.plot(grid / each.domain.horizon, scores, color=color, marker="o", markersize=4, linewidth=2,
+                  clip_on=False, zorder=3)  # fmt: skip
+        ends.append((float(scores[-1]), short(each.entry.name), color))
+    for height, (_, name, color) in zip(
+        _apart([end for end, _, _ in sorted(ends)], 0.055 * top), sorted(ends), strict=True
+    ):
+        axes.annotate(name, (1.0, height), (9, 0), textcoords="offset points", color=color, va="center",
+                      annotation_clip=False)  # fmt: skip
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(2.0 ** np.arange(-5, 1), ["1/32", "1/16", "1/8", "1/4", "1/2", "1"])
+    axes.minorticks_off()
+    axes.set_ylim(min(0.0, axes.get_ylim()[0]), top)
+    horizon = board.standings[0].domain.horizon
+    axes.set_xlabel(f"training compute (1 = horizon = {horizon:.3g} {unit_name(board.unit)})")
+    axes.set_ylabel("mean score so far")
+    return figure
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Rising heights, moved up where they are nearer than a gap."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + gap) if placed else height)
+    return placed

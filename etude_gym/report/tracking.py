@@ -1,0 +1,254 @@
+"""Tracking: one page that follows a family of models over its versions, and each version over its checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from etude_gym.measure.compute import unit_name
+from etude_gym.report.figures import COLORS, GRAY, INK, PANEL, RULE, new_figure, printable, short
+from etude_gym.report.rendering import render
+from etude_gym.report.standings import Board, Standing
+from etude_gym.report.svg import inline_svg
+from etude_gym.runs.entries import Entry, Linked
+
+BREAK = COLORS[4]
+"""The color of a break between suite versions that are not linked."""
+LINE = COLORS[1]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models.
+
+    Attributes:
+        name: of the family.
+        members: entries of its versions, by pretraining compute.
+        links: between suite versions.
+    """
+
+    name: str
+    members: tuple[Entry, ...]
+    links: tuple[Linked, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Name of its page: letters and digits of its name, and a few of its hash, so that no two are the same."""
+        plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40]
+        digest = hashlib.sha256(self.name.encode()).hexdigest()[:6]
+        return "-".join(["family", *([plain] if plain else []), digest]) + ".html"
+
+
+def families_of(entries: Sequence[Entry], links: Sequence[Linked] = ()) -> list[Family]:
+    """The families of models among entries, by name.
+
+    Args:
+        entries: in any order.
+        links: between suite versions.
+    """
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.lineage is not None:
+            found.setdefault(entry.lineage.family, []).append(entry)
+    return [Family(name, tuple(sorted(found[name], key=_order)), tuple(links)) for name in sorted(found)]
+
+
+def _order(entry: Entry) -> tuple[int, float, str]:
+    assert entry.lineage is not None
+    return entry.suite_version, entry.lineage.pretraining_flops, entry.lineage.version
+
+
+@dataclass(frozen=True)
+class Track:
+    """A family in one environment.
+
+    Attributes:
+        env_id: id of the environment.
+        unit: of compute.
+        steps: standings of its versions, in order.
+        breaks: places before which the suite version changes, and whether the two are linked.
+    """
+
+    env_id: str
+    unit: str
+    steps: tuple[Standing, ...]
+    breaks: dict[int, Linked | None]
+
+
+def tracks(family: Family, found: Sequence[Board]) -> list[Track]:
+    """What a family did in each environment.
+
+    Args:
+        family: of models.
+        found: the standings of all entries.
+    """
+    steps: dict[tuple[str, str], list[Standing]] = {}
+    for board in found:
+        for each in board.standings:
+            if each.entry in family.members:
+                steps.setdefault((board.env_id, board.unit), []).append(each)
+    return [
+        Track(
+            env_id,
+            unit,
+            tuple(sorted(each, key=lambda step: _order(step.entry))),
+            _breaks(env_id, each, family),
+        )
+        for (env_id, unit), each in steps.items()
+    ]
+
+
+def _breaks(env_id: str, steps: Sequence[Standing], family: Family) -> dict[int, Linked | None]:
+    versions = [step.entry.suite_version for step in sorted(steps, key=lambda step: _order(step.entry))]
+    links = {(link.old, link.new): link for link in family.links if link.env_id == env_id}
+    return {
+        place: links.get((versions[place - 1], versions[place]))
+        for place in range(1, len(versions))
+        if versions[place] != versions[place - 1]
+    }
+
+
+def write_family(family: Family, found: Sequence[Board]) -> str:
+    """The page of a family.
+
+    Args:
+        family: of models.
+        found: the standings of all entries.
+    """
+    shown = []
+    for place, track in enumerate(tracks(family, found)):
+        title = f"{family.name} on {track.env_id}: PE against pretraining compute"
+        over = f"{family.name} on {track.env_id}: score over checkpoints"
+        shown.append(
+            {
+                "track": track,
+                "sentence": sentence(track),
+                "efficiency": inline_svg(
+                    efficiency_figure(track), f"pe-{place}", printable(title), sentence(track)
+                ),
+                "curves": inline_svg(curve_figure(track), f"curve-{place}", printable(over), printable(over)),
+                "breaks": [_told(track, step, link) for step, link in track.breaks.items()],
+            }
+        )
+    return render("family.html", title=f"{family.name} over its versions", family=family, tracks=shown)
+
+
+def sentence(track: Track) -> str:
+    """What a track says, in one sentence.
+
+    Args:
+        track: of a family in one environment.
+    """
+    first, last = track.steps[0], track.steps[-1]
+    names = [each.entry.lineage.version for each in (first, last) if each.entry.lineage]
+    if len(track.steps) == 1:
+        return f"One version so far, {names[0]}, with a final score of {first.final:.3f}."
+    final = f"a final score from {first.final:.3f} to {last.final:.3f}"
+    if not all(each.efficiency and each.efficiency.value is not None for each in (first, last)):
+        return f"From version {names[0]} to {names[-1]}: {final}."
+    assert first.efficiency is not None and last.efficiency is not None
+    return (
+        f"From version {names[0]} to {names[-1]}: PE from {first.efficiency.value:.3f} to "
+        f"{last.efficiency.value:.3f}, {final}."
+    )
+
+
+def _told(track: Track, step: int, link: Linked | None) -> str:
+    before, after = (track.steps[place].entry.suite_version for place in (step - 1, step))
+    if link is None:
+        return f"Suite versions {before} and {after} are not linked: what stands on both sides of the break cannot be compared."
+    if not link.comparable:
+        return (
+            f"Suite versions {before} and {after} are linked with a standard error of {link.standard_error:.2f} "
+            "logit, more than 0.1: run the older versions again."
+        )
+    return (
+        f"Suite versions {before} and {after} are linked: scale {link.scale:.2f}, shift {link.shift:+.2f} "
+        f"logit, standard error {link.standard_error:.2f}."
+    )
+
+
+def efficiency_figure(track: Track) -> Any:
+    """PE with its interval against pretraining compute; a break where suite versions are not linked.
+
+    Args:
+        track: of a family in one environment.
+    """
+    figure = new_figure(PANEL, 3.2)
+    axes = figure.subplots()
+    places = _place(axes, track)
+    axes.axhline(1.0, color=RULE, linewidth=1)
+    whole = [place for place, link in track.breaks.items() if link is None or not link.comparable]
+    for begin, end in zip([0, *whole], [*whole, len(places)], strict=True):
+        points = [
+            (places[i], track.steps[i].efficiency) for i in range(begin, end) if track.steps[i].efficiency
+        ]
+        known = [(x, each) for x, each in points if each and each.value is not None]
+        axes.plot([x for x, _ in known], [each.value for _, each in known], color=LINE, linewidth=2,
+                  marker="o", markersize=6, clip_on=False, zorder=3)  # fmt: skip
+        for x, each in known:
+            if each.low is not None:
+                axes.plot([x, x], [each.low, each.high], color=LINE, linewidth=1.2, zorder=2)
+    for i, step in enumerate(track.steps):
+        if step.efficiency and step.efficiency.value is not None and step.entry.lineage:
+            axes.annotate(short(step.entry.lineage.version), (places[i], step.efficiency.value), (7, 6),
+                          textcoords="offset points", color=INK)  # fmt: skip
+    for place in whole:
+        middle = float(np.sqrt(places[place - 1] * places[place]))
+        axes.axvline(middle, color=BREAK, linewidth=1.5, linestyle=(0, (2, 2)))
+        axes.annotate("not linked", (middle, 1.0), (4, -10), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", color=BREAK, fontsize=8)  # fmt: skip
+    axes.set_ylabel("PE (1 = reference)")
+    axes.margins(x=0.12, y=0.18)
+    return figure
+
+
+def _place(axes: Any, track: Track) -> list[float]:
+    """Where versions stand on the axis of pretraining compute, which is set up: 0 has a place of its own."""
+    spent = [step.entry.lineage.pretraining_flops if step.entry.lineage else 0.0 for step in track.steps]
+    positive = [amount for amount in spent if amount > 0]
+    axes.set_xscale("log")
+    if not positive:
+        places = [2.0**place for place in range(len(spent))]
+        versions = [step.entry.lineage.version if step.entry.lineage else "" for step in track.steps]
+        axes.set_xticks(places, [short(version) for version in versions])
+        axes.set_xlabel("version; none has pretraining compute")
+    else:
+        zero = min(positive) / 4
+        places = [amount or zero for amount in spent]
+        unique = sorted(set(places))
+        axes.set_xticks(unique, ["0" if 0.0 in spent and at == zero else f"{at:.2g}" for at in unique])
+        axes.set_xlabel("pretraining compute in FLOPs")
+    axes.minorticks_off()
+    return places
+
+
+def curve_figure(track: Track) -> Any:
+    """Mean anchor score over the checkpoints of every version: the later, the darker.
+
+    Args:
+        track: of a family in one environment.
+    """
+    figure = new_figure(PANEL, 3.2)
+    axes = figure.subplots()
+    for i, step in enumerate(track.steps):
+        horizon = step.domain.horizon
+        grid = np.concatenate([[0.0], horizon * 2.0 ** np.arange(-7.0, 1.0)])
+        curves = step.domain.learning_curves
+        mean = np.mean([np.interp(grid, curve.compute, curve.mean) for curve in curves], axis=0)
+        share = 0.35 + 0.65 * (i + 1) / len(track.steps)
+        axes.plot(grid / horizon, mean, color=LINE, alpha=share, linewidth=2, marker="o", markersize=3.5,
+                  clip_on=False)  # fmt: skip
+        version = step.entry.lineage.version if step.entry.lineage else ""
+        axes.annotate(short(version), (1.0, float(mean[-1])), (6, 0), textcoords="offset points", va="center",
+                      color=GRAY, annotation_clip=False)  # fmt: skip
+    axes.set_xlabel(
+        f"training compute (1 = horizon = {track.steps[0].domain.horizon:.3g} {unit_name(track.unit)})"
+    )
+    axes.set_ylabel("anchor score")
+    return figure
