@@ -2,8 +2,8 @@
 
 Policies that were frozen answer both versions, beside those of each version. In each, the two-parameter
 logistic model ``P = sigmoid(a (theta - b))`` (Birnbaum 1968) is fitted to mean scores on items: cells of a
-family and a band, or narrower ones. The scales of the two fits differ by a line, ``theta_old = scale * theta_new
-+ shift``, which the items of unchanged families give away:
+family and a band, or narrower ones. The scales of the two fits differ by a line,
+``theta_old = scale * theta_new + shift``, which the items of unchanged families give away:
 
 - mean-sigma (Marco 1977): the line that takes mean and deviation of their difficulties to each other;
 - Stocking-Lord: the line that makes their test characteristic curves agree best (Stocking and Lord 1983).

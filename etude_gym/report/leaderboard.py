@@ -86,8 +86,8 @@ def _shown(board: Board, place: int) -> dict[str, Any]:
     """A board with its picture and what is said about it."""
     colors = [color for _, color in zip(board.standings, cycle(COLORS), strict=False)]
     caption = (
-        f"Mean anchor score from the beginning up to some compute, over seeds. The lines are multiples of the "
-        f"reference's: where a curve ends, it reads its PE. Compute 1 is the horizon."
+        "Mean anchor score from the beginning up to some compute, over seeds. The lines are multiples of "
+        "the reference's: where a curve ends, it reads its PE."
     )
     title = f"{board.env_id}: mean score so far against compute"
     return {
@@ -108,20 +108,14 @@ def sentence(board: Board) -> str:
     Args:
         board: of one environment.
     """
-    others = [each for each in board.standings if not each.entry.reference and each.efficiency]
-    ranked = [each for each in others if each.efficiency and each.efficiency.value is not None]
-    if board.reference is None or not ranked:
+    ranked = [each for each in board.standings if not each.entry.reference and each.value is not None]
+    if not ranked:
         best = max(board.standings, key=lambda each: each.final)
         return f"{best.entry.name} ends with the highest score, {best.final:.3f}."
-    best = max(ranked, key=lambda each: each.efficiency.value if each.efficiency else 0.0)
-    assert best.efficiency is not None
-    interval = (
-        f" ({best.efficiency.low:.3f} to {best.efficiency.high:.3f})"
-        if best.efficiency.low is not None
-        else ""
-    )
+    best = max(ranked, key=lambda each: each.value or 0.0)
+    interval = best.interval and f" ({best.interval})"
     return (
-        f"{best.entry.name} has the highest PE, {best.efficiency.value:.3f}{interval}, and ends with a score of "
+        f"{best.entry.name} has the highest PE, {best.value:.3f}{interval}, and ends with a score of "
         f"{best.final:.3f}; the reference ends with {board.standings[0].final:.3f}."
     )
 

@@ -38,6 +38,28 @@ class Standing:
     final: float
     reason: str = ""
 
+    @property
+    def value(self) -> float | None:
+        """Practice Efficiency; None where it is not defined."""
+        return self.efficiency and self.efficiency.value
+
+    @property
+    def interval(self) -> str:
+        """The 95% interval in words; empty where there is none, and for the reference, which has none."""
+        if self.efficiency is None or self.efficiency.low is None or self.entry.reference:
+            return ""
+        return f"{self.efficiency.low:.3f} to {self.efficiency.high:.3f}"
+
+    @property
+    def version(self) -> str:
+        """Of the model in its family; empty for one that is not followed."""
+        return self.entry.lineage.version if self.entry.lineage else ""
+
+    @property
+    def pretraining(self) -> float:
+        """Compute in FLOPs that went into the model before practice, as far as it was declared."""
+        return self.entry.lineage.pretraining_flops if self.entry.lineage else 0.0
+
 
 @dataclass(frozen=True)
 class Board:

@@ -1,4 +1,4 @@
-"""Tracking: one page that follows a family of models over its versions, and each version over its checkpoints."""
+"""Tracking: a page that follows a family of models over its versions, and each version over checkpoints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from etude_gym.measure.checkpoints import checkpoint_grid
 from etude_gym.measure.compute import unit_name
 from etude_gym.report.figures import COLORS, GRAY, INK, PANEL, RULE, new_figure, printable, short
 from etude_gym.report.rendering import render
@@ -38,7 +39,7 @@ class Family:
 
     @property
     def file(self) -> str:
-        """Name of its page: letters and digits of its name, and a few of its hash, so that no two are the same."""
+        """Name of its page: letters and digits of its name, and a few of its hash, so that no two meet."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40]
         digest = hashlib.sha256(self.name.encode()).hexdigest()[:6]
         return "-".join(["family", *([plain] if plain else []), digest]) + ".html"
@@ -145,32 +146,23 @@ def sentence(track: Track) -> str:
         track: of a family in one environment.
     """
     first, last = track.steps[0], track.steps[-1]
-    names = [each.entry.lineage.version for each in (first, last) if each.entry.lineage]
     if len(track.steps) == 1:
-        return f"One version so far, {names[0]}, with a final score of {first.final:.3f}."
-    final = f"a final score from {first.final:.3f} to {last.final:.3f}"
-    if not all(each.efficiency and each.efficiency.value is not None for each in (first, last)):
-        return f"From version {names[0]} to {names[-1]}: {final}."
-    assert first.efficiency is not None and last.efficiency is not None
-    return (
-        f"From version {names[0]} to {names[-1]}: PE from {first.efficiency.value:.3f} to "
-        f"{last.efficiency.value:.3f}, {final}."
-    )
+        return f"One version so far, {first.version}, with a final score of {first.final:.3f}."
+    told = f"a final score from {first.final:.3f} to {last.final:.3f}"
+    if first.value is not None and last.value is not None:
+        told = f"PE from {first.value:.3f} to {last.value:.3f}, {told}"
+    return f"From version {first.version} to {last.version}: {told}."
 
 
 def _told(track: Track, step: int, link: Linked | None) -> str:
     before, after = (track.steps[place].entry.suite_version for place in (step - 1, step))
+    versions = f"Suite versions {before} and {after}"
     if link is None:
-        return f"Suite versions {before} and {after} are not linked: what stands on both sides of the break cannot be compared."
+        return f"{versions} are not linked: results on both sides of the break cannot be compared."
+    error = f"standard error of {link.standard_error:.2f} logit"
     if not link.comparable:
-        return (
-            f"Suite versions {before} and {after} are linked with a standard error of {link.standard_error:.2f} "
-            "logit, more than 0.1: run the older versions again."
-        )
-    return (
-        f"Suite versions {before} and {after} are linked: scale {link.scale:.2f}, shift {link.shift:+.2f} "
-        f"logit, standard error {link.standard_error:.2f}."
-    )
+        return f"{versions} are linked with a {error}, more than 0.1: run the older versions again."
+    return f"{versions} are linked with a {error}: scale {link.scale:.2f}, shift {link.shift:+.2f} logit."
 
 
 def efficiency_figure(track: Track) -> Any:
@@ -183,22 +175,14 @@ def efficiency_figure(track: Track) -> Any:
     axes = figure.subplots()
     places = _place(axes, track)
     axes.axhline(1.0, color=RULE, linewidth=1)
-    whole = [place for place, link in track.breaks.items() if link is None or not link.comparable]
-    for begin, end in zip([0, *whole], [*whole, len(places)], strict=True):
-        points = [
-            (places[i], track.steps[i].efficiency) for i in range(begin, end) if track.steps[i].efficiency
-        ]
-        known = [(x, each) for x, each in points if each and each.value is not None]
-        axes.plot([x for x, _ in known], [each.value for _, each in known], color=LINE, linewidth=2,
+    breaks = [place for place, link in track.breaks.items() if link is None or not link.comparable]
+    for begin, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
+        known = [i for i in range(begin, end) if track.steps[i].value is not None]
+        axes.plot([places[i] for i in known], [track.steps[i].value for i in known], color=LINE, linewidth=2,
                   marker="o", markersize=6, clip_on=False, zorder=3)  # fmt: skip
-        for x, each in known:
-            if each.low is not None:
-                axes.plot([x, x], [each.low, each.high], color=LINE, linewidth=1.2, zorder=2)
-    for i, step in enumerate(track.steps):
-        if step.efficiency and step.efficiency.value is not None and step.entry.lineage:
-            axes.annotate(short(step.entry.lineage.version), (places[i], step.efficiency.value), (7, 6),
-                          textcoords="offset points", color=INK)  # fmt: skip
-    for place in whole:
+        for i in known:
+            _draw_version(axes, places[i], track.steps[i])
+    for place in breaks:
         middle = float(np.sqrt(places[place - 1] * places[place]))
         axes.axvline(middle, color=BREAK, linewidth=1.5, linestyle=(0, (2, 2)))
         axes.annotate("not linked", (middle, 1.0), (4, -10), xycoords=("data", "axes fraction"),
@@ -208,15 +192,22 @@ def efficiency_figure(track: Track) -> Any:
     return figure
 
 
+def _draw_version(axes: Any, place: float, step: Standing) -> None:
+    """The interval and the name of one version."""
+    efficiency = step.efficiency
+    if efficiency is not None and step.interval:
+        axes.plot([place, place], [efficiency.low, efficiency.high], color=LINE, linewidth=1.2, zorder=2)
+    axes.annotate(short(step.version), (place, step.value), (7, 6), textcoords="offset points", color=INK)
+
+
 def _place(axes: Any, track: Track) -> list[float]:
     """Where versions stand on the axis of pretraining compute, which is set up: 0 has a place of its own."""
-    spent = [step.entry.lineage.pretraining_flops if step.entry.lineage else 0.0 for step in track.steps]
+    spent = [step.pretraining for step in track.steps]
     positive = [amount for amount in spent if amount > 0]
     axes.set_xscale("log")
     if not positive:
         places = [2.0**place for place in range(len(spent))]
-        versions = [step.entry.lineage.version if step.entry.lineage else "" for step in track.steps]
-        axes.set_xticks(places, [short(version) for version in versions])
+        axes.set_xticks(places, [short(step.version) for step in track.steps])
         axes.set_xlabel("version; none has pretraining compute")
     else:
         zero = min(positive) / 4
@@ -237,18 +228,14 @@ def curve_figure(track: Track) -> Any:
     figure = new_figure(PANEL, 3.2)
     axes = figure.subplots()
     for i, step in enumerate(track.steps):
-        horizon = step.domain.horizon
-        grid = np.concatenate([[0.0], horizon * 2.0 ** np.arange(-7.0, 1.0)])
+        grid = np.array(checkpoint_grid(step.domain.horizon))
         curves = step.domain.learning_curves
         mean = np.mean([np.interp(grid, curve.compute, curve.mean) for curve in curves], axis=0)
-        share = 0.35 + 0.65 * (i + 1) / len(track.steps)
-        axes.plot(grid / horizon, mean, color=LINE, alpha=share, linewidth=2, marker="o", markersize=3.5,
-                  clip_on=False)  # fmt: skip
-        version = step.entry.lineage.version if step.entry.lineage else ""
-        axes.annotate(short(version), (1.0, float(mean[-1])), (6, 0), textcoords="offset points", va="center",
-                      color=GRAY, annotation_clip=False)  # fmt: skip
-    axes.set_xlabel(
-        f"training compute (1 = horizon = {track.steps[0].domain.horizon:.3g} {unit_name(track.unit)})"
-    )
+        axes.plot(grid / step.domain.horizon, mean, color=LINE, alpha=0.35 + 0.65 * (i + 1) / len(track.steps),
+                  linewidth=2, marker="o", markersize=3.5, clip_on=False)  # fmt: skip
+        axes.annotate(short(step.version), (1.0, float(mean[-1])), (6, 0), textcoords="offset points",
+                      va="center", color=GRAY, annotation_clip=False)  # fmt: skip
+    horizon = f"{track.steps[0].domain.horizon:.3g} {unit_name(track.unit)}"
+    axes.set_xlabel(f"training compute (1 = horizon = {horizon})")
     axes.set_ylabel("anchor score")
     return figure
