@@ -1,8 +1,8 @@
 """Makes the entries that ship with the leaderboard, from finished runs of the reference recipes.
 
 ``python scripts/reference_runs.py commit RUNS SUBMISSIONS`` packs them and prints their commitments.
-``python scripts/reference_runs.py enter SUBMISSIONS PUBLIC_VALUE`` scores them on anchor tasks that follow from
-the commitments and a value that was published afterwards, and writes the entries. RUNS holds one experiment for
+``python scripts/reference_runs.py enter SUBMISSIONS VALUE`` scores them on anchor tasks that follow from the
+commitments and a public value, published afterwards, and writes the entries. RUNS holds one experiment for
 each environment, as this command makes them on seeds 100 to 104:
 
     etude practice EtudePlan-v0 --arms static adaptive --first-seed 100 --seeds 5 --items 100 --out RUNS/Plan

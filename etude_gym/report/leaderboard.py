@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from etude_gym.measure.compute import unit_name
-from etude_gym.report.figures import COLORS, GRAY, RULE, drawing, new_figure, printable, short
+from etude_gym.report.figures import COLORS, GRAY, PANEL, RULE, drawing, new_figure, printable
 from etude_gym.report.rendering import render, script
 from etude_gym.report.standings import Board, boards, score_so_far, to_csv, to_json
 from etude_gym.report.svg import inline_svg
 from etude_gym.report.tracking import families_of, write_family
-from etude_gym.runs.entries import TIERS, Entry, read_entries, read_links, shipped_entries
+from etude_gym.runs.entries import TIERS, DomainEntry, Entry, read_entries, read_links, shipped_entries
 from etude_gym.runs.folder import write_atomically
 from etude_gym.tasks.keys import SUITE_VERSION
 
@@ -83,21 +83,19 @@ def page(entries: Sequence[Entry], found: Sequence[Board], families: Sequence[tu
 
 
 def _shown(board: Board, place: int) -> dict[str, Any]:
-    """A board with its picture and what is said about it."""
+    """A board with its pictures and what is said about it."""
     colors = [color for _, color in zip(board.standings, cycle(COLORS), strict=False)]
-    caption = (
-        "Mean anchor score from the beginning up to some compute, over seeds. The lines are multiples of "
-        "the reference's: where a curve ends, it reads its PE."
-    )
-    title = f"{board.env_id}: mean score so far against compute"
+    told = printable(sentence(board))
+    title = printable(f"{board.env_id}: mean score so far against compute")
+    beside = printable(f"{board.env_id}: Practice Efficiency beside the score at the end")
     return {
         "board": board,
         "colors": colors,
         "sentence": sentence(board),
-        "caption": caption,
-        "svg": inline_svg(
-            _figure(board, colors), f"board-{place}", printable(title), printable(sentence(board))
-        ),
+        "so_far": inline_svg(_score_figure(board, colors), f"so-far-{place}", title, told),
+        "beside": inline_svg(_beside_figure(board, colors), f"beside-{place}", beside, told)
+        if any(each.value is not None for each in board.standings)
+        else None,
         "notes": _notes(board),
     }
 
@@ -130,45 +128,54 @@ def _notes(board: Board) -> list[str]:
     return notes
 
 
-def _figure(board: Board, colors: Sequence[str]) -> Any:
+def _score_figure(board: Board, colors: Sequence[str]) -> Any:
     """Mean score so far against compute, over lines of equal Practice Efficiency."""
-    figure = new_figure(7.2, 3.9)
+    figure = new_figure(PANEL, 3.4)
     axes = figure.subplots()
-    top = max(float(score_so_far(each.domain)[1].max()) for each in board.standings[:DRAWN])
-    top = min(1.0, 1.12 * max(top, 0.05))
+    shown = list(zip(board.standings, colors, strict=True))[:DRAWN]
+    curves = [(*score_so_far(each.domain), each, color) for each, color in shown]
+    top = min(1.0, 1.12 * max(0.05, *(float(scores.max()) for _, scores, _, _ in curves)))
     if board.reference is not None:
-        grid, base = score_so_far(board.reference)
-        for level in LEVELS:
-            values = level * base
-            if values[-1] > top:
-                continue
-            axes.plot(grid / board.reference.horizon, values, color=RULE, linewidth=0.9, zorder=1)
-            axes.annotate(f"PE {level:g}", (1.0, values[-1]), (-4, 3), textcoords="offset points", color=GRAY,
-                          fontsize=8, ha="right")  # fmt: skip
-    ends = []
-    for each, color in list(zip(board.standings, colors, strict=True))[:DRAWN]:
-        grid, scores = score_so_far(each.domain)
+        _draw_levels(axes, board.reference, top)
+    for grid, scores, each, color in curves:
         axes.plot(grid / each.domain.horizon, scores, color=color, marker="o", markersize=4, linewidth=2,
                   clip_on=False, zorder=3)  # fmt: skip
-        ends.append((float(scores[-1]), short(each.entry.name), color))
-    for height, (_, name, color) in zip(
-        _apart([end for end, _, _ in sorted(ends)], 0.055 * top), sorted(ends), strict=True
-    ):
-        axes.annotate(name, (1.0, height), (9, 0), textcoords="offset points", color=color, va="center",
-                      annotation_clip=False)  # fmt: skip
     axes.set_xscale("log", base=2)
     axes.set_xticks(2.0 ** np.arange(-5, 1), ["1/32", "1/16", "1/8", "1/4", "1/2", "1"])
     axes.minorticks_off()
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), top)
-    horizon = board.standings[0].domain.horizon
-    axes.set_xlabel(f"training compute (1 = horizon = {horizon:.3g} {unit_name(board.unit)})")
+    horizon = f"{board.standings[0].domain.horizon:.3g} {unit_name(board.unit)}"
+    axes.set_xlabel(f"training compute (1 = horizon = {horizon})")
     axes.set_ylabel("mean score so far")
     return figure
 
 
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Rising heights, moved up where they are nearer than a gap."""
-    placed: list[float] = []
-    for height in heights:
-        placed.append(max(height, placed[-1] + gap) if placed else height)
-    return placed
+def _draw_levels(axes: Any, reference: DomainEntry, top: float) -> None:
+    """Lines of equal Practice Efficiency: multiples of the reference's mean score so far."""
+    grid, base = score_so_far(reference)
+    for level in LEVELS:
+        end = level * float(base[-1])
+        if end > top:
+            continue
+        axes.plot(grid / reference.horizon, level * base, color=RULE, linewidth=0.9, zorder=1)
+        axes.annotate(f"PE {level:g}", (1.0, end), (8, 0), textcoords="offset points", color=GRAY, fontsize=8,
+                      va="center", annotation_clip=False)  # fmt: skip
+
+
+def _beside_figure(board: Board, colors: Sequence[str]) -> Any:
+    """Practice Efficiency with its interval against the score at the end."""
+    figure = new_figure(PANEL, 3.4)
+    axes = figure.subplots()
+    axes.axhline(1.0, color=RULE, linewidth=1)
+    for each, color in list(zip(board.standings, colors, strict=True))[:DRAWN]:
+        if each.value is None or each.efficiency is None:
+            continue
+        if each.interval:
+            axes.plot(
+                [each.final] * 2, [each.efficiency.low, each.efficiency.high], color=color, linewidth=1.4
+            )
+        axes.plot([each.final], [each.value], color=color, marker="o", markersize=7, zorder=3)
+    axes.set_xlabel("score at the end")
+    axes.set_ylabel("PE (1 = reference)")
+    axes.margins(x=0.15, y=0.15)
+    return figure

@@ -39,7 +39,7 @@ class Family:
 
     @property
     def file(self) -> str:
-        """Name of its page: letters and digits of its name, and a few of its hash, so that no two meet."""
+        """Name of its page: letters and digits of its name, and a few of its hash, so that none meet."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:40]
         digest = hashlib.sha256(self.name.encode()).hexdigest()[:6]
         return "-".join(["family", *([plain] if plain else []), digest]) + ".html"
@@ -227,12 +227,13 @@ def curve_figure(track: Track) -> Any:
     """
     figure = new_figure(PANEL, 3.2)
     axes = figure.subplots()
-    for i, step in enumerate(track.steps):
+    for place, step in enumerate(track.steps, start=1):
         grid = np.array(checkpoint_grid(step.domain.horizon))
         curves = step.domain.learning_curves
         mean = np.mean([np.interp(grid, curve.compute, curve.mean) for curve in curves], axis=0)
-        axes.plot(grid / step.domain.horizon, mean, color=LINE, alpha=0.35 + 0.65 * (i + 1) / len(track.steps),
-                  linewidth=2, marker="o", markersize=3.5, clip_on=False)  # fmt: skip
+        depth = 0.35 + 0.65 * place / len(track.steps)
+        axes.plot(grid / step.domain.horizon, mean, color=LINE, alpha=depth, linewidth=2, marker="o",
+                  markersize=3.5, clip_on=False)  # fmt: skip
         axes.annotate(short(step.version), (1.0, float(mean[-1])), (6, 0), textcoords="offset points",
                       va="center", color=GRAY, annotation_clip=False)  # fmt: skip
     horizon = f"{track.steps[0].domain.horizon:.3g} {unit_name(track.unit)}"
