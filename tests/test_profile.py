@@ -34,7 +34,7 @@ def success(family, difficulty):
 
 
 def answers(seed, items=100, graded=False, shift=0.0):
-    """Answers of one run of an ability shifted in logits: right or wrong by chance, or the expected scores."""
+    """Answers of one run, its ability shifted in logits: right or wrong by chance, or expected scores."""
     random = np.random.default_rng(seed)
     keys = task_keys("simulated", "anchor", seed, np.arange(items * len(CELLS)))
     blocks = keys.reshape(len(CELLS), items)

@@ -324,6 +324,7 @@ def check_line(result: CheckResult) -> tuple[Table, str]:
 
 def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
     """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
+    from etude_gym.report.aggregate_tables import aggregate_report
     from etude_gym.report.comparison import compare, write_hyperparameters
     from etude_gym.report.confidence_plots import draw_confidence
     from etude_gym.report.page import REPORT
@@ -334,6 +335,7 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
 
     comparison = compare(paths, reference)
     console.print(all_tables(comparison))
+    console.print(aggregate_report(comparison))
     write_json(out / RESULTS, comparison.to_json())
     say(f"\nResults: {out / RESULTS}")
     try:

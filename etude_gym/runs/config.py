@@ -29,7 +29,8 @@ class RunConfig:
         unit: of the axis of compute, "flops" or "tokens".
         bands: of the anchor tasks.
         start: the network that the learner begins with, kept in the run's folder: "run", "checkpoint" and
-            "compute" say where it was trained; None for a learner that begins at the beginning.
+            "compute" say where it was trained, "runs_before" in how many runs; None for a learner that begins
+            at the beginning.
     """
 
     env_id: str
