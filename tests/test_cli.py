@@ -29,6 +29,7 @@ from etude_gym.cli.progress import CallCounts, practice_with_progress
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report import plots
+from etude_gym.report.page import REPORT
 from etude_gym.runs.experiment import Experiment, Progress
 from etude_gym.runs.folder import CALLS, CURVE, PRACTICE, RECORD, TENSORBOARD, Run
 
@@ -111,7 +112,7 @@ def test_help_of_practice_tells_what_the_presets_set(capsys):
 def test_no_command_is_an_error_that_names_them_all(capsys):
     code, _, err = run(capsys)
     assert code == 2
-    assert "list, play, practice, compare, check" in words(err)
+    assert "list, play, practice, compare, profile, report, check" in words(err)
 
 
 # --- Wrong input -----------------------------------------------------------------------------------------
@@ -120,8 +121,8 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'check', "
-         "'ask', 'curve', 'export', 'serve', 'ratings'. "
+        ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'profile', "
+         "'report', 'check', 'ask', 'curve', 'export', 'serve', 'ratings'. "
                  "Did you mean 'list'?"),
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
@@ -448,9 +449,11 @@ def test_practice_ends_with_tables_results_and_a_picture(practiced):
     assert "Practice Efficiency (PE) against static" in words(printed)
     assert f"Results: {folder / RESULTS}" in printed
     assert f"Picture: {folder / PICTURE}" in printed
+    assert f"Report: {folder / REPORT}" in printed
     results = json.loads((folder / RESULTS).read_text())
     assert [arm["arm"] for arm in results["arms"]] == ["static", "easy"]
     assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert (folder / REPORT).read_text().startswith("<!DOCTYPE html>")
 
 
 def test_compare_says_the_same_again(practiced, capsys):
@@ -467,7 +470,7 @@ def test_compare_writes_where_it_is_told(practiced, capsys, tmp_path):
     code, out, _ = run(capsys, "compare", folder, "--reference", "easy", "--out", tmp_path / "out")
     assert code == 0
     assert "against easy" in out
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RESULTS, PICTURE]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RESULTS, PICTURE, REPORT]
 
 
 def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_path, monkeypatch):
@@ -477,7 +480,7 @@ def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_pa
     monkeypatch.setattr(plots, "draw_comparison", fail)
     code, out, _ = run(capsys, "compare", practiced[0], "--out", tmp_path)
     assert code == 0
-    assert "No pictures or report. Drawing a comparison needs an optional dependency." in out
+    assert "Drawing a comparison needs an optional dependency." in out
     assert 'pip install "etude-gym[report]"' in out
 
 

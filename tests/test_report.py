@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 from test_comparison import HORIZON, constant, iteration, linear, probing, write_experiment, write_run
 
+from etude_gym.cli import main
+from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.comparison import compare
 from etude_gym.report.figures import COLORS, PAPER, printable, short
@@ -22,7 +25,7 @@ from etude_gym.report.sections import SECTIONS
 from etude_gym.report.sentences import headline
 from etude_gym.report.svg import DARK, DARK_PAPER, LEAST_CONTRAST, contrast, dark
 from etude_gym.report.tables import all_tables
-from etude_gym.runs.folder import PRACTICE, Run
+from etude_gym.runs.folder import PRACTICE, Run, write_json
 
 HOSTILE = "<script>alert('$x$')</script>&\u2028\"]]>"
 
@@ -85,6 +88,8 @@ def practiced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     arms = {"static": linear(0.256), "adaptive": linear(0.512), "easy": linear(0.128)}
     write_experiment(folder, arms, seeds=3)
+    for ledger in folder.rglob("compute.json"):
+        write_json(ledger, {"rollout": {"flops": 2e5}, "update": {"flops": 8e5}})
     for seed in range(3):
         for arm in ("static", "easy"):
             Run(folder / f"{arm}/seed_{seed}").append(PRACTICE, 1, iteration(HORIZON / 2))
@@ -122,7 +127,7 @@ def test_numbers_in_the_headline_are_those_of_the_table(practiced):
 def test_every_part_is_there_in_its_order(practiced):
     _, page = practiced
     places = [attributes.get("id") for tag, attributes in page.elements if tag == "section"]
-    assert places == ["efficiency", "curves", "cells", "practice", "compute", "origin"]
+    assert places == ["efficiency", "curves", "cells", "profile", "practice", "compute", "origin"]
 
 
 def test_the_page_loads_and_runs_nothing(practiced):
@@ -262,3 +267,35 @@ def test_names_are_shortened_in_the_middle():
     assert one != another
     assert len(one) == 23
     assert printable("a\nb") == "a\ufffdb"
+
+
+def run(capsys, *arguments):
+    """What ``etude`` did: exit code, output, errors."""
+    try:
+        main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as error:
+        code = error.code
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_the_command_writes_the_page_and_says_where(practiced, tmp_path, capsys):
+    folder = next(iter(practiced[0].runs.values()))[0].folder.parents[1]
+    code, out, _ = run(capsys, "report", folder, "-o", tmp_path / "page.html")
+    assert (code, out) == (0, f"Report: {tmp_path / 'page.html'}\n")
+    assert (tmp_path / "page.html").read_text() == practiced[1].source
+
+
+def test_the_command_refuses_what_it_cannot_write(tmp_path, capsys):
+    assert "Name at least one folder: etude report" in run(capsys, "report")[2]
+    code, _, said = run(capsys, "report", tmp_path, "-o", tmp_path)
+    assert code == 2
+    assert "is a folder. Name the file to write: -o" in said
+
+
+def test_without_jinja2_the_command_to_install_it_is_named(practiced, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[report\]"'):
+        write_report(practiced[0], tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())

@@ -290,8 +290,8 @@ COMMANDS: dict[str, Any] = {
     "play": Play,
     "practice": Practice,
     "compare": Compare,
-    "report": Report,
     "profile": Profile,
+    "report": Report,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
@@ -349,7 +349,7 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
             say(f"Picture: {out / PRACTICE_PICTURE}")
         write_with_progress(comparison, out / REPORT)
     except MissingExtra as missing:
-        say(f"No pictures or report. {missing}")
+        say(str(missing))
     write_hyperparameters(comparison)
 
 

@@ -10,7 +10,8 @@ from etude_gym.errors import MissingExtra
 from etude_gym.measure.compute import unit_name
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.figures import arm_colors, drawing, printable
-from etude_gym.report.sections import SECTIONS, Chart, Section
+from etude_gym.report.parts import Chart, Section
+from etude_gym.report.sections import SECTIONS
 from etude_gym.report.sentences import headline
 from etude_gym.report.svg import DARK, colors_in, inline_svg, variable, variables
 from etude_gym.report.tables import UNKNOWN, closing_notes

@@ -10,7 +10,7 @@ import numpy as np
 
 from etude_gym.difficulty.bands import band_name
 from etude_gym.measure.score_surface import LEVELS, AxisProfile, Contour
-from etude_gym.report.plots import COLORS, GRAY, _figure, _save, _title
+from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, printable, save_figure, set_title
 from etude_gym.report.profile_tables import heading
 from etude_gym.runs.profiling import RunProfile
 
@@ -38,17 +38,17 @@ def draw_profile(found: RunProfile, path: Path) -> None:
     contours = contours[:MOST_CONTOURS]
     axis_rows = math.ceil((len(weakest) + 1) / COLUMNS)
     rows = axis_rows + math.ceil(len(contours) / COLUMNS)
-    figure = _figure()
-    figure.set_size_inches(11, 3.1 * rows)
-    grid = figure.add_gridspec(rows, COLUMNS)
-    for place, axis in enumerate(weakest):
-        panel = figure.add_subplot(grid[divmod(place, COLUMNS)])
-        _draw_axis(panel, [each for each in profile.axes if each.axis == axis], group is None)
-    _draw_cells(figure.add_subplot(grid[divmod(len(weakest), COLUMNS)]), found)
-    for place, contour in enumerate(contours, start=axis_rows * COLUMNS):
-        _draw_contour(figure.add_subplot(grid[divmod(place, COLUMNS)]), contour)
-    figure.suptitle(heading(found), fontsize=10, x=0.01, ha="left")
-    _save(figure, path)
+    with drawing():
+        figure = new_figure(11, 3.1 * rows)
+        grid = figure.add_gridspec(rows, COLUMNS)
+        for place, axis in enumerate(weakest):
+            panel = figure.add_subplot(grid[divmod(place, COLUMNS)])
+            _draw_axis(panel, [each for each in profile.axes if each.axis == axis], group is None)
+        _draw_cells(figure.add_subplot(grid[divmod(len(weakest), COLUMNS)]), found)
+        for place, contour in enumerate(contours, start=axis_rows * COLUMNS):
+            _draw_contour(figure.add_subplot(grid[divmod(place, COLUMNS)]), contour)
+        figure.suptitle(printable(heading(found)), fontsize=10, x=0.01, ha="left")
+        save_figure(figure, path)
 
 
 def _draw_axis(panel: Any, profiles: list[AxisProfile], several: bool) -> None:
@@ -66,9 +66,8 @@ def _draw_axis(panel: Any, profiles: list[AxisProfile], several: bool) -> None:
     panel.set_ylim(0, 1)
     panel.set_xlabel(profiles[0].axis)
     panel.set_ylabel("score")
-    panel.grid(alpha=0.25)
     drop = profiles[0].drop
-    _title(
+    set_title(
         panel,
         f"{profiles[0].axis}: falls by {drop.value:.2f}",
         f"95% interval {drop.low:.2f} to {drop.high:.2f}",
@@ -91,8 +90,8 @@ def _draw_cells(panel: Any, found: RunProfile) -> None:
     panel.set_xticks(range(len(bands)), [band_name(band) for band in bands], fontsize=8)
     panel.set_ylim(0, 1)
     panel.set_ylabel("score")
-    panel.grid(axis="y", alpha=0.25)
-    _title(panel, "By band of difficulty", "95% bootstrap intervals")
+    panel.grid(visible=False, axis="x")
+    set_title(panel, "By band of difficulty", "95% bootstrap intervals")
 
 
 def _draw_contour(panel: Any, contour: Contour) -> None:
@@ -104,4 +103,4 @@ def _draw_contour(panel: Any, contour: Contour) -> None:
     first, second = contour.axes
     panel.set_xlabel(first)
     panel.set_ylabel(second)
-    _title(panel, f"{first} and {second}", "white: score 0.5")
+    set_title(panel, f"{first} and {second}", "white: score 0.5")
