@@ -86,7 +86,8 @@ def test_scores_without_replies_are_refused(submission):
 
 def test_other_replies_lead_to_requests_that_were_never_made(submission):
     name, salt = only_run(submission), scored_salt(Submission.read(submission).commitment, VALUE)
-    rewrite(submission / SCORED / name / CALLS, lambda call: call | ({"text": "no"} if "text" in call else {}))
+    calls = submission / SCORED / name / CALLS
+    rewrite(calls, lambda call: call | ({"text": "no"} if "text" in call else {}))
     with pytest.raises(RuntimeError, match=r"127\.0\.0\.1:9"):
         scored_curve(submission, name, salt)
 
