@@ -123,19 +123,17 @@ def write_family(family: Family, found: Sequence[Board]) -> str:
     """
     shown = []
     for place, track in enumerate(tracks(family, found)):
-        title = f"{family.name} on {track.env_id}: PE against pretraining compute"
-        over = f"{family.name} on {track.env_id}: score over checkpoints"
-        shown.append(
-            {
-                "track": track,
-                "sentence": sentence(track),
-                "efficiency": inline_svg(
-                    efficiency_figure(track), f"pe-{place}", printable(title), sentence(track)
-                ),
-                "curves": inline_svg(curve_figure(track), f"curve-{place}", printable(over), printable(over)),
-                "breaks": [_told(track, step, link) for step, link in track.breaks.items()],
-            }
-        )
+        told, name = printable(sentence(track)), printable(f"{family.name} on {track.env_id}")
+        pictures = {
+            "efficiency": (efficiency_figure(track), f"{name}: PE against pretraining compute"),
+            "curves": (curve_figure(track), f"{name}: score over checkpoints"),
+        }
+        drawn = {
+            kind: inline_svg(figure, f"{kind}-{place}", title, told)
+            for kind, (figure, title) in pictures.items()
+        }
+        breaks = [_told(track, step, link) for step, link in track.breaks.items()]
+        shown.append({"track": track, "sentence": told, "breaks": breaks, **drawn})
     return render("family.html", title=f"{family.name} over its versions", family=family, tracks=shown)
 
 
