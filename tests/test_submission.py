@@ -29,6 +29,7 @@ from etude_gym.runs.folder import (
     LATEST,
     PRACTICE,
     RECORD,
+    START,
     IncompleteRun,
     read_json,
     write_json,
@@ -419,6 +420,17 @@ def test_planted_weights_do_not_reproduce(submission, monkeypatch):
         verification.curves[name] = replace(curve, scores=scores - 0.001 * (curve.scores[0, 0, 0]))
     with pytest.raises(ValueError, match="areas exceed those of fresh seeds"):
         verification._repeat()
+
+
+def test_a_hidden_start_is_refused(submission):
+    for folder in (submission / RUNS).glob("*/*"):
+        shutil.copyfile(folder / CHECKPOINTS / "008.safetensors", folder / CHECKPOINTS / START)
+    sign(submission)
+    refused(submission, "start", "holds a network to start from and names none")
+    configure(submission, start={"run": "earlier", "checkpoint": 8, "compute": HORIZON})
+    refused(submission, "start", "its lineage declares 0 of pretraining")
+    sign(submission, lineage=asdict(Lineage("linear", "2", "1", HORIZON)))
+    refused(submission, "ledger")  # declared, and yet not begun with that network
 
 
 # --- The commands ----------------------------------------------------------------------------------------
