@@ -41,7 +41,7 @@ class Standing:
     @property
     def value(self) -> float | None:
         """Practice Efficiency; None where it is not defined."""
-        return self.efficiency and self.efficiency.value
+        return None if self.efficiency is None else self.efficiency.value
 
     @property
     def interval(self) -> str:
