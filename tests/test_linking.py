@@ -67,7 +67,7 @@ def test_items_that_are_the_same_but_for_the_scale_are_linked_exactly(line):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_known_shift_and_scale_are_found_again(fits, method):
-    found = [link(*pair, method) for pair in fits]
+    found = [link(old, new, method) for old, new in fits]
     scale, shift = np.mean([(each.scale, each.shift) for each in found], axis=0)
     # 400 policies know mean and deviation of their own abilities to 0.05; the mean of 4 panels to 0.03.
     assert scale == pytest.approx(SCALE, abs=0.1)

@@ -74,8 +74,8 @@ class Verification:
     trusted: Sequence[str] = ()
     repeat: bool = False
     on_check: Callable[[str], None] = lambda _: None
-    findings: list[Finding] = field(default_factory=list)
-    curves: dict[str, LearningCurve] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list, init=False)
+    curves: dict[str, LearningCurve] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
