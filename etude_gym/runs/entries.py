@@ -13,7 +13,7 @@ from typing import Any
 from etude_gym.errors import check_name
 from etude_gym.measure.curves import LearningCurve, from_records
 from etude_gym.measure.linking import LARGEST_STANDARD_ERROR
-from etude_gym.runs.folder import IncompleteRun, read_json, write_json
+from etude_gym.runs.folder import IncompleteRun, read_json, write_atomically
 from etude_gym.runs.submission import Lineage, scored_salt
 
 TIERS = {
@@ -102,7 +102,7 @@ class Entry:
         Args:
             path: of the file.
         """
-        write_json(path, asdict(self))
+        write_atomically(path, (json.dumps(asdict(self), allow_nan=False) + "\n").encode())
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +74,13 @@ class Verification:
     trusted: Sequence[str] = ()
     repeat: bool = False
     on_check: Callable[[str], None] = lambda _: None
-    findings: list[Finding] = field(default_factory=list, init=False)
-    curves: dict[str, LearningCurve] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
         if self.repeat and self.public_value is None:
             raise ValueError("Seeds of a repetition follow from the public value: give --public-value too.")
+        self.findings: list[Finding] = []
+        self.curves: dict[str, LearningCurve] = {}
         self.submission = Submission.read(self.folder)
         self.configs: dict[str, RunConfig] = {}
 
