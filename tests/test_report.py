@@ -13,11 +13,13 @@ from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
-from test_comparison import HORIZON, constant, iteration, linear, probing, write_experiment, write_run
+from test_comparison import iteration, probing
+from written_runs import HORIZON, constant, linear, write_experiment, write_run
 
 from etude_gym.cli import main
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.report.aggregate_tables import aggregate_report
 from etude_gym.report.comparison import compare
 from etude_gym.report.figures import COLORS, PAPER, printable, short
 from etude_gym.report.page import write_report
@@ -100,7 +102,7 @@ def practiced(tmp_path_factory):
 def printed_rows(comparison):
     """Rows of the tables that the terminal shows, as lists of their words."""
     shown = io.StringIO()
-    Console(file=shown, width=500).print(all_tables(comparison))
+    Console(file=shown, width=500).print(all_tables(comparison), aggregate_report(comparison))
     return [line.split() for line in shown.getvalue().splitlines() if line.strip()]
 
 
@@ -110,7 +112,7 @@ def test_every_row_that_compare_prints_stands_on_the_page(practiced):
         [word for cell in row for word in cell.split()] for rows in page.tables.values() for row in rows
     ]
     printed = [row for row in printed_rows(comparison) if row[0] in comparison.runs]
-    assert len(printed) == 3 + 3 + 3 + 3 * 2 + 3  # efficiency, bands, families, gains, milestones
+    assert len(printed) == 3 + 3 + 3 + 3 * 2 + 3 + 3  # efficiency, bands, families, gains, milestones, final
     for row in printed:
         assert row in on_page
 

@@ -18,25 +18,31 @@ class Report:
     """Write a report of finished runs: one page for a browser and for print, without network and scripts.
 
     Args:
-        runs: folders of runs, or of experiments.
+        runs: folders of runs, or of experiments. NAME=FOLDER names the arm, or what the names of its arms
+            begin with.
         reference: the arm that Practice Efficiency is relative to.
+        by: what an arm is, `agent`, `arm` (the task sampler) or an option such as `option:network`.
         out: the file to write.
     """
 
-    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], shown("FOLDER ...", "at least one")]] = ()
-    reference: Annotated[str | None, shown("ARM", "default: static, or the first there is")] = None
+    runs: tyro.conf.Positional[Annotated[tuple[str, ...], shown("[NAME=]FOLDER ...", "at least one")]] = ()
+    reference: Annotated[
+        str | None, shown("ARM", "default: the first that practices `static`, or the first there is")
+    ] = None
+    by: Annotated[str | None, shown("WHAT", "default: all that tells runs apart")] = None
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="FILE")] = Path("report.html")
 
     def run(self) -> None:
         """Compare the runs and write the page."""
         from etude_gym.report.comparison import compare
+        from etude_gym.report.methods import Source
 
         if not self.runs:
             raise ValueError("Name at least one folder: etude report runs/EXPERIMENT -o report.html")
         if self.out.is_dir():
             raise ValueError(f"{self.out} is a folder. Name the file to write: -o {self.out / 'report.html'}")
         with console.status("Reading and comparing runs ..."):
-            comparison = compare(self.runs, self.reference)
+            comparison = compare([Source.parse(text) for text in self.runs], self.reference, self.by)
         write_with_progress(comparison, self.out)
 
 

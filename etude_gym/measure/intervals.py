@@ -26,6 +26,23 @@ def half_width(values: NDArray[np.float64], confidence: float = 0.95) -> Any:
     return stdtrit(count - 1, (1 + confidence) / 2) * values.std(axis=0, ddof=1) / np.sqrt(count)
 
 
+def difference_half_width(ours: Areas, theirs: Areas, confidence: float = 0.95) -> float:
+    """Half the width of the interval for a difference of means of two independent samples (Welch 1947).
+
+    Degrees of freedom by Welch and Satterthwaite.
+
+    Args:
+        ours: at least 2 values, one for each seed.
+        theirs: at least 2 values, of other seeds.
+        confidence: coverage of the interval, in (0, 1).
+    """
+    parts = np.array([values.var(ddof=1) / len(values) for values in (ours, theirs)])
+    if not parts.any():
+        return 0.0
+    freedom = parts.sum() ** 2 / np.sum(parts**2 / np.array([len(ours) - 1, len(theirs) - 1]))
+    return float(stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(parts.sum()))
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with its interval.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from rich.console import Group
+from rich.table import Table
 
 from etude_gym.measure.aggregates import interquartile_mean, probability_of_improvement, stratified_interval
 from etude_gym.measure.intervals import Estimate
@@ -17,7 +18,19 @@ NOTES = (
 )
 
 
+TITLE = "Final scores over seeds and cells"
+
+
 def aggregate_report(comparison: Comparison) -> Group:
+    """What ``etude compare`` prints of them.
+
+    Args:
+        comparison: finished runs.
+    """
+    return Group(_title(TITLE), aggregate_table(comparison), _notes(NOTES))
+
+
+def aggregate_table(comparison: Comparison) -> Table:
     """Interquartile mean of the final scores, and probability of improvement over the reference.
 
     Args:
@@ -33,7 +46,7 @@ def aggregate_report(comparison: Comparison) -> Group:
             pair = scores, final[comparison.reference]
             improvement = _told(stratified_interval(probability_of_improvement, *pair))
         table.add_row(name, _told(stratified_interval(interquartile_mean, scores)), improvement)
-    return Group(_title("Final scores over seeds and cells"), table, _notes(NOTES))
+    return table
 
 
 def _told(found: Estimate) -> str:

@@ -43,8 +43,8 @@ def draw_confidence(comparison: Comparison, path: Path) -> None:
         reliability, brier = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[:, 1])
         counts = figure.add_subplot(grid[1, 0], sharex=reliability)
         _draw_reliability(reliability, counts, comparison)
-        seeds = f"{len(comparison.seeds)} seeds pooled" if len(comparison.seeds) > 1 else "one seed"
-        set_title(reliability, "Confidence", f"{comparison.env_id}, {comparison.agent}; last checkpoint, "
+        seeds = f"{comparison.seed_count} pooled" if len(comparison.seeds) > 1 else comparison.seed_count
+        set_title(reliability, "Confidence", f"{comparison.title}; last checkpoint, "
                   f"{seeds}; larger dots: more answers")  # fmt: skip
         _draw_brier(brier, comparison, notes=True)
         small = "; small dots: seeds" if len(comparison.seeds) > 1 else ""

@@ -67,11 +67,11 @@ def facts(comparison: Comparison) -> dict[str, str]:
     ceiling = comparison.arms[0].efficiency.ceiling
     return {
         "environment": comparison.env_id,
-        "agent": comparison.agent,
+        "agent" if len(comparison.agents) == 1 else "agents": ", ".join(comparison.agents),
         "reference": comparison.reference,
         "horizon": f"{comparison.horizon:.3g} {unit_name(comparison.unit)}",
         "ceiling of PE": UNKNOWN if ceiling is None else f"{ceiling:.2f}",
-        "seeds": ", ".join(map(str, comparison.seeds)),
+        "runs": f"{sum(map(len, comparison.runs.values()))}, {comparison.seed_count}",
     }
 
 

@@ -41,9 +41,9 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
         curves, effects = figure.subplots(1, 2, width_ratios=(1.5, 1))
         colors = arm_colors(list(comparison.runs))
         draw_curves(curves, comparison, colors)
-        seeds = len(comparison.seeds)
-        shade = f"mean of {seeds} seeds, shaded: 95% interval" if seeds > 1 else "one seed"
-        set_title(curves, "Learning curves", f"{comparison.env_id}, {comparison.agent}; {shade}")
+        seeds = comparison.seed_count
+        shade = seeds if seeds == "one seed" else f"mean of {seeds}, shaded: 95% interval"
+        set_title(curves, "Learning curves", f"{comparison.title}; {shade}")
         _draw_effects(effects, comparison, colors, notes=True)
         _set_effect_title(effects, comparison)
         save_figure(figure, path)

@@ -125,7 +125,7 @@ def draw_practice(comparison: Comparison, path: Path) -> None:
             panel.legend(loc="lower right", fontsize=8, frameon=True)
         figure.supylabel("share of the tasks drawn")
         figure.supxlabel("training compute (1 = horizon)")
-        title = f"Why tasks were drawn: {comparison.env_id}, {comparison.agent}"
+        title = f"Why tasks were drawn: {comparison.title}"
         figure.suptitle(printable(title), x=0.01, ha="left")
         save_figure(figure, path)
 

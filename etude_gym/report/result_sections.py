@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.report.aggregate_tables import NOTES as AGGREGATE_NOTES
+from etude_gym.report.aggregate_tables import TITLE as AGGREGATE_TITLE
+from etude_gym.report.aggregate_tables import aggregate_table
 from etude_gym.report.cell_plots import cell_figure
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.confidence_plots import brier_figure, reliability_figure
@@ -15,6 +18,7 @@ from etude_gym.report.plots import effect_figure
 from etude_gym.report.tables import (
     RELIABILITY_NOTES,
     band_table,
+    difference_lines,
     efficiency_notes,
     efficiency_table,
     family_table,
@@ -33,7 +37,10 @@ def efficiency_section(comparison: Comparison) -> Section:
         f"{'Practice Efficiency' if defined else 'Difference of areas'} against {comparison.reference}",
         "Dots are arms, the reference first, then the largest area; bars are 95% intervals.",
     )
-    table = Grid.of("Practice Efficiency", efficiency_table(comparison))
+    tables = (
+        Grid.of("Practice Efficiency", efficiency_table(comparison)),
+        Grid.of(AGGREGATE_TITLE, aggregate_table(comparison)),
+    )
     return Section(
         "efficiency",
         "Practice Efficiency",
@@ -42,8 +49,12 @@ def efficiency_section(comparison: Comparison) -> Section:
             "horizon, divided by the reference's. Above 1 an arm learns more per unit of compute. It cannot "
             "exceed the ceiling, which an arm would reach that is perfect from the start.",
         ),
-        (Block("", (chart,), (table,)),),
-        tuple(efficiency_notes(comparison).splitlines()),
+        (Block("", (chart,), tables),),
+        (
+            *efficiency_notes(comparison).splitlines(),
+            AGGREGATE_NOTES,
+            *(f"What else differs: {line}." for line in difference_lines(comparison).splitlines()),
+        ),
     )
 
 

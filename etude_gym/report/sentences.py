@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etude_gym.report.comparison import ArmResult, Comparison
-from etude_gym.report.tables import FEW_SEEDS, interval_text, value_text
+from etude_gym.report.tables import ENOUGH_SEEDS, interval_text, value_text
 
 
 def headline(comparison: Comparison) -> str:
@@ -74,7 +74,5 @@ def _of_the_others(others: list[ArmResult], best: ArmResult) -> str:
 
 def _seeds(comparison: Comparison) -> str:
     """Number of seeds, and a warning where there are few."""
-    number = len(comparison.seeds)
-    return ("one seed" if number == 1 else f"{number} seeds") + (
-        ": a first look" if number < FEW_SEEDS else ""
-    )
+    few = min(len(arm.seeds) for arm in comparison.arms) < ENOUGH_SEEDS
+    return comparison.seed_count + (": a first look" if few else "")

@@ -122,8 +122,8 @@ def _standing(entry: Entry, domain: DomainEntry, reference: DomainEntry | None) 
         return Standing(entry, domain, None, {}, area_, final, "another horizon than the reference")
     base = reference.learning_curves
     try:
-        efficiency = practice_efficiency(curves, base, domain.horizon)
-        families = breakdown(curves, base, domain.horizon, by="family")
+        efficiency = practice_efficiency(curves, base, domain.horizon, paired=False)
+        families = breakdown(curves, base, domain.horizon, by="family", paired=False)
     except ValueError as error:
         return Standing(entry, domain, None, {}, area_, final, str(error))
     return Standing(entry, domain, efficiency, {str(k): v for k, v in families.items()}, area_, final)

@@ -101,7 +101,10 @@ def check_seeds(configs: Configs) -> str:
     return f"{SEEDS[0]} to {SEEDS[-1]} in {', '.join(found)}"
 
 
-METHOD = ("arm", "agent", "horizon", "num_envs", "items", "options", "sampler_options", "unit", "bands")
+METHOD = (
+    *("arm", "agent", "horizon", "num_envs", "items", "options", "sampler_options", "unit", "bands"),
+    "interface",
+)
 """What runs of one method share."""
 
 
