@@ -22,6 +22,7 @@ from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
 from etude_gym.cli.profile import Profile
+from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.reporting import Report
 from etude_gym.cli.results import show_results
@@ -147,6 +148,9 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "serve": Serve,
     "ratings": Ratings,
+    "submit": Submit,
+    "verify": Verify,
+    "leaderboard": Leaderboard,
 }
 
 

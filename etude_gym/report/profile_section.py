@@ -78,7 +78,19 @@ def _frontier_block(found: Mapping[str, RunProfile], leader: str, colors: Mappin
             text = f"Thick lines are frontiers, where scores fall to 0.5; thin ones other scores of {leader}."
             title = f"{contour.axes[0]} and {contour.axes[1]}"
             charts.append(Chart(frontier_figure(own, leader, colors), title, text))
-    return Block("Over pairs of axes", tuple(charts), small=True)
+    table = _corner_grid(found[leader], leader)
+    return Block("Over pairs of axes", tuple(charts), (table,), small=True, folded="Table")
+
+
+def _corner_grid(found: RunProfile, leader: str) -> Grid:
+    """The scores of one arm where two axes are at their ends."""
+    rows = tuple(
+        (*contour.axes, *(f"{contour.scores[first][second]:.2f}" for first in (0, -1) for second in (0, -1)))
+        for contour in found.profile.contours
+        if contour.family == _group(found)
+    )
+    columns = ("first axis", "second axis", "0 and 0", "0 and 1", "1 and 0", "1 and 1")
+    return Grid(f"Scores of {leader} where both axes are at their ends", columns, rows, words=2)
 
 
 def _next_grid(found: Mapping[str, RunProfile]) -> Grid:
