@@ -121,7 +121,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
     ("arguments", "message"),
     [
         ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'check', "
-         "'ask', 'curve', 'export', 'serve', 'ratings'. "
+         "'profile', 'ask', 'curve', 'export', 'serve', 'ratings'. "
                  "Did you mean 'list'?"),
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
