@@ -39,6 +39,9 @@ errors = Console(stderr=True)
 class List:
     """Show the environments there are, or one of them in detail.
 
+    For example:
+      etude list EtudeLogic-v0
+
     Args:
         env: id of an environment to describe: its axes of difficulty, families, observation and actions.
     """
@@ -55,6 +58,9 @@ class List:
 @dataclass(frozen=True)
 class Play:
     """Play an environment yourself, in the terminal. Type `help` while playing.
+
+    For example:
+      etude play EtudeLogic-v0 --seed 3 --difficulty chain=0.2
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
@@ -108,6 +114,9 @@ class Compare:
 @dataclass(frozen=True)
 class Check:
     """Check an environment, also one of your own: determinism, masks, splits, oracle, chance, and more.
+
+    For example:
+      etude check my_package.my_module:MyDomain-v0 --names oracle_solves masks_are_sound
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
