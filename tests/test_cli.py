@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 import json
 import os
+import platform
 import random
 import re
 import signal
@@ -16,16 +18,20 @@ from pathlib import Path
 
 import counting
 import gymnasium
+import numpy as np
 import pytest
 from commands import run
 from gymnasium.envs.registration import registry
 from rich.console import Console
 from waiting import PATIENCE, wait_until
 
+import etude_gym
 from etude_gym import register_domain
-from etude_gym.cli.main import COMMANDS, PICTURE, PRESETS, RESULTS, List, main
+from etude_gym.cli.main import COMMANDS, List, main
 from etude_gym.cli.play import HELP, parse_difficulty, play
+from etude_gym.cli.practicing import PRESETS
 from etude_gym.cli.progress import CallCounts, practice_with_progress
+from etude_gym.cli.results import PICTURE, RESULTS
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report import plots
@@ -87,7 +93,22 @@ def words(text):
 def test_help_names_every_command(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    assert all(f"• {name}" in out for name in COMMANDS)
+    assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == list(COMMANDS)
+    assert run(capsys, "-h") == (0, out, "")
+    for command in COMMANDS.values():
+        assert words(command.__doc__.partition("\n")[0]) in words(out)
+
+
+def test_the_version_names_the_package_the_suite_and_the_libraries(capsys):
+    code, out, _ = run(capsys, "--version")
+    assert code == 0
+    told = dict(line.split() for line in out.splitlines())
+    assert list(told)[:2] == ["etude-gym", "suite"]
+    assert told["etude-gym"] == etude_gym.__version__
+    assert told["suite"] == "1"
+    assert told["python"] == platform.python_version()
+    assert told["numpy"] == np.__version__
+    assert ("torch" in told) == (importlib.util.find_spec("torch") is not None)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -112,7 +133,7 @@ def test_help_of_practice_tells_what_the_presets_set(capsys):
 def test_no_command_is_an_error_that_names_them_all(capsys):
     code, _, err = run(capsys)
     assert code == 2
-    assert "list, play, practice, compare, profile, report, check" in words(err)
+    assert ", ".join(COMMANDS) in words(err)
 
 
 # --- Wrong input -----------------------------------------------------------------------------------------
@@ -121,9 +142,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'profile', "
-         "'report', 'check', 'ask', 'curve', 'export', 'serve', 'ratings'. "
-                 "Did you mean 'list'?"),
+        ("lits", f"Unknown command 'lits'. Allowed: {', '.join(map(repr, COMMANDS))}. Did you mean 'list'?"),
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
         ("list nowhere:Id-v0", "No module named 'nowhere'."),

@@ -293,6 +293,10 @@ def drop_the_final_observation(self, ended, observations, infos):
     infos.pop("final_obs", None)
 
 
+def show_no_masks(self):
+    return {"action_mask": np.zeros_like(self._masks), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
+
+
 def seed_all_from_the_first(self, seed, rows):
     SEED_ROWS(self, [seed[0]] * len(seed), rows)
 
@@ -319,6 +323,7 @@ BROKEN_FRONTS = {
     "autoreset_next_step": (EtudeVectorEnv, "_describe", lambda self, infos, rows: None),
     "autoreset_same_step": (EtudeVectorEnv, "_finish", drop_the_final_observation),
     "episodes_are_reported_once": (TaskStream, "report", forget_what_is_given_up),
+    "masks_after_the_end": (EtudeVectorEnv, "_tell_masks", show_no_masks),
     "autoreset_disabled": (EtudeVectorEnv, "_rows_to_reset", lambda self, options: self._all),
     "seeds_by_list": (EtudeVectorEnv, "_seed", seed_all_from_the_first),
     "step_after_the_end": (EtudeEnv, "check_running", lambda self, what: None),

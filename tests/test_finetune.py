@@ -507,7 +507,8 @@ def test_the_checkpoint_of_a_run_is_exported_by_a_command(folder, tmp_path, caps
     for arguments, message in (
         ([str(run), str(tmp_path / "last")], "exists already"),
         ([str(run), str(tmp_path / "new"), "--checkpoint", "999"], "holds no checkpoint 999"),
-        ([str(tmp_path), str(tmp_path / "new")], "config.json"),
+        ([str(tmp_path / "last"), str(tmp_path / "new")], "holds no run"),
+        ([str(run), str(run), str(tmp_path / "new")], "A model is that of one run"),
     ):
         with pytest.raises(SystemExit):
             main(["export", *arguments])

@@ -21,8 +21,8 @@ def _masked_space(observation: gymnasium.Space[Any], action: gymnasium.Space[Any
 class ActionMaskObservation(gymnasium.Wrapper[dict[str, Any], Any, Any, Any], RecordConstructorArgs):
     """Observations become ``{"observation": ..., "action_mask": ...}``.
 
-    The mask is an int8 array of shape (actions,): 1 for actions that are legal now. It is all zeros once
-    the episode is over. ``info["action_mask"]`` stays as it is.
+    The mask is an int8 array of shape (actions,): 1 for actions that are legal now, as in
+    ``info["action_mask"]``, which stays as it is. Once the episode has ended it is all ones.
 
     Args:
         env: an environment with Discrete actions and a mask in ``info["action_mask"]``.
@@ -61,16 +61,16 @@ class ActionMaskObservation(gymnasium.Wrapper[dict[str, Any], Any, Any, Any], Re
             Observation with mask, reward, terminated, truncated and ``info``.
         """
         observation, reward, terminated, truncated, info = self.env.step(action)
-        mask = info["action_mask"] * np.int8(not (terminated or truncated))
-        return {"observation": observation, "action_mask": mask}, reward, terminated, truncated, info
+        masked = {"observation": observation, "action_mask": info["action_mask"].copy()}
+        return masked, reward, terminated, truncated, info
 
 
 class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
     """``ActionMaskObservation`` for a vector environment; row i is what the single wrapper returns.
 
-    The masks have shape (num_envs, actions). Rows whose episode has just ended are zeros, except with
-    SAME_STEP autoreset, where such a row already holds the next episode and its mask; there the
-    observations in ``infos["final_obs"]`` become dictionaries as well, with a mask of zeros.
+    The masks have shape (num_envs, actions). With SAME_STEP autoreset a row whose episode has just ended
+    holds the next episode and its mask; there the observations in ``infos["final_obs"]`` become dictionaries
+    as well, with the masks in ``infos["final_info"]``.
 
     Args:
         env: a vector environment with Discrete actions and masks in ``infos["action_mask"]``.
@@ -84,7 +84,6 @@ class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
         super().__init__(env)
         self.single_observation_space = _masked_space(env.single_observation_space, env.single_action_space)
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
-        self._num_actions = gymnasium.spaces.flatdim(env.single_action_space)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset; see ``EtudeVectorEnv.reset``.
@@ -109,24 +108,16 @@ class VectorActionMaskObservation(VectorWrapper, RecordConstructorArgs):
             Observations with masks, rewards, terminations, truncations and ``infos``.
         """
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
-        masks = infos["action_mask"].copy()
+        masked = {"observation": observations, "action_mask": infos["action_mask"].copy()}
         if "final_obs" in infos:
-            infos = {**infos, "final_obs": self._mask_final(infos["final_obs"])}
-        if self.metadata["autoreset_mode"] != gymnasium.vector.AutoresetMode.SAME_STEP:
-            masks[terminations | truncations] = 0
-        return (
-            {"observation": observations, "action_mask": masks},
-            rewards,
-            terminations,
-            truncations,
-            infos,
-        )
+            infos = {**infos, "final_obs": _mask_final(infos["final_obs"], infos["final_info"])}
+        return masked, rewards, terminations, truncations, infos
 
-    def _mask_final(self, final: Any) -> Any:
-        """Wrap the last observations of finished episodes; None stays where there is none."""
-        wrapped = np.full(len(final), None, dtype=object)
-        for row, observation in enumerate(final):
-            if observation is not None:
-                mask = np.zeros(self._num_actions, dtype=np.int8)
-                wrapped[row] = {"observation": observation, "action_mask": mask}
-        return wrapped
+
+def _mask_final(final: Any, infos: dict[str, Any]) -> Any:
+    """Wrap the last observations of finished episodes; None stays where there is none."""
+    wrapped = np.full(len(final), None, dtype=object)
+    for row, observation in enumerate(final):
+        if observation is not None:
+            wrapped[row] = {"observation": observation, "action_mask": infos["action_mask"][row].copy()}
+    return wrapped

@@ -157,4 +157,5 @@ def _episode(
         **task.outcome(),
         "graded": graded,
         "replies": [text for text, _ in task.replies],
+        "cut": [cut for _, cut in task.replies],
     }

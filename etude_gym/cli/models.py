@@ -1,4 +1,4 @@
-"""``etude ask``, ``curve`` and ``export``: language models behind endpoints, and on their way there."""
+"""``etude ask`` and ``etude curve``: language models behind endpoints."""
 
 from __future__ import annotations
 
@@ -199,32 +199,3 @@ class Curve:
         folder = self.out or Path("runs") / f"curve-{self.name}-{timestamp()}"
         tool.begin(folder, series)
         return folder
-
-
-@dataclass(frozen=True)
-class Export:
-    """Write a fine-tuned model as it was at a checkpoint, as a folder that transformers and servers read.
-
-    Args:
-        folder: one run of `etude practice --agent llm_finetune`, such as runs/NAME/adaptive/seed_0.
-        out: folder of the model; it must not exist.
-        checkpoint: which, as numbered in the run's curve.jsonl.
-    """
-
-    folder: tyro.conf.Positional[Annotated[Path, shown("RUN")]]
-    out: tyro.conf.Positional[Annotated[Path, shown("FOLDER")]]
-    checkpoint: Annotated[int | None, shown("N", "default: the latest")] = None
-
-    def run(self) -> None:
-        """Write it, and say how it was trained."""
-        from etude_gym.runs.rescoring import restored_agent
-
-        if self.out.exists():
-            raise ValueError(f"{self.out} exists already: name a folder that does not.")
-        agent, compute = restored_agent(self.folder, self.checkpoint)
-        if not hasattr(agent, "export"):
-            raise ValueError(f"{self.folder} holds no language model: only `llm_finetune` trains one.")
-        part = self.out.with_name(f"{self.out.name}.part")
-        agent.export(part)
-        part.rename(self.out)
-        say(f"{self.out}: trained with {compute:.4g} FLOPs.")

@@ -67,6 +67,7 @@ _CHECKS: tuple[Check, ...] = (
     autoreset.autoreset_next_step,
     autoreset.autoreset_same_step,
     autoreset.autoreset_disabled,
+    autoreset.masks_after_the_end,
     autoreset.worker_processes,
     autoreset.episodes_are_reported_once,
     reproducibility.same_seed_same_episodes,

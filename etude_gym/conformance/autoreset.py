@@ -6,13 +6,17 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from etude_gym.conformance.common import Size, expect, make, make_vector, random_actions, same
 from etude_gym.environment.vector import EtudeVectorEnv
 from etude_gym.randomness import mix
 from etude_gym.tasks.domain import Actions
-from etude_gym.tasks.observations import take
+from etude_gym.tasks.observations import Masks, take
+
+EPISODES = 8
+"""Of a single environment, played to their end."""
 
 
 def autoreset_next_step(env_id: str, size: Size) -> str:
@@ -94,6 +98,41 @@ def autoreset_disabled(env_id: str, size: Size) -> str:
         )
         keys, resets = infos["task_key"], resets + int(ends.sum())
     return f"{resets:,} resets in {size.steps} steps of {env.num_envs}"
+
+
+def masks_after_the_end(env_id: str, size: Size) -> str:
+    """Once an episode has ended its mask still has a legal action, so that no learner divides by zero."""
+    single = make(env_id, practice="uniform")
+    for episode in range(EPISODES):
+        _, info = single.reset(seed=episode)
+        over, step = False, 0
+        while not over:
+            action = int(random_actions(info["action_mask"][None], mix(episode, step), 0)[0])
+            _, _, over, _, info = single.step(action)
+            step += 1
+        for name, mask in (("info", info["action_mask"]), ("action_masks()", single.action_masks())):
+            expect(mask.any(), f"The single environment's mask from {name} is empty after seed {episode}.")
+    ended = EPISODES
+    for mode in AutoresetMode:
+        env = make_vector(env_id, min(16, size.num_envs), autoreset_mode=mode)
+        env.reset(seed=0)
+        for step in range(size.steps):
+            _, _, ends, _, infos = env.step(_some_actions(env, step))
+            ended += int(ends.sum())
+            _expect_legal(infos["action_mask"], mode, step)
+            if "final_info" in infos:
+                _expect_legal(infos["final_info"]["action_mask"][ends], mode, step)
+            if mode == AutoresetMode.DISABLED and ends.any():
+                first = np.arange(env.num_envs) == ends.argmax()
+                _expect_legal(env.reset(options={"reset_mask": first})[1]["action_mask"], mode, step)
+                env.reset(options={"reset_mask": ends})
+    return f"{ended:,} ends"
+
+
+def _expect_legal(masks: Masks, mode: AutoresetMode, step: int) -> None:
+    empty = np.flatnonzero(~masks.any(axis=1))
+    rows = empty[:8].tolist()
+    expect(not rows, f"No action is legal in rows {rows} (mode {mode.value}, step {step}).")
 
 
 def _some_actions(env: EtudeVectorEnv, step: int) -> Actions:

@@ -25,8 +25,9 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
 
     ``reset`` draws the task: ``seed`` seeds the stream of tasks, ``options={"difficulty": {...},
     "family": ...}`` pins it, and whatever is not pinned comes from the task sampler. ``info`` carries the
-    action mask at every step; difficulty, family, task key and the reason of the draw at ``reset``; score,
-    its components and ``solved`` at the end. Beside the mask it holds plain Python, ready for JSON; what has
+    action mask at every step (all ones once the episode has ended: what is chosen then is ignored);
+    difficulty, family, task key and the reason of the draw at ``reset``; score, its components and ``solved``
+    at the end. Beside the mask it holds plain Python, ready for JSON; what has
     no value yet, such as a confidence that was not stated, is None. The return of an episode is its score.
 
     Every episode in which an action was taken is reported to the task sampler, once: with its score at the
@@ -142,6 +143,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
                 array.fill(0)
             return observation, {}
         self.domain.observe(self.worlds, self._row, add_row(observation), self._mask[None])
+        if self._over:
+            self._mask.fill(1)
         return observation, {"action_mask": self._mask.copy()}
 
     def _show_numbers(self) -> None:
@@ -202,6 +205,8 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         if self._drills.running:
             reward = self._drills.rewards(self._row, np.array([reward])).item()
         self._tried = True
+        if over:
+            mask.fill(1)
         info: dict[str, Any] = {"action_mask": mask.copy()}
         if not legal:
             info["illegal_action"] = True
@@ -225,12 +230,10 @@ class EtudeEnv(gymnasium.Env[Any, Any]):
         """Grade a whole answer; one that could not be graded changes nothing: the episode goes on."""
         before = self._grade()["score"]
         verdict = self.domain.submit(self.worlds, 0, submission.content)
+        outcome = self._finish() if verdict.graded else {}
+        reward = outcome["score"] - before if verdict.graded else 0.0
         observation, info = self._look()
-        reward = 0.0
-        if verdict.graded:
-            info |= self._finish()
-            reward = info["score"] - before
-        info |= {"status": str(verdict.status), "problem": verdict.problem}
+        info |= {**outcome, "status": str(verdict.status), "problem": verdict.problem}
         return observation, reward, verdict.graded, False, info
 
     def _finish(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from etude_gym.environment.playing import play_reply, remark
 from etude_gym.environment.registration import make_domain
 from etude_gym.errors import check_name
 from etude_gym.practice.blind import UniformSampler
+from etude_gym.randomness import check_seed
 from etude_gym.tasks.domain import Domain, Submission, Worlds
 from etude_gym.tasks.keys import TaskBatch, task_keys
 from etude_gym.tasks.observations import Masks, add_row, observation_allocator
@@ -204,16 +205,37 @@ def draw_tasks(
     Raises:
         ValueError: for a name or value that does not exist.
     """
+    domain = env_id if isinstance(env_id, Domain) else make_domain(env_id)
+    return text_tasks(domain, uniform_tasks(domain, split, n, seed, difficulty, family, salt))
+
+
+def uniform_tasks(
+    domain: Domain,
+    split: str,
+    n: int,
+    seed: int,
+    difficulty: Mapping[str, float] | None = None,
+    family: str | None = None,
+    salt: int = 0,
+) -> TaskBatch:
+    """The tasks that ``draw_tasks`` draws, and that an environment reset with this seed plays one by one.
+
+    Args:
+        domain: the domain that they belong to.
+        split, n, seed, difficulty, family, salt: see ``draw_tasks``.
+
+    Raises:
+        ValueError: for a name or value that does not exist.
+    """
     if not isinstance(n, int | np.integer) or n < 0:
         raise ValueError(f"n must be a whole number of tasks, at least 0, got {n!r}.")
-    domain = env_id if isinstance(env_id, Domain) else make_domain(env_id)
     space = domain.space
-    keys = task_keys(domain.name, split, seed, np.arange(n), salt)
+    keys = task_keys(domain.name, split, check_seed(seed), np.arange(n), salt)
     drawn = UniformSampler(space).draw(keys)
     pinned = space.parse(dict(difficulty or {}))
     values = np.where(np.isnan(pinned), drawn.difficulty, pinned)
     families = drawn.family if family is None else np.full(n, space.parse_family(family))
-    return text_tasks(domain, TaskBatch(keys, values, families))
+    return TaskBatch(keys, values, families)
 
 
 def text_tasks(domain: Domain, batch: TaskBatch) -> list[TextTask]:

@@ -35,7 +35,8 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     What it shows is what ``EtudeEnv`` shows, batched: in ``info``, "difficulty" is an array of shape
     (num_envs, axes), "family" the index of the family, "task_key" uint64. All of Gymnasium's autoreset
     modes are kept; with SAME_STEP, "final_obs" and "final_info" hold how an episode ended, otherwise
-    "score", "solved" and the other results stand in ``info``, marked by "_score" and so on. "illegal_action"
+    "score", "solved" and the other results stand in ``info``, marked by "_score" and so on. The mask of an
+    episode that has ended is all ones: what is chosen then is ignored. "illegal_action"
     marks the environments whose action was illegal, where there are any; "share_played" and "actions_left"
     (float64) stand for drills only, marked by "_share_played" and "_actions_left".
 
@@ -149,7 +150,9 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         observations = self._allocate()
         self._begin(rows, pinned, observations)
         if len(rows) < self.num_envs:
+            masks = self._masks.copy()  # those of episodes that are over stay as they were shown
             self.domain.observe(self.worlds, self._all, observations, self._masks)
+            self._masks[self._over] = masks[self._over]
         self._started = True
         infos = self._tell_masks()
         self._describe(infos, rows)
@@ -222,6 +225,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         ended = (ends | truncations).nonzero()[0]
         infos: dict[str, Any] = {}
         if len(ended):
+            self._masks[ends] = 1
             self._finish(ended, observations, infos)
         begin = ended if self.autoreset_mode == AutoresetMode.SAME_STEP else waiting
         if len(begin):
@@ -279,6 +283,7 @@ class EtudeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
             infos.update(results)
             return
+        results["action_mask"], results["_action_mask"] = self._masks.copy(), where
         final = np.full(self.num_envs, None, dtype=object)
         kept = take(observations, ended)
         for row, shown in zip(ended.tolist(), each(kept), strict=True):

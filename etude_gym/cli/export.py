@@ -1,0 +1,117 @@
+"""``etude export``: results of runs for other programs, and models that were fine-tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from etude_gym.cli.terminal import say, shown
+from etude_gym.runs.finished import find_runs
+from etude_gym.runs.folder import write_atomically
+
+FORMATS = {
+    ".csv": "learning curves",
+    ".parquet": "learning curves",
+    ".tex": "the table of a comparison",
+    ".svg": "the picture of a comparison",
+}
+"""What a file holds, by its suffix."""
+TABLES, COMPARISONS = (".csv", ".parquet"), (".tex", ".svg")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write results of runs for other programs, or a fine-tuned model; the last name says what.
+
+    For example:
+      etude export runs/quick curves.csv              a row for each run, evaluation and cell
+      etude export runs/quick answers.parquet --answers    a row for each anchor task that was answered
+      etude export runs/quick table.tex               the table of `etude compare`, for LaTeX (booktabs)
+      etude export runs/quick curves.svg              its picture
+      etude export runs/NAME/adaptive/seed_0 model    the model of a run of `--agent llm_finetune`
+
+    A name with another ending, or none, is the folder of a model, which transformers and servers read; it
+    must not exist.
+
+    Args:
+        paths: folders of runs or of experiments, and what to write.
+        answers: every anchor answer, in place of the learning curves (.csv, .parquet).
+        reference: the arm that Practice Efficiency is relative to (.tex, .svg).
+        checkpoint: which model, as numbered in the run's curve.jsonl.
+    """
+
+    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], shown("RUN ... OUT", "at least two")]] = ()
+    answers: tyro.conf.FlagCreatePairsOff[bool] = False
+    reference: Annotated[str | None, shown("ARM", "default: that of `etude compare`")] = None
+    checkpoint: Annotated[int | None, shown("N", "default: the latest")] = None
+
+    def run(self) -> None:
+        """Write it, and say what was written."""
+        if len(self.paths) < 2:
+            raise ValueError(
+                "Name the folders of runs and, last, what to write: etude export runs/EXPERIMENT curves.csv"
+            )
+        *runs, out = self.paths
+        suffix = out.suffix.lower()
+        self._check_options(suffix)
+        if suffix in TABLES:
+            self._write_table(runs, out)
+        elif suffix in COMPARISONS:
+            self._write_comparison(runs, out)
+        else:
+            self._write_model(runs, out)
+
+    def _check_options(self, suffix: str) -> None:
+        """Refuse options that say nothing about what is written."""
+        fitting = {
+            "answers": (suffix in TABLES, " and ".join(TABLES)),
+            "reference": (suffix in COMPARISONS, " and ".join(COMPARISONS)),
+            "checkpoint": (suffix not in FORMATS, "the folder of a model"),
+        }
+        for name, (fits, kinds) in fitting.items():
+            if getattr(self, name) not in (None, False) and not fits:
+                raise ValueError(f"--{name} is for {kinds}: leave it out, or write something else.")
+
+    def _write_table(self, runs: Sequence[Path], out: Path) -> None:
+        from etude_gym.report.records import answer_records, curve_records, write_records
+
+        folders = find_runs(runs)
+        records = list((answer_records if self.answers else curve_records)(folders))
+        write_records(records, out)
+        what = "anchor answers" if self.answers else FORMATS[out.suffix.lower()]
+        begun = len({record["run"] for record in records})
+        say(f"{out}: {len(records)} rows, {what} of {begun} of {len(folders)} runs.")
+
+    def _write_comparison(self, runs: Sequence[Path], out: Path) -> None:
+        from etude_gym.report.comparison import compare
+        from etude_gym.report.latex import comparison_latex
+        from etude_gym.report.plots import draw_comparison
+
+        comparison = compare(runs, self.reference)
+        if out.suffix.lower() == ".svg":
+            draw_comparison(comparison, out)
+        else:
+            write_atomically(out, comparison_latex(comparison).encode())
+        say(f"{out}: {FORMATS[out.suffix.lower()]}.")
+
+    def _write_model(self, runs: Sequence[Path], out: Path) -> None:
+        from etude_gym.runs.loading import load_agent
+
+        if len(runs) > 1:
+            raise ValueError("A model is that of one run: etude export RUN FOLDER")
+        if out.exists():
+            raise ValueError(f"{out} exists already: name a folder that does not.")
+        trained = load_agent(runs[0], self.checkpoint)
+        if not hasattr(trained.agent, "export"):
+            raise ValueError(
+                f"{runs[0]} holds no language model: only `llm_finetune` trains one. To write results, name "
+                f"a file that ends in {', '.join(FORMATS)}; got {out.name!r}."
+            )
+        part = out.with_name(f"{out.name}.part")
+        trained.agent.export(part)
+        part.rename(out)
+        say(f"{out}: trained with {trained.compute:.4g} FLOPs.")

@@ -1,0 +1,27 @@
+"""Small finished runs, for tests of what is done with a run's folder."""
+
+from __future__ import annotations
+
+import counting  # noqa: F401 (registers its domain)
+
+from etude_gym.difficulty.bands import cells_of
+from etude_gym.environment.registration import make_domain
+from etude_gym.runs import practice_run as practice
+from etude_gym.runs.config import RunConfig
+
+COUNTING = "counting:Counting-v0"
+OWN = "own_learner:LinearReinforce"
+SALT, ITEMS = 20, 5
+
+
+def small_run(folder, *, env_id=COUNTING, agent=OWN, arm="uniform", seed=3, horizon=1e6, options=None):
+    """Practice in a folder until the horizon."""
+    chance = (0.1,) * len(cells_of(make_domain(env_id).space))
+    config = RunConfig(env_id, arm, agent, seed, horizon, 8, ITEMS, chance=chance, options=options or {})
+    config.write(folder)
+    iterations, practice.ITERATIONS = practice.ITERATIONS, 16
+    try:
+        assert practice.practice_run(folder, SALT + seed)
+    finally:
+        practice.ITERATIONS = iterations
+    return folder
