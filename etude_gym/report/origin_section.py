@@ -83,8 +83,8 @@ def _arguments(group: Sequence[RunConfig], salt: int | None) -> Iterator[str]:
     yield from ("--seeds", str(seeds[-1] - seeds[0] + 1), "--first-seed", str(seeds[0]))
     yield from ("--horizon", repr(first.horizon), "--items", str(first.items))
     yield from ("--bands", *map(str, first.bands)) if first.bands != BANDS else ()
-    options = [f"{name}={_typed(value)}" for name, value in _given(first).items()]
-    yield from ("--option", *options) if options else ()
+    for name, value in _given(first).items():
+        yield from ("--option", f"{name}={_typed(value)}")
     yield from ("--salt", str(salt)) if salt is not None else ()
     yield from ("--name", first.name) if first.name else ()
     if first.start is not None:
