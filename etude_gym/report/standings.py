@@ -57,7 +57,7 @@ class Standing:
 
     @property
     def declared(self) -> str:
-        """What it has to be read with: options unlike the recipe's, pretraining, practice outside the ledger."""
+        """What it is read with: options unlike the recipe's, pretraining, practice outside the ledger."""
         told = [f"{name}={value}" for name, value in self.domain.options.items()]
         if self.pretraining:
             told.append(f"pretraining of {self.pretraining:.3g} FLOPs")
