@@ -231,6 +231,14 @@ def test_hostile_names_stay_text(site):
     assert {line["name"] for line in lines} >= {HOSTILE}
 
 
+def test_what_has_to_be_declared_stands_in_the_table(site):
+    lineage = Lineage("walker", "2", "1", 3e9)
+    told = entry("two", 3.0, lineage=lineage, outside="a course", options={"network": [64]})
+    rows = Page(site([entry("base", 2.0, reference=True), told])["index.html"]).rows
+    [row] = [row for row in rows if row[0] == "two"]
+    assert row[-1] == "network=[64]; pretraining of 3e+09 FLOPs; outside the ledger: a course"
+
+
 def test_spreadsheets_read_no_formulas():
     found = boards([entry("base", 2.0, reference=True), entry("=HYPERLINK(1)", 3.0)])
     assert "'=HYPERLINK(1)" in to_csv(found)

@@ -56,6 +56,16 @@ class Standing:
         return self.entry.lineage.version if self.entry.lineage else ""
 
     @property
+    def declared(self) -> str:
+        """What it is read with: options unlike the recipe's, pretraining, practice outside the ledger."""
+        told = [f"{name}={value}" for name, value in self.domain.options.items()]
+        if self.pretraining:
+            told.append(f"pretraining of {self.pretraining:.3g} FLOPs")
+        if self.entry.outside:
+            told.append(f"outside the ledger: {self.entry.outside}")
+        return "; ".join(told)
+
+    @property
     def pretraining(self) -> float:
         """Compute in FLOPs that went into the model before practice, as far as it was declared."""
         return self.entry.lineage.pretraining_flops if self.entry.lineage else 0.0
