@@ -33,6 +33,7 @@ from etude_gym.cli.progress import CallCounts, practice_with_progress
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report import plots
+from etude_gym.report.page import REPORT
 from etude_gym.runs.experiment import Experiment, Progress
 from etude_gym.runs.folder import CALLS, CURVE, PRACTICE, RECORD, TENSORBOARD, Run
 
@@ -465,9 +466,11 @@ def test_practice_ends_with_tables_results_and_a_picture(practiced):
     assert "Practice Efficiency (PE) against static" in words(printed)
     assert f"Results: {folder / RESULTS}" in printed
     assert f"Picture: {folder / PICTURE}" in printed
+    assert f"Report: {folder / REPORT}" in printed
     results = json.loads((folder / RESULTS).read_text())
     assert [arm["arm"] for arm in results["arms"]] == ["static", "easy"]
     assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert (folder / REPORT).read_text().startswith("<!DOCTYPE html>")
 
 
 def test_compare_says_the_same_again(practiced, capsys):
@@ -484,7 +487,7 @@ def test_compare_writes_where_it_is_told(practiced, capsys, tmp_path):
     code, out, _ = run(capsys, "compare", folder, "--reference", "easy", "--out", tmp_path / "out")
     assert code == 0
     assert "against easy" in out
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RESULTS, PICTURE]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RESULTS, PICTURE, REPORT]
 
 
 def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_path, monkeypatch):
@@ -494,7 +497,7 @@ def test_compare_without_matplotlib_says_how_to_get_it(practiced, capsys, tmp_pa
     monkeypatch.setattr(plots, "draw_comparison", fail)
     code, out, _ = run(capsys, "compare", practiced[0], "--out", tmp_path)
     assert code == 0
-    assert "No picture. Drawing a comparison needs an optional dependency." in out
+    assert "Drawing a comparison needs an optional dependency." in out
     assert 'pip install "etude-gym[report]"' in out
 
 
@@ -528,7 +531,7 @@ def anchor_steps(folder):
 
     events = EventAccumulator(str(folder / TENSORBOARD))
     events.Reload()
-    return [event.step for event in events.Scalars("over_compute/anchor_score")]
+    return [event.step for event in events.Scalars("anchor_score/over_compute")]
 
 
 def test_tensorboard_files_of_a_run_hold_its_curve_and_its_result(practiced):

@@ -191,7 +191,24 @@ class GivesEverything(CountingDomain):
         return np.ones(len(rows))
 
 
+class GetsEasier(CountingDomain):
+    """More buttons to choose from as the axis falls."""
+
+    def start(self, key, difficulty, family):
+        return super().start(key, difficulty | {"buttons": 1.0 - difficulty["buttons"]}, family)
+
+
+class FeelsNothing(CountingDomain):
+    """The axis changes the task, and no solver's score."""
+
+    def start(self, key, difficulty, family):
+        episode = super().start(key, difficulty | {"buttons": 0.5}, family)
+        episode.steps_left += int(4 * difficulty["buttons"])
+        return episode
+
+
 BROKEN = {
+    "axes_get_harder": GetsEasier,
     "drills": PlaysOneActionTooFew,
     "oracle_solves": broken(oracle_action=lambda self: (self.marked + 1) % 4),
     "illegal_actions": broken(waste=raise_on_illegal_action),
@@ -386,3 +403,33 @@ def test_the_checker_of_an_absent_library_is_skipped(monkeypatch):
     result = run_check("counting:Counting-v0", "sb3_checker", QUICK)
     assert result.skipped
     assert 'pip install "etude-gym[sb3]"' in result.detail
+
+
+# --- Difficulty ------------------------------------------------------------------------------------------
+
+
+def test_an_axis_along_which_tasks_get_easier_is_named():
+    found = check("axes_get_harder", GetsEasier)
+    assert not found.passed
+    assert "The axis 'buttons' makes tasks easier" in found.detail
+    assert "Turn the axis around" in found.detail
+
+
+def test_axes_that_no_solver_feels_are_named_and_pass():
+    found = check("axes_get_harder", FeelsNothing)
+    assert found.passed
+    assert "Not felt: buttons" in found.detail
+    assert "harder: presses" in found.detail
+
+
+NOT_FELT = {"EtudeCode-v0": {"edge_cases", "transfer"}}
+"""Axes that no scripted solver of the suite feels; see docs/profile.md."""
+
+
+@pytest.mark.parametrize("env_id", ["EtudePlan-v0", "EtudeLogic-v0", "EtudeCode-v0", "EtudeCreative-v0"])
+def test_every_other_axis_of_the_suite_is_shown_to_get_harder(env_id):
+    told = run_check(env_id, "axes_get_harder", QUICK).detail.partition(". Not felt: ")
+    names = set(gymnasium.make(env_id).unwrapped.domain.space.names)
+    unfelt = {part.split()[0] for part in told[2].split("; ") if part}
+    assert unfelt == NOT_FELT.get(env_id, set())
+    assert {part.split()[0] for part in told[0].removeprefix("harder: ").split("; ")} == names - unfelt

@@ -155,6 +155,7 @@ def begin(folder: Path, series: Series) -> None:
         versions=versions(),
         unit=series.unit,
         bands=series.bands,
+        interface="text",
     ).write(folder)
     write_json(folder / SETUP, {**asdict(series), "salt": fresh_seed()})
 

@@ -20,7 +20,10 @@ from rich.text import Text
 from etude_gym.cli.about import PURPOSE, overview, version_block
 from etude_gym.cli.export import Export
 from etude_gym.cli.models import Ask, Curve
+from etude_gym.cli.profile import Profile
+from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
+from etude_gym.cli.reporting import Report, write_with_progress
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
 from etude_gym.cli.watch import Watch
@@ -242,21 +245,32 @@ class Practice:
 class Compare:
     """Compare finished runs: Practice Efficiency, milestones, intervals, and a picture.
 
+    Any runs of one environment can be compared, of several agents, options, days and machines. What has to
+    agree is checked; what else differs is shown. An arm is what is compared.
+
     Args:
-        runs: folders of runs, or of experiments.
+        runs: folders of runs, or of experiments. NAME=FOLDER names the arm, or what the names of its arms
+            begin with.
         reference: the arm that Practice Efficiency is relative to.
+        by: what an arm is, `agent`, `arm` (the task sampler) or an option such as `option:network`.
         out: folder for the picture and the results.
     """
 
-    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], shown("FOLDER ...", "at least one")]] = ()
-    reference: Annotated[str | None, shown("ARM", "default: static, or the first there is")] = None
+    runs: tyro.conf.Positional[Annotated[tuple[str, ...], shown("[NAME=]FOLDER ...", "at least one")]] = ()
+    reference: Annotated[
+        str | None, shown("ARM", "default: the first that practices `static`, or the first there is")
+    ] = None
+    by: Annotated[str | None, shown("WHAT", "default: all that tells runs apart")] = None
     out: Annotated[Path | None, shown("FOLDER", "default: the first of the given folders")] = None
 
     def run(self) -> None:
         """Print tables, draw the picture, write the results."""
+        from etude_gym.report.methods import Source
+
         if not self.runs:
             raise ValueError("Name at least one folder: etude compare runs/EXPERIMENT")
-        _show(self.runs, self.out or self.runs[0], self.reference)
+        sources = [Source.parse(text) for text in self.runs]
+        _show(sources, self.out or sources[0].folder, self.reference, self.by)
 
 
 @dataclass(frozen=True)
@@ -296,12 +310,17 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "watch": Watch,
+    "profile": Profile,
+    "report": Report,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
     "export": Export,
     "serve": Serve,
     "ratings": Ratings,
+    "submit": Submit,
+    "verify": Verify,
+    "leaderboard": Leaderboard,
 }
 
 
@@ -323,17 +342,21 @@ def check_line(result: CheckResult) -> tuple[Table, str]:
     return line, verdict
 
 
-def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> None:
+def _show(sources: Sequence[Any], out: Path, reference: str | None = None, by: str | None = None) -> None:
     """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard."""
-    from etude_gym.report.comparison import compare, write_hyperparameters
+    from etude_gym.report.aggregate_tables import aggregate_report
+    from etude_gym.report.comparison import compare
     from etude_gym.report.confidence_plots import draw_confidence
+    from etude_gym.report.hyperparameters import write_hyperparameters
+    from etude_gym.report.page import REPORT
     from etude_gym.report.plots import draw_comparison
     from etude_gym.report.practice_plots import draw_practice, telling_arms
     from etude_gym.report.tables import all_tables
     from etude_gym.runs.folder import write_json
 
-    comparison = compare(paths, reference)
+    comparison = compare(sources, reference, by)
     console.print(all_tables(comparison))
+    console.print(aggregate_report(comparison))
     write_json(out / RESULTS, comparison.to_json())
     say(f"\nResults: {out / RESULTS}")
     try:
@@ -345,8 +368,9 @@ def _show(paths: Sequence[Path], out: Path, reference: str | None = None) -> Non
         if telling_arms(comparison):
             draw_practice(comparison, out / PRACTICE_PICTURE)
             say(f"Picture: {out / PRACTICE_PICTURE}")
+        write_with_progress(comparison, out / REPORT)
     except MissingExtra as missing:
-        say(f"No picture. {missing}")
+        say(str(missing))
     write_hyperparameters(comparison)
 
 

@@ -14,7 +14,16 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from etude_gym.conformance import autoreset, drills, generation, grading, interface, reproducibility, texts
+from etude_gym.conformance import (
+    autoreset,
+    drills,
+    generation,
+    grading,
+    harder,
+    interface,
+    reproducibility,
+    texts,
+)
 from etude_gym.conformance.common import Failure, Size, Skipped
 from etude_gym.environment.registration import find_spec
 from etude_gym.errors import check_name
@@ -53,6 +62,7 @@ _CHECKS: tuple[Check, ...] = (
     grading.return_is_score,
     grading.oracle_solves,
     grading.chance_is_worth_nothing,
+    harder.axes_get_harder,
     drills.drills,
     autoreset.autoreset_next_step,
     autoreset.autoreset_same_step,

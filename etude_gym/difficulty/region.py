@@ -55,6 +55,14 @@ class Region:
         family = [] if self.family is None else [f"family={self.family}"]
         return ",".join([*family, *(f"{axis}={low:g}-{high:g}" for axis, (low, high) in self.limits.items())])
 
+    @property
+    def words(self) -> str:
+        """The region in words: ``delivery, horizon 0.75 to 1``."""
+        family = [] if self.family is None else [self.family]
+        return ", ".join(
+            [*family, *(f"{axis} {low:g} to {high:g}" for axis, (low, high) in self.limits.items())]
+        )
+
     def corners(self, space: DifficultySpace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest difficulty, each of shape (axes,).
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.measure.curves import LearningCurve, area_weights
-from etude_gym.measure.intervals import Areas
 from etude_gym.measure.practice_efficiency import practice_efficiency
 
 
@@ -40,35 +39,44 @@ def item_interval(
     resamples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
+    paired: bool = True,
 ) -> ItemInterval:
     """Bootstrap of the items within each cell, with the seeds held fixed (Efron 1979, percentile).
 
-    Both arms of a seed are given the same resampled items at the same checkpoint of the grid, because
-    they answered the same anchor tasks. Compare it with the interval of ``practice_efficiency`` to see
-    whether more anchors or more seeds would help.
+    If paired, both arms of a seed are given the same resampled items at the same checkpoint of the grid,
+    because they answered the same anchor tasks. Compare it with the interval of ``practice_efficiency`` to
+    see whether more anchors or more seeds would help.
 
     Args:
         agent: one curve for each seed.
-        reference: as many curves, paired by position, with as many items in a cell.
+        reference: curves of the same cells; if paired, as many, in the order of the agent's, with as many
+            items in a cell.
         horizon: compute at which the areas end.
         resamples: number of resamples, at least 2.
         seed: of the resampling.
         confidence: coverage of the percentile interval, in (0, 1).
+        paired: whether curves are paired by position.
 
     Raises:
-        ValueError: as ``practice_efficiency`` does, or if the arms have different numbers of items.
+        ValueError: as ``practice_efficiency`` does, or if paired curves have different numbers of items.
     """
     if resamples < 2:
         raise ValueError(f"resamples must be at least 2, got {resamples!r}.")
-    estimate = practice_efficiency(agent, reference, horizon, confidence=confidence)
+    estimate = practice_efficiency(agent, reference, horizon, confidence=confidence, paired=paired)
     if estimate.value is None:
         return ItemInterval(None, None, None, resamples, estimate.reason)
-    ours, theirs = np.zeros(resamples), np.zeros(resamples)
     generator = np.random.default_rng(seed)
-    for mine, its in zip(agent, reference, strict=True):
-        pair = _resampled_areas(mine, its, horizon, resamples, generator)
-        ours += pair[0] / len(agent)
-        theirs += pair[1] / len(agent)
+    if paired:
+        pairs = [
+            _resampled_areas(pair, horizon, resamples, generator)
+            for pair in zip(agent, reference, strict=True)
+        ]
+        ours, theirs = np.mean(pairs, axis=0)
+    else:
+        ours, theirs = (
+            np.mean([_resampled_areas([curve], horizon, resamples, generator)[0] for curve in arm], axis=0)
+            for arm in (agent, reference)
+        )
     if np.any(theirs <= 0):
         return ItemInterval(
             None, None, None, resamples, "an area of the reference is not positive in a resample"
@@ -88,18 +96,19 @@ def _item_contributions(curve: LearningCurve, horizon: float) -> NDArray[np.floa
 
 
 def _resampled_areas(
-    mine: LearningCurve, its: LearningCurve, horizon: float, resamples: int, generator: np.random.Generator
-) -> tuple[Areas, Areas]:
-    """Areas of a pair of runs over resampled items, two arrays of shape (resamples,)."""
-    cells, items = mine.scores.shape[1:]
-    if its.scores.shape[2] != items:
-        raise ValueError(f"Both arms need as many items in a cell, got {items} and {its.scores.shape[2]}.")
-    sums = (np.zeros(resamples), np.zeros(resamples))
-    arms = [(curve.index, _item_contributions(curve, horizon)) for curve in (mine, its)]
+    curves: Sequence[LearningCurve], horizon: float, resamples: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Areas of curves that share their anchor tasks over resampled items, shape (curves, resamples)."""
+    cells, items = curves[0].scores.shape[1:]
+    if any(curve.scores.shape[2] != items for curve in curves):
+        counts = " and ".join(str(curve.scores.shape[2]) for curve in curves)
+        raise ValueError(f"Paired curves need as many items in a cell, got {counts}.")
+    sums = np.zeros((len(curves), resamples))
+    added = [(curve.index, _item_contributions(curve, horizon)) for curve in curves]
     rows = np.arange(cells)[:, None]
-    for checkpoint in np.union1d(mine.index, its.index):
+    for checkpoint in np.unique(np.concatenate([curve.index for curve in curves])):
         picks = generator.integers(items, size=(resamples, cells, items), dtype=np.int32)
-        for total, (index, contributions) in zip(sums, arms, strict=True):
+        for total, (index, contributions) in zip(sums, added, strict=True):
             for values in contributions[index == checkpoint]:
                 total += values[rows, picks].sum(axis=(1, 2))
     return sums

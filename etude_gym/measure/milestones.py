@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from etude_gym.measure.curves import LearningCurve, check_complete
-from etude_gym.measure.practice_efficiency import _check_pairs
+from etude_gym.measure.intervals import half_width
+from etude_gym.measure.practice_efficiency import check_curves
 
 MILESTONE_FRACTIONS = (0.25, 0.5, 0.75)
+SMALLEST_GAIN = 1e-9
+NORMAL_QUANTILE = 1.96
+"""Of a 95% interval over items, where there is no second seed to measure the spread by."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Milestone:
             is missing or the reference stands above the threshold from the start.
         agent_censored: number of censored seeds.
         reference_censored: number of censored seeds.
-        reason: why there is no milestone at all (the reference gained nothing); None otherwise.
+        reason: why there is no milestone at all (the reference's gain may be none); None otherwise.
     """
 
     fraction: float
@@ -53,11 +57,12 @@ def milestones(
     """Compute to reach shares of the reference's final gain, from its mean P(0) to its mean P(H).
 
     On the checkpoint grid a curve that crosses after H/2 is censored, since only the last checkpoint
-    lies above. A reference at 90% of its gain by H is near that limit at the 75% milestone.
+    lies above. A reference at 90% of its gain by H is near that limit at the 75% milestone. Shares of a gain
+    that cannot be told from 0 mean nothing: there are no milestones then.
 
     Args:
         agent: one curve for each seed.
-        reference: as many curves, paired by position.
+        reference: curves of the same cells.
         horizon: compute at which crossings are censored.
         fractions: shares of the gain, each in (0, 1].
 
@@ -65,16 +70,44 @@ def milestones(
         One milestone for each fraction.
 
     Raises:
-        ValueError: for curves that cannot be paired, an incomplete run or a fraction outside (0, 1].
+        ValueError: for curves of different cells, an incomplete run or a fraction outside (0, 1].
     """
-    _check_pairs(agent, reference)
+    check_curves(agent, reference, paired=False)
     for curve in (*agent, *reference):
         check_complete(curve.compute, horizon)
     if not all(0 < fraction <= 1 for fraction in fractions):
         raise ValueError(f"fractions must lie in (0, 1], got {fractions!r}.")
     start = float(np.mean([curve.mean[0] for curve in reference]))
     final = float(np.mean([np.interp(horizon, curve.compute, curve.mean) for curve in reference]))
-    return tuple(_milestone(agent, reference, horizon, share, start, final - start) for share in fractions)
+    reason = _no_gain(reference, horizon)
+    return tuple(
+        _milestone(agent, reference, horizon, share, start + share * (final - start), reason)
+        for share in fractions
+    )
+
+
+def _no_gain(curves: Sequence[LearningCurve], horizon: float) -> str | None:
+    """Why the gain of the reference up to the horizon cannot be told from 0; None if it can.
+
+    By the 95% t interval over seeds, or over items where there is a single seed.
+    """
+    gains = np.array([np.interp(horizon, each.compute, each.mean) - each.mean[0] for each in curves])
+    gain = float(gains.mean())
+    if gain <= SMALLEST_GAIN:
+        return "the reference gained nothing up to the horizon"
+    single = len(curves) == 1
+    half = NORMAL_QUANTILE * _item_error(curves[0]) if single else float(half_width(gains))
+    if gain > half:
+        return None
+    over = "items" if single else f"{len(curves)} seeds"
+    return f"the reference's gain of {gain:.3f} ± {half:.3f} (95% interval over {over}) may be none"
+
+
+def _item_error(curve: LearningCurve) -> float:
+    """Standard error over items of what a curve gained from its first to its last checkpoint."""
+    ends = curve.scores[[0, -1]] / (1 - curve.chance[:, None])
+    cells, items = ends.shape[1:]
+    return float(np.sqrt(ends.var(axis=-1, ddof=min(1, items - 1)).sum() / items) / cells)
 
 
 def crossing(compute: ArrayLike, performance: ArrayLike, threshold: float, horizon: float) -> float | None:
@@ -108,16 +141,14 @@ def _milestone(
     reference: Sequence[LearningCurve],
     horizon: float,
     fraction: float,
-    start: float,
-    gain: float,
+    threshold: float,
+    reason: str | None,
 ) -> Milestone:
-    """One milestone, at ``start + fraction * gain``."""
-    threshold = start + fraction * gain
-    if gain <= 0:
-        none = (None,) * len(agent)
-        reason = "the reference gained nothing up to the horizon"
+    """One milestone; an empty one if there is a reason why there is none."""
+    if reason is not None:
+        none, base = (None,) * len(agent), (None,) * len(reference)
         return Milestone(
-            fraction, threshold, none, none, None, None, None, len(agent), len(agent), reason=reason
+            fraction, threshold, none, base, None, None, None, len(agent), len(reference), reason=reason
         )
     ours, theirs = (
         tuple(crossing(curve.compute, curve.mean, threshold, horizon) for curve in arm)

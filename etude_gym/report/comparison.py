@@ -1,23 +1,29 @@
-"""Comparison of finished runs: Practice Efficiency, milestones and intervals of every arm."""
+"""Comparison of finished runs: Practice Efficiency, milestones and intervals of every arm.
+
+An arm is what is compared: a task sampler, an agent, an option, or all of them; see
+``etude_gym.report.methods``.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from etude_gym.errors import check_name
 from etude_gym.measure.bootstrap import ItemInterval, item_interval
 from etude_gym.measure.confidence import Reliability
+from etude_gym.measure.curves import area
 from etude_gym.measure.gains import Gain, gains
 from etude_gym.measure.milestones import Milestone, milestones
 from etude_gym.measure.practice_efficiency import PracticeEfficiency, breakdown, practice_efficiency
 from etude_gym.practice.strategies import REFERENCE_ARM
-from etude_gym.runs.finished import LoadedRun, find_runs, load_run
-from etude_gym.runs.folder import IncompleteRun, Run
-from etude_gym.runs.tensorboard_log import TensorBoardLog
+from etude_gym.report.agreement import check_agreement, differences
+from etude_gym.report.methods import Source, group_by_method, load_sources
+from etude_gym.runs.finished import LoadedRun
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,10 @@ class ArmResult:
 
     Attributes:
         arm: its name.
-        efficiency: Practice Efficiency against the reference.
+        seeds: of its runs.
+        efficiency: Practice Efficiency against the reference; paired if both have the same seeds and each
+            seed answered the same anchor tasks.
+        areas: area of each run, in the order of the seeds.
         log_efficiency: Practice Efficiency on the axis of log compute; None where a run has no checkpoint
             between 0 and the horizon.
         items: the part of its uncertainty that is due to the finite sample of anchor tasks.
@@ -41,7 +50,9 @@ class ArmResult:
     """
 
     arm: str
+    seeds: tuple[int, ...]
     efficiency: PracticeEfficiency
+    areas: tuple[float, ...]
     log_efficiency: PracticeEfficiency | None
     items: ItemInterval
     bands: Mapping[Any, PracticeEfficiency]
@@ -63,32 +74,55 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All arms of an experiment against the reference.
+    """All arms against the reference.
 
     Attributes:
         env_id: id of the environment.
-        agent: name of the agent that practiced.
-        horizon: compute at which arms are compared, in the unit.
+        horizon: compute at which arms are compared, in the unit: the reference's.
         unit: of compute, "flops" or "tokens".
         reference: name of the reference arm.
-        runs: the runs by arm, paired by seed.
+        runs: the runs by arm, each in the order of its seeds.
         arms: results by arm, the reference first, then by area, the largest first.
-        seeds: the seeds that every arm has finished.
-        left_out: runs that are not finished or have no partner in every arm.
-        same_anchors: whether all arms of a seed answered the same anchor tasks, as they do within one
-            experiment; if not, chance in the tasks widens the intervals.
+        left_out: runs that are not finished.
+        differences: by what arms differ in, the arms that have each value; not what their names say.
     """
 
     env_id: str
-    agent: str
     horizon: float
     unit: str
     reference: str
     runs: Mapping[str, Sequence[LoadedRun]]
     arms: tuple[ArmResult, ...]
-    seeds: tuple[int, ...]
     left_out: tuple[str, ...]
-    same_anchors: bool
+    differences: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Names of the agents that practiced."""
+        return tuple(dict.fromkeys(run.config.agent for runs in self.runs.values() for run in runs))
+
+    @property
+    def title(self) -> str:
+        """The environment, and the agent where there is one."""
+        return ", ".join([self.env_id, *(self.agents if len(self.agents) == 1 else ())])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that some arm has."""
+        return tuple(sorted({seed for arm in self.arms for seed in arm.seeds}))
+
+    @property
+    def seed_count(self) -> str:
+        """How many seeds arms have, in words: "one seed", "5 seeds", "3 to 5 seeds"."""
+        counts = sorted({len(arm.seeds) for arm in self.arms})
+        if counts == [1]:
+            return "one seed"
+        return f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds"
+
+    @property
+    def unpaired(self) -> tuple[str, ...]:
+        """Arms whose seeds or anchor tasks are not those of the reference."""
+        return tuple(arm.arm for arm in self.arms if not arm.efficiency.paired)
 
     @property
     def reliabilities(self) -> dict[str, Reliability]:
@@ -101,98 +135,77 @@ class Comparison:
         """The results as plain data."""
         return {
             "env_id": self.env_id,
-            "agent": self.agent,
+            "agents": self.agents,
             "horizon": self.horizon,
             "unit": self.unit,
             "reference": self.reference,
             "seeds": self.seeds,
             "runs": {arm: [str(run.folder) for run in runs] for arm, runs in self.runs.items()},
             "left_out": self.left_out,
-            "same_anchors": self.same_anchors,
+            "unpaired": self.unpaired,
+            "differences": {what: dict(values) for what, values in self.differences.items()},
             "arms": [arm.to_json() for arm in self.arms],
         }
 
 
-def compare(paths: Sequence[Path], reference: str | None = None) -> Comparison:
-    """Compare arms.
+def compare(
+    sources: Sequence[Path | Source], reference: str | None = None, by: str | None = None
+) -> Comparison:
+    """Compare the finished runs of one environment.
 
     Args:
-        paths: folders of runs or of experiments.
-        reference: the arm that Practice Efficiency is relative to; by default "static", or the first in
-            the alphabet where there is none.
+        sources: folders of runs or of experiments, with or without a name.
+        reference: the arm that Practice Efficiency is relative to; by default the first that practices
+            "static", or the first there is.
+        by: what an arm is: "agent", "arm" or "option:NAME"; by default all that tells runs apart.
 
     Raises:
-        IncompleteRun: if no seed is finished in every arm.
-        ValueError: if the runs differ in environment, agent, horizon or anchors, or lack the reference.
+        IncompleteRun: if no run is finished.
+        ValueError: if the runs differ in what has to agree (see ``etude_gym.report.agreement``), cannot be
+            told apart, or lack the reference.
     """
-    folders = find_runs(paths)
-    runs = [load_run(folder) for folder in folders if Run(folder).finished]
-    _check_comparable(runs)
-    by_arm = _by_arm(runs)
+    named, unfinished = load_sources(sources)
+    check_agreement([each.run for each in named])
+    runs = {arm: list(by_seed.values()) for arm, by_seed in group_by_method(named, by).items()}
     if reference is None:
-        reference = REFERENCE_ARM if REFERENCE_ARM in by_arm else min(by_arm)
-    check_name("reference arm", reference, by_arm)
-    seeds = sorted(set.intersection(*(set(arm) for arm in by_arm.values())))
-    if not seeds:
-        raise IncompleteRun("No seed is finished in every arm yet. Continue with etude practice --resume.")
-    paired = {arm: [by_seed[seed] for seed in seeds] for arm, by_seed in by_arm.items()}
-    first = runs[0].config
-    results = [_result(arm, paired[arm], paired[reference], first.horizon) for arm in paired]
+        reference = next((arm for arm in runs if runs[arm][0].config.arm == REFERENCE_ARM), next(iter(runs)))
+    base = runs[check_name("reference arm", reference, runs)]
+    first = base[0].config
+    results = [_result(arm, runs[arm], base, first.horizon) for arm in runs]
     results.sort(key=lambda result: (result.arm != reference, -result.efficiency.area_agent))
-    used = {run.folder for arm in paired.values() for run in arm}
+    ordered = {result.arm: runs[result.arm] for result in results}
     return Comparison(
         env_id=first.env_id,
-        agent=first.agent,
         horizon=first.horizon,
         unit=first.unit,
         reference=reference,
-        runs={result.arm: paired[result.arm] for result in results},
+        runs=ordered,
         arms=tuple(results),
-        seeds=tuple(seeds),
-        left_out=tuple(str(folder) for folder in folders if folder not in used),
-        same_anchors=all(
-            len({run.anchor_salt for run in pair}) == 1 for pair in zip(*paired.values(), strict=True)
-        ),
+        left_out=tuple(map(str, unfinished)),
+        differences=differences(ordered),
     )
 
 
-def _check_comparable(runs: Sequence[LoadedRun]) -> None:
-    if not runs:
-        raise IncompleteRun("No run is finished yet. Continue with etude practice --resume.")
-    for name in ("env_id", "agent", "unit", "horizon", "bands", "num_envs", "options", "items", "chance"):
-        values = {json.dumps(getattr(run.config, name), sort_keys=True) for run in runs}
-        if len(values) > 1:
-            raise ValueError(
-                f"Runs can be compared only if they share {name}; these have {' and '.join(sorted(values))}. "
-                "Give the folder of one experiment."
-            )
-
-
-def _by_arm(runs: Sequence[LoadedRun]) -> dict[str, dict[int, LoadedRun]]:
-    """The runs by arm and seed."""
-    by_arm: dict[str, dict[int, LoadedRun]] = {}
-    for run in runs:
-        by_seed = by_arm.setdefault(run.config.arm, {})
-        if run.config.seed in by_seed:
-            raise ValueError(
-                f"{by_seed[run.config.seed].folder} and {run.folder} are both arm {run.config.arm!r} with "
-                f"seed {run.config.seed}: give one of them."
-            )
-        by_seed[run.config.seed] = run
-    return by_arm
+def _paired(runs: Sequence[LoadedRun], reference: Sequence[LoadedRun]) -> bool:
+    """Whether two arms have the same seeds, and each seed answered the same anchor tasks in both."""
+    mine, its = ([(r.config.seed, r.anchor_salt, r.config.items) for r in arm] for arm in (runs, reference))
+    return mine == its
 
 
 def _result(arm: str, runs: Sequence[LoadedRun], reference: Sequence[LoadedRun], horizon: float) -> ArmResult:
     curves, base = [run.curve for run in runs], [run.curve for run in reference]
+    paired = _paired(runs, reference)
     return ArmResult(
         arm=arm,
-        efficiency=practice_efficiency(curves, base, horizon),
-        log_efficiency=practice_efficiency(curves, base, horizon, scale="log")
+        seeds=tuple(run.config.seed for run in runs),
+        efficiency=practice_efficiency(curves, base, horizon, paired=paired),
+        areas=tuple(float(np.mean(area(each.compute, each.corrected, horizon))) for each in curves),
+        log_efficiency=practice_efficiency(curves, base, horizon, scale="log", paired=paired)
         if all(curve.compute[1] < horizon for curve in (*curves, *base))
         else None,
-        items=item_interval(curves, base, horizon),
-        bands=breakdown(curves, base, horizon, by="band"),
-        families=breakdown(curves, base, horizon, by="family"),
+        items=item_interval(curves, base, horizon, paired=paired),
+        bands=breakdown(curves, base, horizon, by="band", paired=paired),
+        families=breakdown(curves, base, horizon, by="family", paired=paired),
         milestones=milestones(curves, base, horizon),
         gains=gains(curves),
         final=float(sum(curve.mean[-1] for curve in curves) / len(curves)),
@@ -205,30 +218,3 @@ def _pooled(reliabilities: Sequence[Reliability | None]) -> Reliability | None:
     """All seeds together; None unless every one of them stated confidence."""
     stated = [reliability for reliability in reliabilities if reliability is not None]
     return Reliability.pooled(stated) if len(stated) == len(reliabilities) else None
-
-
-def write_hyperparameters(comparison: Comparison) -> None:
-    """Write each run's arm, seed and results to TensorBoard's HPARAMS tab, so that runs sort by PE.
-
-    Args:
-        comparison: the finished runs; an event file is added to the folder of each.
-    """
-    base = comparison.runs[comparison.reference]
-    for runs in comparison.runs.values():
-        for run, reference in zip(runs, base, strict=True):
-            efficiency = practice_efficiency([run.curve], [reference.curve], comparison.horizon)
-            reached = milestones([run.curve], [reference.curve], comparison.horizon)
-            TensorBoardLog(run.folder).hyperparameters(
-                {
-                    "arm": run.config.arm,
-                    "seed": str(run.config.seed),
-                    "agent": run.config.agent,
-                    "environment": run.config.env_id,
-                },
-                {
-                    "practice_efficiency": efficiency.value,
-                    "area": efficiency.area_agent,
-                    "final_anchor_score": float(run.curve.mean[-1]),
-                    **{f"{comparison.unit}_to_{m.fraction * 100:.0f}_percent": m.agent[0] for m in reached},
-                },
-            )

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import io
-from collections import Counter
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize
-
-from etude_gym.errors import MissingExtra
-from etude_gym.measure.checkpoints import checkpoint_grid
-from etude_gym.measure.compute import unit_name
-from etude_gym.measure.intervals import half_width
 from etude_gym.measure.practice_efficiency import PracticeEfficiency
-from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.comparison import Comparison
-from etude_gym.report.tables import number
-from etude_gym.runs.finished import LoadedRun
-from etude_gym.runs.folder import write_atomically
-
-COLORS = (
-    *("#4D4D4D", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8B5A2B"),
-    *("#882255", "#44AA99"),
+from etude_gym.report.curve_plots import draw_curves
+from etude_gym.report.figures import (
+    GRAY,
+    INK,
+    PANEL,
+    arm_colors,
+    drawing,
+    new_figure,
+    save_figure,
+    set_title,
+    short,
 )
-"""Colors that people with any color vision tell apart (Okabe and Ito 2008; brown; Tol 2021); one for each
-sampler, the same in every picture."""
-
-PALEST = 0.6
-"""How much white there is in the color of the last of several arms of one sampler."""
-
-GRAY = "#666666"
+from etude_gym.report.tables import number
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
@@ -50,132 +36,31 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
         MissingExtra: if matplotlib is not installed.
         ValueError: for a suffix that matplotlib does not know.
     """
-    figure = _figure()
-    curves, effects = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    colors = arm_colors(list(comparison.runs))
-    _draw_curves(curves, comparison, colors)
-    _draw_effects(effects, comparison, colors)
-    _save(figure, path)
+    with drawing():
+        figure = new_figure(12, 5)
+        curves, effects = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        colors = arm_colors(list(comparison.runs))
+        draw_curves(curves, comparison, colors)
+        seeds = comparison.seed_count
+        shade = seeds if seeds == "one seed" else f"mean of {seeds}, shaded: 95% interval"
+        set_title(curves, "Learning curves", f"{comparison.title}; {shade}")
+        _draw_effects(effects, comparison, colors, notes=True)
+        _set_effect_title(effects, comparison)
+        save_figure(figure, path)
 
 
-def _figure(width: float = 12, height: float = 5) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("Drawing a comparison", "report") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Any, path: Path) -> None:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.lstrip(".") or "png", dpi=150)
-    write_atomically(path, content.getvalue())
-
-
-def arm_colors(arms: Sequence[str]) -> dict[str, str]:
-    """A color for each arm: its sampler's own, paler for further arms of the same sampler; or one left over.
+def effect_figure(comparison: Comparison) -> Any:
+    """Practice Efficiency of every arm and its interval, one panel, without the numbers.
 
     Args:
-        arms: names of arms.
-
-    Returns:
-        Colors ("#0072B2") by arm.
+        comparison: what to draw.
     """
-    own = dict(zip(SAMPLERS, COLORS, strict=False))
-    left = cycle(
-        [color for name, color in own.items() if name not in {_sampler(arm) for arm in arms}] or COLORS
-    )
-    colors: dict[str, str] = {}
-    total, used = Counter(map(_sampler, arms)), Counter[str]()
-    for arm in sorted(arms, key=lambda arm: arm not in own):  # the plain name has the plain color
-        sampler = _sampler(arm)
-        color = own.get(sampler) or next(left)
-        colors[arm] = _paler(color, PALEST * used[sampler] / max(1, total[sampler] - 1))
-        used[sampler] += 1
-    return {arm: colors[arm] for arm in arms}
+    figure = new_figure(PANEL, 0.7 + 0.27 * len(comparison.arms))
+    _draw_effects(figure.subplots(), comparison, arm_colors(list(comparison.runs)), notes=False)
+    return figure
 
 
-def _sampler(arm: str) -> str:
-    """The sampler of an arm, without its options."""
-    return arm.partition(",")[0]
-
-
-def _paler(color: str, share: float) -> str:
-    """A color mixed with white."""
-    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(part + share * (255 - part)):02X}" for part in parts)
-
-
-def _draw_curves(axes: Any, comparison: Comparison, colors: dict[str, str]) -> None:
-    grid = np.array(checkpoint_grid(comparison.horizon))
-    means = {}
-    for arm, runs in comparison.runs.items():
-        means[arm], half = _curve_on_grid(runs, grid)
-        line = (0, (4, 1.5)) if arm == comparison.reference else "-"
-        axes.plot(grid / comparison.horizon, means[arm], color=colors[arm], linewidth=2.2, linestyle=line,
-                  marker="o", markersize=4, clip_on=False, zorder=3)  # fmt: skip
-        axes.fill_between(grid / comparison.horizon, means[arm] - half, means[arm] + half, linewidth=0,
-                          color=colors[arm], alpha=0.14 if len(comparison.runs) <= 4 else 0.08)  # fmt: skip
-    top = max(0.1, min(1.02, 1.25 * max(float(mean.max()) for mean in means.values())))
-    axes.set_ylim(min(0.0, min(float(mean.min()) for mean in means.values())), top)
-    axes.set_xlim(0, 1)
-    _label_ends(axes, {arm: float(mean[-1]) for arm, mean in means.items()}, colors)
-    axes.set_xlabel(f"training compute (1 = horizon = {comparison.horizon:.3g} {unit_name(comparison.unit)})")
-    axes.set_ylabel("anchor score (0 = random agent, 1 = oracle)")
-    axes.grid(alpha=0.25)
-    seeds = len(comparison.seeds)
-    shade = f"mean of {seeds} seeds, shaded: 95% interval" if seeds > 1 else "one seed"
-    _title(axes, "Learning curves", f"{comparison.env_id}, {comparison.agent}; {shade}")
-
-
-def _title(axes: Any, title: str, subtitle: str) -> None:
-    axes.set_title(f"{title}\n", loc="left", fontweight="bold")
-    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=9, color=GRAY)
-
-
-def _curve_on_grid(
-    runs: Sequence[LoadedRun], grid: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean over seeds at the checkpoints and half the width of its 95% interval, which is 0 for one seed.
-
-    An update ends a little after the checkpoint, and may leap over one: scores are interpolated.
-    """
-    scores = np.array([np.interp(grid, run.curve.compute, run.curve.mean) for run in runs])
-    mean = scores.mean(axis=0)
-    if len(runs) < 2:
-        return mean, np.zeros_like(mean)
-    return mean, half_width(scores)
-
-
-def _label_ends(axes: Any, ends: dict[str, float], colors: dict[str, str]) -> None:
-    """Write the name of each arm beside the end of its curve, moved apart where ends are close."""
-    low, high = axes.get_ylim()
-    arms = sorted(ends, key=lambda arm: ends[arm])
-    places = spread([ends[arm] for arm in arms], gap=0.055 * (high - low), low=low, high=high)
-    for arm, place in zip(arms, places, strict=True):
-        leader = {"arrowstyle": "-", "color": colors[arm], "linewidth": 0.8, "relpos": (0, 0.5)}
-        axes.annotate(arm, (1, ends[arm]), xytext=(1.04, place), color=colors[arm], va="center", fontsize=10,
-                      annotation_clip=False, arrowprops={**leader, "shrinkA": 1, "shrinkB": 3})  # fmt: skip
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places at least ``gap`` apart within [low, high], as near as they can be to those wanted.
-
-    Args:
-        wanted: in ascending order.
-        gap: least distance; made smaller if there is not enough room.
-        low: lower end of the range.
-        high: upper end of the range.
-    """
-    offsets = min(gap, (high - low) / max(1, len(wanted) - 1)) * np.arange(len(wanted))
-    fitted = optimize.isotonic_regression(np.asarray(wanted) - offsets).x
-    places: list[float] = (np.clip(fitted, low, high - offsets[-1]) + offsets).tolist()
-    return places
-
-
-def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str]) -> None:
+def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str], notes: bool) -> None:
     """One row for each arm: its Practice Efficiency, or difference of areas, and the 95% interval."""
     results = comparison.arms
     defined = results[0].efficiency.value is not None
@@ -185,26 +70,39 @@ def _draw_effects(axes: Any, comparison: Comparison, colors: dict[str, str]) -> 
     axes.axvline(neutral, color=GRAY, linewidth=1, linestyle=":")
     for row, (result, (value, low, high)) in enumerate(zip(results, effects, strict=True)):
         color = colors[result.arm]
-        note = f"{value:.2f}" if defined else f"{value:+.3f}"
-        if result.arm == comparison.reference:
-            note = "reference"
-        elif low is not None and high is not None:
-            axes.plot([max(low, left), min(high, right)], [row, row], color=color, linewidth=3.5, alpha=0.45,
+        if result.arm != comparison.reference and low is not None and high is not None:
+            axes.plot([max(low, left), min(high, right)], [row, row], color=color, linewidth=3.5, alpha=0.5,
                       solid_capstyle="butt")  # fmt: skip
             for beyond, edge, arrow in ((low < left, left, "<"), (high > right, right, ">")):
                 if beyond:
                     axes.plot(edge, row, arrow, color=color, markersize=7, clip_on=False)
-            note += f"  [{number(low, 2)}, {number(high, 2)}]" if defined else f"  [{low:+.3f}, {high:+.3f}]"
         axes.plot(value, row, "o", color=color, markersize=8)
-        axes.text(1.02, row, note, transform=axes.get_yaxis_transform(), va="center", color=color)
+        if notes:
+            note = "reference" if result.arm == comparison.reference else _note(value, low, high, defined)
+            axes.text(1.02, row, note, transform=axes.get_yaxis_transform(), va="center")
+    ceiling = results[0].efficiency.ceiling
+    if ceiling is not None and ceiling < right:
+        axes.axvline(ceiling, color=GRAY, linewidth=1)
     axes.set_xlim(left, right)
-    axes.set_yticks(range(len(results)), [result.arm for result in results])
-    for label, result in zip(axes.get_yticklabels(), results, strict=True):
-        label.set_color(colors[result.arm])
+    axes.set_yticks(range(len(results)), [short(result.arm) for result in results])
+    for label in axes.get_yticklabels():
+        label.set_color(INK)
     axes.set_ylim(len(results) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", alpha=0.25)
-    _label_effects(axes, comparison, defined)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("PE (above 1: learns more per unit of compute)" if defined else
+                    f"difference to {short(comparison.reference)} (above 0: learns more)")  # fmt: skip
+
+
+def _note(value: float, low: float | None, high: float | None, defined: bool) -> str:
+    """An effect and its interval as text."""
+    shown = f"{value:.2f}" if defined else f"{value:+.3f}"
+    if low is None or high is None:
+        return shown
+    return (
+        f"{shown}  [{number(low, 2)}, {number(high, 2)}]"
+        if defined
+        else f"{shown}  [{low:+.3f}, {high:+.3f}]"
+    )
 
 
 def _effect(pe: PracticeEfficiency, defined: bool) -> tuple[float, float | None, float | None]:
@@ -227,11 +125,9 @@ def _effect_limits(
     return left - margin, right + margin
 
 
-def _label_effects(axes: Any, comparison: Comparison, defined: bool) -> None:
+def _set_effect_title(axes: Any, comparison: Comparison) -> None:
     pe = comparison.arms[0].efficiency
-    if defined:
-        _title(axes, "Practice Efficiency", f"against {comparison.reference}; ceiling {pe.ceiling:.2f}")
-        axes.set_xlabel("PE (above 1: learns more per unit of compute)")
+    if pe.value is not None:
+        set_title(axes, "Practice Efficiency", f"against {comparison.reference}; ceiling {pe.ceiling:.2f}")
     else:
-        _title(axes, "Difference of areas under the curves", f"PE is {pe.reason}")
-        axes.set_xlabel(f"difference to {comparison.reference} (above 0: learns more)")
+        set_title(axes, "Difference of areas under the curves", f"PE is {pe.reason}")

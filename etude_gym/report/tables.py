@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+import numpy as np
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -18,6 +20,12 @@ from etude_gym.report.comparison import ArmResult, Comparison
 from etude_gym.runs.folder import PRACTICE, Run
 
 UNKNOWN = "–"
+ENOUGH_SEEDS = 5
+"""Fewer are a first look, and said to be one."""
+ENOUGH_EVALUATIONS = 6
+"""Of the nine that a checkpoint grid has."""
+OVERSHOOT = 0.05
+"""How far beyond the horizon the last evaluation may come, as a share of it, before it is warned of."""
 
 RELIABILITY_NOTES = (
     "Brier: mean squared difference between stated confidence and being right, 0 the best. skill: the share "
@@ -41,8 +49,10 @@ def efficiency_table(comparison: Comparison) -> Table:
         comparison: the arms; the first one decides whether PE is defined, since all share the reference.
     """
     defined = comparison.arms[0].efficiency.value is not None
-    columns = ("PE", "95% interval", "± items", "PE (log)") if defined else ("difference", "95% interval")
-    table = _table(*columns, "area", "final score")
+    columns = (
+        ("PE", "95% interval", "± items", "PE (log)", "gained") if defined else ("difference", "95% interval")
+    )
+    table = _table(*columns, "area", "final")
     for result in comparison.arms:
         cells = _efficiency_cells(result) if defined else _difference_cells(result.efficiency)
         if result.arm == comparison.reference:
@@ -54,22 +64,34 @@ def efficiency_table(comparison: Comparison) -> Table:
 def _efficiency_cells(result: ArmResult) -> tuple[str, ...]:
     pe, error = result.efficiency, result.items.log_standard_error
     return (
-        _value(pe),
-        _interval(pe.low, pe.high),
+        value_text(pe),
+        interval_text(pe.low, pe.high),
         UNKNOWN if error is None or pe.value is None else f"{error * pe.value:.3f}",
-        UNKNOWN if result.log_efficiency is None else _value(result.log_efficiency),
+        UNKNOWN if result.log_efficiency is None else value_text(result.log_efficiency),
+        UNKNOWN if pe.normalized_gain is None else f"{pe.normalized_gain:+.3f}",
     )
 
 
 def _difference_cells(pe: PracticeEfficiency) -> tuple[str, ...]:
-    return f"{pe.difference:+.3f}", _interval(pe.difference_low, pe.difference_high)
+    return f"{pe.difference:+.3f}", interval_text(pe.difference_low, pe.difference_high)
 
 
-def _value(pe: PracticeEfficiency) -> str:
+def value_text(pe: PracticeEfficiency) -> str:
+    """Practice Efficiency as tables show it.
+
+    Args:
+        pe: defined or not.
+    """
     return UNKNOWN if pe.value is None else f"{pe.value:.3f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval as tables show it.
+
+    Args:
+        low: its lower end; None where there is no interval.
+        high: its upper end; None where there is no interval.
+    """
     return UNKNOWN if low is None or high is None else f"{number(low, 3)} to {number(high, 3)}"
 
 
@@ -96,22 +118,67 @@ def efficiency_notes(comparison: Comparison) -> str:
     ceiling = UNKNOWN if pe.ceiling is None else f"{pe.ceiling:.2f}"
     notes = [
         f"Horizon H = {comparison.horizon:.3g} {unit_name(comparison.unit)}; ceiling of PE {ceiling}; "
-        f"seeds {', '.join(map(str, comparison.seeds))}.",
+        f"{_seeds(comparison)}.",
     ]
     if pe.value is None:
         notes.append(f"PE is {pe.reason}; the difference of areas is shown instead, with t intervals.")
     else:
         notes.append(
             "Intervals: Student's t on paired log PE over seeds. ± items: the standard error that is due to "
-            "the finite sample of anchor tasks. PE (log): over log compute."
+            "the finite sample of anchor tasks. PE (log): over log compute. gained: share of what the "
+            "reference leaves, (area - its area) / (1 - its area)."
         )
         reasons = {r.efficiency.reason: r.arm for r in comparison.arms if r.efficiency.reason}
         notes += [f"{arm}: {reason}." for reason, arm in reasons.items()]
-    if len(comparison.seeds) < 5:
-        notes.append("Fewer than 5 seeds: a first look, not a result to report.")
-    if not comparison.same_anchors:
-        notes.append("Runs of one seed come from several experiments: they answered different anchor tasks.")
-    return "\n".join(notes)
+    if comparison.unpaired:
+        notes.append(
+            f"Unpaired: {', '.join(comparison.unpaired)}. Seeds or anchor tasks differ from those of the "
+            "reference, so intervals are Welch's t, and wider."
+        )
+    if min(len(arm.seeds) for arm in comparison.arms) < ENOUGH_SEEDS:
+        notes.append(f"Fewer than {ENOUGH_SEEDS} seeds: a first look, not a result to report.")
+    return "\n".join([*notes, *warnings(comparison)])
+
+
+def _seeds(comparison: Comparison) -> str:
+    """The seeds of all arms, or of each where they differ."""
+    if len({arm.seeds for arm in comparison.arms}) == 1:
+        return f"seeds {_listed(comparison.seeds)}"
+    return "seeds " + "; ".join(f"{arm.arm} {_listed(arm.seeds)}" for arm in comparison.arms)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """ "0 to 9" for seeds in a row, else all of them."""
+    in_a_row = len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[-1] + 1))
+    return f"{seeds[0]} to {seeds[-1]}" if in_a_row else ", ".join(map(str, seeds))
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What makes the areas of some arms rough: few evaluations, or practice far beyond the horizon.
+
+    Args:
+        comparison: the arms.
+    """
+    few, beyond = {}, {}
+    for arm, runs in comparison.runs.items():
+        count = min(int(np.sum(run.curve.compute <= comparison.horizon * (1 + OVERSHOOT))) for run in runs)
+        last = max(float(run.curve.compute[-1]) / comparison.horizon for run in runs)
+        few |= {arm: count} if count < ENOUGH_EVALUATIONS else {}
+        beyond |= {arm: last} if last > 1 + OVERSHOOT else {}
+    found = []
+    if few:
+        counts = ", ".join(f"{arm} {count}" for arm, count in few.items())
+        found.append(
+            f"Few evaluations up to the horizon ({counts}; {ENOUGH_EVALUATIONS} or more are usual): lines "
+            "are drawn between them, so areas and milestones are rough."
+        )
+    if beyond:
+        shares = ", ".join(f"{arm} {last - 1:.0%}" for arm, last in beyond.items())
+        found.append(
+            f"The last evaluation came after the horizon ({shares}): the score at the horizon is read off "
+            "the line to it. Smaller updates, or a longer horizon, come closer."
+        )
+    return found
 
 
 def band_table(comparison: Comparison) -> Table:
@@ -131,7 +198,7 @@ def band_table(comparison: Comparison) -> Table:
         ]
         table.add_row(
             result.arm,
-            *(f"{_value(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
+            *(f"{value_text(result.bands[b])} / {mean:.2f}" for b, mean in zip(bands, means, strict=True)),
         )
     return table
 
@@ -141,7 +208,7 @@ def family_table(comparison: Comparison) -> Table:
     families = list(comparison.arms[0].families)
     table = _table(*map(str, families))
     for result in comparison.arms:
-        table.add_row(result.arm, *(_value(result.families[family]) for family in families))
+        table.add_row(result.arm, *(value_text(result.families[family]) for family in families))
     return table
 
 
@@ -247,6 +314,27 @@ def _findings(comparison: Comparison) -> tuple[Text, ...]:
     )
 
 
+def difference_lines(comparison: Comparison) -> str:
+    """What arms differ in besides what their names say, one line for each fact; empty if in nothing.
+
+    Args:
+        comparison: the arms.
+    """
+    return "\n".join(
+        f"{what}: {'; '.join(f'{value} ({_all_or(arms, comparison)})' for value, arms in values.items())}"
+        for what, values in comparison.differences.items()
+    )
+
+
+def _all_or(arms: Sequence[str], comparison: Comparison) -> str:
+    return ", ".join(arms) if len(arms) < len(comparison.arms) else "all"
+
+
+def _differences(comparison: Comparison) -> tuple[Text, ...]:
+    lines = difference_lines(comparison)
+    return (_title("What else differs"), Text(lines)) if lines else ()
+
+
 def closing_notes(comparison: Comparison) -> str:
     """Compute that was spent outside the curves, and runs that were left out.
 
@@ -263,7 +351,7 @@ def closing_notes(comparison: Comparison) -> str:
         unit = unit_name(comparison.unit)
         notes.append(f"Done again after interruptions, outside the curves, in {unit}: {spent}.")
     if comparison.left_out:
-        notes.append(f"Left out, not finished in every arm: {', '.join(comparison.left_out)}.")
+        notes.append(f"Left out, not finished: {', '.join(comparison.left_out)}.")
     return "\n".join(notes)
 
 
@@ -271,9 +359,8 @@ def all_tables(comparison: Comparison) -> Group:
     """Everything that ``etude compare`` prints."""
     several_families = len(comparison.arms[0].families) > 1
     closing = closing_notes(comparison)
-    who = f"{comparison.env_id}, {comparison.agent}"
     return Group(
-        _title(f"{who}: Practice Efficiency (PE) against {comparison.reference}"),
+        _title(f"{comparison.title}: Practice Efficiency (PE) against {comparison.reference}"),
         efficiency_table(comparison),
         _notes(efficiency_notes(comparison)),
         _title("By band of difficulty, the easiest first: PE / final score (the oracle's is 1)"),
@@ -286,6 +373,7 @@ def all_tables(comparison: Comparison) -> Group:
         _notes(milestone_notes(comparison)),
         *_reliability(comparison),
         *_findings(comparison),
+        *_differences(comparison),
         *((_notes(closing),) if closing else ()),
     )
 
@@ -310,9 +398,9 @@ def _notes(text: str) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    """A table of one row for each arm."""
+    """A table of one row for each arm; long names are folded, numbers are not."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("arm", no_wrap=True)
+    table.add_column("arm", overflow="fold", min_width=8)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -8,6 +8,7 @@ from typing import Any
 
 from etude_gym.difficulty.bands import BANDS
 from etude_gym.runs.folder import CONFIG, IncompleteRun, read_json, write_json
+from etude_gym.tasks.keys import SUITE_VERSION
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,18 @@ class RunConfig:
         versions: of all packages that matter.
         unit: of the axis of compute, "flops" or "tokens".
         bands: of the anchor tasks.
+        interface: how tasks were shown and answered, "actions" or "text"; each has its own chance levels.
+        suite_version: of the tasks (``etude_gym.tasks.keys.SUITE_VERSION``).
+        salt: secret of the experiment's anchor tasks where the user chose it; None where it was drawn, and is
+            published when all runs have ended.
+        name: of the experiment, as comparisons call it; may be empty.
+        notes: of the user.
+        host: name, system and number of cores of the machine that the run was laid out on.
+        date: when, in ISO 8601.
+        commit: of the repositories that hold etude_gym and the agent, where they are under version control.
         start: the network that the learner begins with, kept in the run's folder: "run", "checkpoint" and
-            "compute" say where it was trained; None for a learner that begins at the beginning.
+            "compute" say where it was trained, "runs_before" in how many runs; None for a learner that begins
+            at the beginning.
     """
 
     env_id: str
@@ -45,6 +56,14 @@ class RunConfig:
     versions: dict[str, str] = field(default_factory=dict)
     unit: str = "flops"
     bands: tuple[int, ...] = BANDS
+    interface: str = "actions"
+    suite_version: int = SUITE_VERSION
+    salt: int | None = None
+    name: str = ""
+    notes: str = ""
+    host: dict[str, Any] = field(default_factory=dict)
+    date: str = ""
+    commit: dict[str, str] = field(default_factory=dict)
     start: dict[str, Any] | None = None
 
     @classmethod

@@ -163,6 +163,7 @@ class Experiment:
                     versions=versions(),
                     unit=unit,
                     bands=bands,
+                    interface="text" if text else "actions",
                     start=start,
                 ).write(experiment.folder / name)
         write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
@@ -255,6 +256,19 @@ class Experiment:
         options = [config.options for config in configs]
         shared = any(Resources(**given.get("resources", {})).remote for given in options)
         return 1 if shared else os.cpu_count() or 1
+
+
+def experiment_of(folder: Path) -> Path | None:
+    """The folder of the experiment that a run belongs to; None for a run that stands alone.
+
+    Args:
+        folder: of the run, which is called "arm/seed_0" or so in its experiment.
+    """
+    experiment = Experiment(folder.parent.parent)
+    try:
+        return experiment.folder if folder in experiment.run_folders() else None
+    except IncompleteRun:
+        return None
 
 
 def _starts(path: Path, config: ExperimentConfig, agent_class: Any, seeds: Sequence[int]) -> dict[int, Start]:

@@ -41,7 +41,7 @@ from etude_gym.runs.folder import (
     write_json,
 )
 from etude_gym.runs.practice_log import PracticeLog
-from etude_gym.runs.starting import read_start
+from etude_gym.runs.starting import first_stream, read_start
 from etude_gym.runs.tensorboard_log import TensorBoardLog
 from etude_gym.tasks.domain import Domain
 
@@ -83,7 +83,7 @@ class PracticeRun:
             keep_in(run.folder)
         self.sampler.failures_teach = getattr(self.learner, "learns_from_failures", False)
         if not self.sampler.plays_itself:
-            self.env.reset(seed=config.seed * config.num_envs)
+            self.env.reset(seed=first_stream(config))
         self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.tracker = PracticeEfficiencyTracker(
             config.horizon, cells=cells_of(self.domain.space, config.bands), chance=config.chance

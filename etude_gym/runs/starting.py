@@ -11,6 +11,9 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import find_runs
 from etude_gym.runs.folder import CHECKPOINTS, START, IncompleteRun, Run, write_atomically
 
+STREAMS_OF_A_RUN = 2**40
+"""More than the seeds of all environments of runs that begin at the beginning."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -59,7 +62,13 @@ class Start:
         name = source.networks[self.checkpoint]
         compute = float(_network(source, name)["compute"])
         write_atomically(folder / CHECKPOINTS / START, (self.folder / CHECKPOINTS / name).read_bytes())
-        return {"run": str(self.folder), "checkpoint": self.checkpoint, "compute": compute}
+        before = (self.config.start or {"runs_before": 0})["runs_before"]
+        return {
+            "run": str(self.folder),
+            "checkpoint": self.checkpoint,
+            "compute": compute,
+            "runs_before": before + 1,
+        }
 
 
 def find_starts(path: Path, env_id: str, agent: str, seeds: Sequence[int]) -> dict[int, Start]:
@@ -106,6 +115,16 @@ def find_starts(path: Path, env_id: str, agent: str, seeds: Sequence[int]) -> di
                 f"The agents in {path} were made with different options: start from one of them."
             )
     return starts
+
+
+def first_stream(config: RunConfig) -> int:
+    """The seed of a run's first environment: a run that goes on from another meets other practice tasks.
+
+    Args:
+        config: of the run.
+    """
+    runs_before = config.start["runs_before"] if config.start else 0
+    return config.seed * config.num_envs + runs_before * STREAMS_OF_A_RUN
 
 
 def read_start(run: Run) -> dict[str, Any]:

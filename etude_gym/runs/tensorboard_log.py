@@ -5,6 +5,7 @@ Everything here is derived from ``curve.jsonl`` and ``practice.jsonl``; a resume
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -12,10 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from etude_gym.difficulty.bands import band_name
-from etude_gym.runs.folder import CURVE, PRACTICE, TENSORBOARD, Run
+from etude_gym.runs.folder import CONFIG, CURVE, PRACTICE, TENSORBOARD, Run, read_json
 
-SECTIONS = {"compute": "over_compute", "env_steps": "over_environment_steps"}
-"""What a record calls a step axis, and the section of TensorBoard that is drawn against it."""
+AXES = {"compute": "over_compute", "env_steps": "over_environment_steps"}
+"""What a record calls a step axis, and the card that is drawn against it; other cards are over compute."""
+
+DESCRIPTIONS = {
+    "anchor_score": "Mean score on fresh anchor tasks, corrected for chance: 0 is the random agent, 1 the "
+    "oracle.",
+    "anchor_score_by_band": "The same in each band of difficulty, mean over families; band 0 is the easiest.",
+    "confidence": "Brier score of stated confidence (0 is best); skill: the share of it saved against always "
+    "stating the share correct.",
+    "practice": "Mean score of practice episodes, and mean difficulty of the tasks drawn, by axis.",
+}
+"""What is drawn, by group of cards."""
+
+LAYOUT = {
+    "Learning": {
+        "Anchor score": "anchor_score/over_compute",
+        "Anchor score by band": "anchor_score_by_band/.*",
+    },
+    "Practice": {"Score and difficulty of practice": "practice/.*"},
+}
+"""The tab CUSTOM SCALARS: charts of several curves, by group."""
 
 HYPERPARAMETERS = ".hyperparameters"
 """How the name of the event file ends that a comparison writes, and replaces."""
@@ -49,37 +69,36 @@ class TensorBoardLog:
             self.practice(record)
 
     def curve(self, record: Mapping[str, Any]) -> None:
-        """Draw a checkpoint: chance-corrected anchor score, overall and by cell; reliability if recorded.
+        """Draw a checkpoint: chance-corrected anchor score, overall and by band; reliability if recorded.
 
         Args:
             record: a line of ``curve.jsonl``.
         """
-        values = {}
+        bands: dict[int, list[float]] = {}
         for cell in record["cells"]:
             mean = sum(cell["scores"]) / len(cell["scores"])
-            name = f"anchor_score_{cell['family']}_{band_name(cell['band']).replace(' ', '_')}"
-            values[name] = (mean - cell["chance"]) / (1 - cell["chance"])
-        reliability = {
-            f"reliability/{name}": value
-            for name in ("brier", "skill")
-            if (value := record.get("reliability", {}).get(name)) is not None
-        }
-        self._scalars(record, {"anchor_score": sum(values.values()) / len(values), **values, **reliability})
+            bands.setdefault(cell["band"], []).append((mean - cell["chance"]) / (1 - cell["chance"]))
+        every = [score for scores in bands.values() for score in scores]
+        for axis, card in AXES.items():
+            self._scalars(record, "anchor_score", {card: sum(every) / len(every)}, axis)
+        self._scalars(
+            record,
+            "anchor_score_by_band",
+            {band_name(band).replace(" ", "_"): sum(own) / len(own) for band, own in bands.items()},
+        )
+        stated = record.get("reliability", {})
+        told = {name: stated[name] for name in ("brier", "skill") if stated.get(name) is not None}
+        self._scalars(record, "confidence", told)
 
     def practice(self, record: Mapping[str, Any]) -> None:
-        """Draw an iteration of practice: success, difficulty per axis, reasons, the sampler's estimates.
+        """Draw an iteration of practice: score, and difficulty of each axis.
 
         Args:
             record: a line of ``practice.jsonl``.
         """
-        values: dict[str, float] = {f"sampler_{name}": v for name, v in record["sampler"].items()}
         if record["episodes"]:
-            values["practice_success"] = record["success"]
-            values |= {f"practice_difficulty_{axis}": value for axis, value in record["difficulty"].items()}
-            values |= {
-                f"drawn_as_{reason}": n / record["episodes"] for reason, n in record["reasons"].items()
-            }
-        self._scalars(record, values)
+            axes = {f"difficulty_{axis}": value for axis, value in record["difficulty"].items()}
+            self._scalars(record, "practice", {"score": record["success"], **axes})
 
     def hyperparameters(self, parameters: Mapping[str, Any], metrics: Mapping[str, float | None]) -> None:
         """Write the run's parameters and results, so that runs sort by the metrics.
@@ -112,15 +131,28 @@ class TensorBoardLog:
             self._writer.close()
             self._writer = None
 
-    def _scalars(self, record: Mapping[str, Any], values: Mapping[str, float]) -> None:
+    def _scalars(
+        self, record: Mapping[str, Any], group: str, values: Mapping[str, float], axis: str = "compute"
+    ) -> None:
+        """Draw values of one group of cards at a record's place on an axis."""
         if not _installed():
             return
         if self._writer is None:
             self._writer = _EventFile(self._folder)
-        for axis, section in SECTIONS.items():
-            for name, value in values.items():
-                self._writer.add_scalar(f"{section}/{name}", value, min(int(record[axis]), LARGEST_STEP))
+            self._writer.add_layout(LAYOUT)
+            if (config := self._folder.parent / CONFIG).exists():
+                self._writer.add_text("run", _as_markdown(read_json(config)))
+        for name, value in values.items():
+            step = min(int(record[axis]), LARGEST_STEP)
+            self._writer.add_scalar(f"{group}/{name}", value, step, DESCRIPTIONS[group])
         self._writer.flush()
+
+
+def _as_markdown(config: Mapping[str, Any]) -> str:
+    """A run's name and notes, and below them its whole configuration."""
+    head = [str(config[key]) for key in ("name", "notes") if config.get(key)]
+    lines = json.dumps(config, indent=2).splitlines()
+    return "\n\n".join([*head, "\n".join(f"    {line}" for line in lines)])
 
 
 class _EventFile:
@@ -143,10 +175,40 @@ class _EventFile:
 
         self._file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
 
-    def add_scalar(self, tag: str, value: float, step: int) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
+    def add_scalar(self, tag: str, value: float, step: int, description: str = "") -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
-        self.add(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), step)
+        metadata = SummaryMetadata(summary_description=description)
+        self.add(Summary(value=[Summary.Value(tag=tag, simple_value=value, metadata=metadata)]), step)
+
+    def add_text(self, tag: str, markdown: str) -> None:
+        from tensorboard.plugins.text import metadata
+
+        self._add_tensor(tag, markdown.encode(), metadata.create_summary_metadata("", ""))
+
+    def add_layout(self, layout: Mapping[str, Mapping[str, str]]) -> None:
+        """Lay out the tab of custom scalars: patterns of tags by chart, by group."""
+        from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+
+        categories = [
+            layout_pb2.Category(
+                title=title,
+                chart=[
+                    layout_pb2.Chart(title=name, multiline=layout_pb2.MultilineChartContent(tag=[pattern]))
+                    for name, pattern in charts.items()
+                ],
+            )
+            for title, charts in layout.items()
+        ]
+        content = layout_pb2.Layout(category=categories).SerializeToString()
+        self._add_tensor(metadata.CONFIG_SUMMARY_TAG, content, metadata.create_summary_metadata())
+
+    def _add_tensor(self, tag: str, content: bytes, metadata: Any) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.util.tensor_util import make_tensor_proto
+
+        tensor = make_tensor_proto(content)
+        self.add(Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=metadata)]))
 
 
 def _installed() -> bool:

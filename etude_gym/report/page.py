@@ -1,0 +1,123 @@
+"""The report: one page that holds everything, for a browser, for print and for readers that hear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from etude_gym.errors import MissingExtra
+from etude_gym.measure.compute import unit_name
+from etude_gym.report.comparison import Comparison
+from etude_gym.report.figures import arm_colors, drawing, printable
+from etude_gym.report.parts import Chart, Section
+from etude_gym.report.sections import SECTIONS
+from etude_gym.report.sentences import headline
+from etude_gym.report.svg import DARK, colors_in, inline_svg, variable, variables
+from etude_gym.report.tables import UNKNOWN, closing_notes
+from etude_gym.runs.folder import write_atomically
+
+REPORT = "report.html"
+"""How the page is called where a command writes it on its own."""
+
+
+def write_report(
+    comparison: Comparison, path: Path, on_progress: Callable[[str, float], None] = lambda *_: None
+) -> None:
+    """Write the report of a comparison: one file that loads nothing and runs nothing.
+
+    Args:
+        comparison: of finished runs.
+        path: of the page, written whole or not at all.
+        on_progress: called with what is drawn next and the share that is done.
+
+    Raises:
+        MissingExtra: if matplotlib or jinja2 is not installed.
+    """
+    template = _template()
+    with drawing():
+        sections = []
+        for place, (name, section_of) in enumerate(SECTIONS):
+            on_progress(name, place / len(SECTIONS))
+            section = section_of(comparison)
+            if section is not None:
+                sections.append({"section": section, "drawn": list(_drawn(section))})
+    colors = arm_colors(list(comparison.runs))
+    content = {
+        "comparison": comparison,
+        "headline": headline(comparison),
+        "facts": facts(comparison),
+        "sections": sections,
+        "closing": closing_notes(comparison).splitlines(),
+        "data": data(comparison),
+        "arm_colors": {arm: variable(color) for arm, color in colors.items()},
+        "variable": variable,
+    }
+    page = template.render(**content, light="", dark="")
+    light, dark = variables({*DARK, *colors_in(page)})
+    write_atomically(path, template.render(**content, light=light, dark=dark).encode())
+
+
+def facts(comparison: Comparison) -> dict[str, str]:
+    """What the results have to be read with.
+
+    Args:
+        comparison: of finished runs.
+    """
+    ceiling = comparison.arms[0].efficiency.ceiling
+    return {
+        "environment": comparison.env_id,
+        "agent" if len(comparison.agents) == 1 else "agents": ", ".join(comparison.agents),
+        "reference": comparison.reference,
+        "horizon": f"{comparison.horizon:.3g} {unit_name(comparison.unit)}",
+        "ceiling of PE": UNKNOWN if ceiling is None else f"{ceiling:.2f}",
+        "runs": f"{sum(map(len, comparison.runs.values()))}, {comparison.seed_count}",
+    }
+
+
+def data(comparison: Comparison) -> dict[str, Any]:
+    """What the page shows, for programs: the comparison, and the curve of every run.
+
+    Args:
+        comparison: of finished runs.
+    """
+    curves = [
+        {
+            "arm": arm,
+            "seed": run.config.seed,
+            "compute": run.curve.compute.tolist(),
+            "env_steps": run.curve.env_steps.tolist(),
+            "cells": run.curve.cells,
+            "scores": run.curve.corrected.round(4).tolist(),
+        }
+        for arm, runs in comparison.runs.items()
+        for run in runs
+    ]
+    return {**comparison.to_json(), "curves": curves}
+
+
+def _drawn(section: Section) -> Iterator[list[str]]:
+    """The pictures of a section as SVG, block by block."""
+    for place, block in enumerate(section.blocks):
+        yield [_svg(chart, f"{section.name}-{place}-{number}") for number, chart in enumerate(block.charts)]
+
+
+def _svg(chart: Chart, name: str) -> str:
+    return inline_svg(chart.figure, name, printable(chart.title), printable(chart.text))
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtra("Writing a report", "report") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("etude_gym.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    return environment.get_template(REPORT)

@@ -1,0 +1,72 @@
+"""Runs written by hand, with scores chosen so that every number of a comparison is known in advance."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+from rich.console import Console
+
+from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.measure.curves import CurvePoint, point_record
+from etude_gym.report.tables import all_tables
+from etude_gym.runs.config import RunConfig
+from etude_gym.runs.folder import CURVE, RECORD, Run, write_json
+
+HORIZON = 1e6
+GRID = checkpoint_grid(HORIZON)
+CELLS = [(family, band) for family in ("fold", "tear") for band in range(2)]
+CHANCE = (0.0, 0.0, 0.0, 0.0)
+FLOPS_PER_STEP = 10
+ITEMS = 5
+
+CONFIGURATION = RunConfig(
+    env_id="Paper-v0", arm="", agent="mine", seed=0, horizon=HORIZON, num_envs=4, items=ITEMS, chance=CHANCE
+)
+
+
+def linear(final, by=HORIZON):
+    """Score against compute: straight up to ``final``, which is reached at ``by``."""
+    return lambda compute: final * min(1.0, compute / by)
+
+
+def constant(score):
+    return lambda compute: score
+
+
+def write_run(folder, score, *, finished=True, salt=7, repeated=0.0, **config):
+    """A run's folder whose anchor score at each checkpoint is ``score(compute)`` in every cell."""
+    configuration = replace(CONFIGURATION, **config)
+    configuration.write(folder)
+    run = Run(folder)
+    for index, compute in enumerate(GRID):
+        scores = np.full((len(CELLS), ITEMS), score(compute))
+        point = CurvePoint(index, compute, int(compute / FLOPS_PER_STEP), scores)
+        run.append(CURVE, index, point_record(point, CELLS, configuration.chance))
+    write_json(folder / "compute.json", {"repeated": {"flops": repeated}})
+    if finished:
+        write_json(folder / RECORD, {"anchor_salt": salt})
+    return folder
+
+
+def write_experiment(folder, arms, seeds=2, **config):
+    """Runs of several arms with as many seeds each; odd seeds score half as much again as even ones."""
+    for arm, score in arms.items():
+        for seed in range(seeds):
+            scale = 1 + (seed % 2) / 2
+            write_run(
+                folder / arm / f"seed_{seed}",
+                lambda compute, score=score, scale=scale: score(compute) * scale,
+                arm=arm,
+                seed=seed,
+                salt=100 + seed,
+                **config,
+            )
+    return folder
+
+
+def printed(comparison, width=80):
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(all_tables(comparison))
+    return shown.getvalue()
