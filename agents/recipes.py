@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
+from pathlib import Path
 
 from etude_gym.runs.agents import Recipe
+from etude_gym.runs.recipes import read_recipes
+
+SHIPPED = Path(__file__).with_name("recipes.json")
 
 
 def find_recipe(agent: str, env_id: str) -> Recipe:
@@ -15,6 +17,4 @@ def find_recipe(agent: str, env_id: str) -> Recipe:
         agent: name of the agent ("sb3").
         env_id: id of the environment, with or without its module.
     """
-    shipped = json.loads(files("etude_gym.agents").joinpath("recipes.json").read_text())["recipes"]
-    declared = shipped.get(env_id.rpartition(":")[2], {})
-    return Recipe(**declared.get(agent, {}))
+    return Recipe(**read_recipes(SHIPPED).get(env_id.rpartition(":")[2], {}).get(agent, {}))

@@ -27,9 +27,11 @@ from waiting import PATIENCE, wait_until
 
 import etude_gym
 from etude_gym import register_domain
-from etude_gym.cli.main import COMMANDS, PICTURE, PRESETS, RESULTS, List, main
+from etude_gym.cli.main import COMMANDS, List, main
 from etude_gym.cli.play import HELP, parse_difficulty, play
+from etude_gym.cli.practicing import PRESETS
 from etude_gym.cli.progress import CallCounts, practice_with_progress
+from etude_gym.cli.results import PICTURE, RESULTS
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report import plots

@@ -16,7 +16,7 @@ from scripted_model import PLAN, calls_of, ledger_of, model, usage_by_line
 
 from etude_gym.agents.llm.curve import ModelCheckpoint
 from etude_gym.cli.asking import REPORT
-from etude_gym.cli.main import PICTURE
+from etude_gym.cli.results import PICTURE
 from etude_gym.measure.curves import from_records
 from etude_gym.report.comparison import compare
 from etude_gym.report.plots import draw_comparison

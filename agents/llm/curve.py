@@ -31,9 +31,9 @@ from etude_gym.runs.folder import (
     IncompleteRun,
     Run,
     read_json,
-    versions,
     write_json,
 )
+from etude_gym.runs.provenance import provenance
 
 SETUP = "checkpoints.json"
 
@@ -152,10 +152,10 @@ def begin(folder: Path, series: Series) -> None:
         num_envs=1,
         items=series.items,
         chance=tuple(chance),
-        versions=versions(),
         unit=series.unit,
         bands=series.bands,
         interface="text",
+        **provenance(),
     ).write(folder)
     write_json(folder / SETUP, {**asdict(series), "salt": fresh_seed()})
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from etude_gym.environment.registration import make_domain, registered_ids
 from etude_gym.practice.strategies import SAMPLERS
+from etude_gym.runs.agents import DEFAULT_AGENT, shipped_recipe
 from etude_gym.tasks.domain import Domain
 
 
@@ -64,6 +65,14 @@ def _facts(env_id: str, domain: Domain) -> dict[str, Any]:
         "task samplers": ", ".join(SAMPLERS),
         "": "",
         "play it": f"etude play {env_id} --difficulty {pinned}=0.2",
-        "practice": f"etude practice {env_id} --preset quick",
+        **_practice(env_id),
         "in Python": f'gymnasium.make("{env_id}", difficulty={{"{pinned}": 0.2}})',
     }
+
+
+def _practice(env_id: str) -> dict[str, str]:
+    """How to practice: where no horizon ships with the default agent, it has to be found first."""
+    practice = f"etude practice {env_id} --preset quick"
+    if shipped_recipe(DEFAULT_AGENT, env_id).horizon is not None:
+        return {"practice": practice}
+    return {"find a horizon": f"etude pilot {env_id}", "practice": f"{practice} --recipes recipes.json"}

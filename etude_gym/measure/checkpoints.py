@@ -29,6 +29,25 @@ def checkpoint_grid(horizon: float) -> list[float]:
     return [0.0] + [horizon * 2.0**-k for k in range(GRID_HALVINGS, -1, -1)]
 
 
+def even_grid(horizon: float, evaluations: int) -> list[float]:
+    """Compute at which anchors are scored where a curve is to be read between any two points.
+
+    Args:
+        horizon: compute at which the run ends, in any unit.
+        evaluations: number of steps from 0 to the horizon, at least 1.
+
+    Returns:
+        Increasing numbers in the unit of ``horizon``, from 0.
+
+    Raises:
+        ValueError: for a horizon that is not a positive number, or no evaluations.
+    """
+    _check_horizon(horizon)
+    if evaluations < 1:
+        raise ValueError(f"evaluations must be at least 1, got {evaluations}.")
+    return [horizon * place / evaluations for place in range(evaluations + 1)]
+
+
 class PracticeEfficiencyTracker:
     """The learning curve of a run in progress, and its Practice Efficiency so far.
 
@@ -37,6 +56,7 @@ class PracticeEfficiencyTracker:
         reference: curves of the reference, one for each seed, or None.
         cells: family and band of every cell.
         chance: mean score of the random agent in every cell, shape (cells,).
+        evaluations: number of evaluations after the first, evenly spaced; None for the checkpoint grid.
 
     Raises:
         ValueError: for a bad horizon, or a reference that is incomplete or has other cells.
@@ -49,12 +69,13 @@ class PracticeEfficiencyTracker:
         *,
         cells: Sequence[Cell],
         chance: ArrayLike,
+        evaluations: int | None = None,
     ) -> None:
         self.horizon = horizon
         self.cells = tuple(cells)
         self.chance = np.asarray(chance, dtype=np.float64)
         self.reference = tuple(reference or ())
-        self._grid = checkpoint_grid(horizon)
+        self._grid = checkpoint_grid(horizon) if evaluations is None else even_grid(horizon, evaluations)
         self._points: list[CurvePoint] = []
         for curve in self.reference:
             check_complete(curve.compute, horizon)
@@ -84,7 +105,7 @@ class PracticeEfficiencyTracker:
             compute: cumulative training compute, in the unit of the horizon.
 
         Returns:
-            0 (before any training) to 8 (the horizon).
+            0 (before any training) to 8 (the horizon), on the checkpoint grid.
         """
         return int(np.searchsorted(self._grid, compute, side="right")) - 1
 

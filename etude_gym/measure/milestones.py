@@ -79,17 +79,21 @@ def milestones(
         raise ValueError(f"fractions must lie in (0, 1], got {fractions!r}.")
     start = float(np.mean([curve.mean[0] for curve in reference]))
     final = float(np.mean([np.interp(horizon, curve.compute, curve.mean) for curve in reference]))
-    reason = _no_gain(reference, horizon)
+    reason = no_gain(reference, horizon)
     return tuple(
         _milestone(agent, reference, horizon, share, start + share * (final - start), reason)
         for share in fractions
     )
 
 
-def _no_gain(curves: Sequence[LearningCurve], horizon: float) -> str | None:
+def no_gain(curves: Sequence[LearningCurve], horizon: float) -> str | None:
     """Why the gain of the reference up to the horizon cannot be told from 0; None if it can.
 
     By the 95% t interval over seeds, or over items where there is a single seed.
+
+    Args:
+        curves: of the reference, one for each seed.
+        horizon: compute at which the gain ends.
     """
     gains = np.array([np.interp(horizon, each.compute, each.mean) - each.mean[0] for each in curves])
     gain = float(gains.mean())

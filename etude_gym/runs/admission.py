@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.errors import keywords
 from etude_gym.practice.strategies import make_arm, parse_arm
 from etude_gym.runs.agents import ONE_PROCESS, Resources
+from etude_gym.runs.options import check_option_name
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import task_keys
 
@@ -55,12 +55,8 @@ def check_options(agent: str, agent_class: Any, domain: Domain, options: Mapping
     Raises:
         ValueError: naming the argument.
     """
-    allowed = keywords(agent_class)
-    if unknown := [name for name in options if "**" not in allowed and name not in allowed]:
-        raise ValueError(
-            f"The agent {agent!r} takes no {', '.join(unknown)}. Options of language models are for "
-            "--agent llm and --agent llm_finetune."
-        )
+    for name in options:
+        check_option_name(agent, agent_class, name)
     getattr(agent_class, "check_options", lambda *_: None)(domain, options)
 
 

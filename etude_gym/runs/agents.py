@@ -22,6 +22,11 @@ AGENTS = {
 }
 """Agents by name; "module:Class" names somebody else's."""
 
+DEFAULT_AGENT = "sb3"
+
+SHIPPED_RECIPES = "etude_gym.agents.recipes:find_recipe"
+"""Finds recipes without the libraries of their agents."""
+
 EXTRAS = {"llm_finetune": "finetune"}
 """What installs an agent, where it is not called like the agent."""
 
@@ -142,6 +147,17 @@ def load_recipe(name: str, env_id: str) -> Recipe:
     """
     find = getattr(load_agent_class(name), "recipe", None)
     return find(env_id) if find else Recipe()
+
+
+def shipped_recipe(name: str, env_id: str) -> Recipe:
+    """The recipe that ships with an agent for a domain; an empty one if there is none.
+
+    Args:
+        name: one of ``AGENTS``.
+        env_id: id of the environment.
+    """
+    recipe: Recipe = load_entry_point(SHIPPED_RECIPES)(name, env_id)
+    return recipe
 
 
 def reads_text(agent_class: Any) -> bool:

@@ -33,6 +33,7 @@ class RunConfig:
         suite_version: of the tasks (``etude_gym.tasks.keys.SUITE_VERSION``).
         salt: secret of the experiment's anchor tasks where the user chose it; None where it was drawn, and is
             published when all runs have ended.
+        evaluations: number of evaluations after the first, evenly spaced; None for the checkpoint grid.
         name: of the experiment, as comparisons call it; may be empty.
         notes: of the user.
         host: name, system and number of cores of the machine that the run was laid out on.
@@ -59,6 +60,7 @@ class RunConfig:
     interface: str = "actions"
     suite_version: int = SUITE_VERSION
     salt: int | None = None
+    evaluations: int | None = None
     name: str = ""
     notes: str = ""
     host: dict[str, Any] = field(default_factory=dict)

@@ -5,86 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, check_bands
-from etude_gym.environment.registration import find_spec, make_domain
-from etude_gym.measure.anchors import chance_levels
-from etude_gym.measure.compute import unit_name
-from etude_gym.measure.copying import text_chance_levels
-from etude_gym.practice.strategies import parse_arm
 from etude_gym.randomness import fresh_seed, mix
-from etude_gym.runs.admission import check_arms, check_options, check_samplers, resources_option
-from etude_gym.runs.agents import (
-    ONE_PROCESS,
-    Resources,
-    horizon_of,
-    load_agent_class,
-    load_recipe,
-    reads_text,
-    unit_of,
-)
+from etude_gym.runs.agents import Resources, load_agent_class
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, read_json, versions, write_json
+from etude_gym.runs.folder import CONFIG, RECORD, IncompleteRun, Run, read_json, write_json
+from etude_gym.runs.layout import ExperimentConfig, Layout
 from etude_gym.runs.practice_run import compute_share
-from etude_gym.runs.starting import Start, find_starts
 from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
 
 SALT = ".anchor_salt"
 STOP = ".stop"
-
-
-@dataclass(frozen=True)
-class ExperimentConfig:
-    """The runs of an experiment.
-
-    Attributes:
-        env_id: id of the environment.
-        agent: name of the learner, or "module:Class".
-        arms: task samplers to compare, perhaps with options ("schedule,ramp_episodes=5000"); "static" is the
-            reference.
-        seeds: number of seeds of each arm.
-        first_seed: the first of them.
-        horizon: training compute in the unit of the agent's axis; None for the recipe's.
-        items: anchor tasks per cell and checkpoint.
-        bands: of the anchor tasks; None for all, with the entry band for agents that read text.
-        options: arguments of the agent, besides those of its recipe.
-        resources: processes and machines that the agent works on, if it can use them.
-        start: folder of the finished run whose agent practices on, or of runs, one for each seed; None to
-            begin at the beginning. Its options are those of the agent, unless ``options`` says otherwise.
-    """
-
-    env_id: str = "EtudePlan-v0"
-    agent: str = "sb3"
-    arms: tuple[str, ...] = ("static", "uniform", "easy", "schedule", "adaptive")
-    seeds: int = 5
-    first_seed: int = 0
-    horizon: float | None = None
-    items: int = 100
-    bands: tuple[int, ...] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    resources: Resources = ONE_PROCESS
-    start: Path | None = None
-
-    def __post_init__(self) -> None:
-        for arm in self.arms:
-            parse_arm(arm)
-        if not self.arms or len(set(self.arms)) < len(self.arms):
-            raise ValueError(f"arms must be different task samplers, at least one, got {self.arms}.")
-        if self.first_seed < 0:
-            raise ValueError(f"first_seed must not be negative, got {self.first_seed}.")
-        for name in ("seeds", "items"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.bands is not None:
-            check_bands(self.bands)
-        if self.horizon is not None and not 0 < self.horizon < float("inf"):
-            raise ValueError(f"horizon must be a positive number, got {self.horizon}.")
 
 
 class Experiment:
@@ -115,59 +51,60 @@ class Experiment:
             raise FileExistsError(
                 f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
             )
-        find_spec(config.env_id)
-        agent_class = load_agent_class(config.agent)
-        if not hasattr(agent_class, "learn"):
-            raise ValueError(f"The agent {config.agent!r} does not learn, so it cannot practice.")
-        check_arms(config.agent, agent_class, config.arms)
-        recipe = load_recipe(config.agent, config.env_id)
-        seeds = range(config.first_seed, config.first_seed + config.seeds)
-        starts = {} if config.start is None else _starts(config.start, config, agent_class, seeds)
-        begun = starts[config.first_seed].config.options if starts else {}
-        options = {**recipe.options, **begun, **config.options}
-        unit = unit_of(agent_class, options)
-        horizon = config.horizon or horizon_of(agent_class, recipe, options)
-        if horizon is None:
-            raise ValueError(
-                f"No horizon is known for {config.agent!r} on {config.env_id}: give --horizon in "
-                f"{unit_name(unit)}."
-            )
-        resources = resources_option(config.agent, agent_class, config.resources)
-        domain = make_domain(config.env_id)
-        text = reads_text(agent_class)
-        check_options(config.agent, agent_class, domain, options)
-        check_samplers(domain, config.arms, whole_tasks=text)
-        bands = check_bands(config.bands or ((ENTRY_BAND, *BANDS) if text else BANDS))
-        levels = text_chance_levels if text else chance_levels
-        chance = tuple(levels(domain, bands=bands).round(6).tolist())
+        layout = Layout.of(config)
         experiment.folder.mkdir(parents=True, exist_ok=True)
-        salt = fresh_seed()
+        salt = fresh_seed() if config.salt is None else config.salt
         (experiment.folder / SALT).write_text(f"{salt}\n")
-        runs = []
-        for seed in seeds:
-            for arm in config.arms:
-                name = f"{arm}/seed_{seed}"
-                runs.append(name)
-                start = starts[seed].hand_over(experiment.folder / name) if starts else None
-                RunConfig(
-                    env_id=config.env_id,
-                    arm=arm,
-                    agent=config.agent,
-                    seed=seed,
-                    horizon=horizon,
-                    num_envs=recipe.num_envs,
-                    items=config.items,
-                    chance=chance,
-                    options={**options, **resources},
-                    sampler_options=recipe.samplers.get(parse_arm(arm)[0].name, {}),
-                    versions=versions(),
-                    unit=unit,
-                    bands=bands,
-                    interface="text" if text else "actions",
-                    start=start,
-                ).write(experiment.folder / name)
-        write_json(experiment.folder / CONFIG, {"env_id": config.env_id, "agent": config.agent, "runs": runs})
+        seeds = range(config.first_seed, config.first_seed + config.seeds)
+        experiment._add(layout, [(arm, seed) for seed in seeds for arm in config.arms], [])
         return experiment
+
+    def grow(self, arms: Sequence[str] = (), seeds: int | None = None) -> None:
+        """Add runs: of further arms on all seeds, of further seeds in all arms.
+
+        Args:
+            arms: task samplers; those that are there already change nothing.
+            seeds: number of seeds that each arm is to have, counted from the first; None for those there are.
+
+        Raises:
+            IncompleteRun: if the folder holds no experiment.
+            ValueError: if the agent cannot carry out an arm, there are more seeds already, or the experiment
+                started from other runs.
+        """
+        folders = self.run_folders()
+        configs = [RunConfig.read(folder) for folder in folders]
+        there = {(config.arm, config.seed) for config in configs}
+        have = sorted({seed for _, seed in there})
+        if seeds is not None and seeds < len(have):
+            raise ValueError(
+                f"{self.folder} has {len(have)} seeds already: --resume adds runs, and takes none away."
+            )
+        if configs[0].start is not None:
+            raise ValueError(
+                f"{self.folder} started from other runs: lay out a new experiment for more runs."
+            )
+        all_seeds = sorted({*have, *range(have[0], have[0] + (seeds or 0))})
+        all_arms = list(dict.fromkeys([*(config.arm for config in configs), *arms]))
+        new = [(arm, seed) for seed in all_seeds for arm in all_arms if (arm, seed) not in there]
+        samplers = read_json(self.folder / CONFIG).get("samplers", {})
+        layout = Layout.again(configs[0], samplers, tuple(arms) or tuple(all_arms))
+        self._add(layout, new, [folder.relative_to(self.folder).as_posix() for folder in folders])
+
+    def _add(self, layout: Layout, runs: Sequence[tuple[str, int]], there: Sequence[str]) -> None:
+        """Lay out runs, then list them: what is listed is there."""
+        names = [*there, *(layout.write(self.folder, arm, seed) for arm, seed in runs)]
+        config = layout.config
+        write_json(
+            self.folder / CONFIG,
+            {
+                "env_id": config.env_id,
+                "agent": config.agent,
+                "name": config.name,
+                "notes": config.notes,
+                "samplers": layout.samplers,
+                "runs": names,
+            },
+        )
 
     def run_folders(self) -> list[Path]:
         """Folders of all runs, seed by seed.
@@ -194,14 +131,16 @@ class Experiment:
         Raises:
             IncompleteRun: if the experiment's secret or the run's configuration cannot be read.
         """
+        return int(mix(self._secret(), RunConfig.read(folder).seed)[0])
+
+    def _secret(self) -> int:
         secret = self.folder / SALT
         if not secret.exists():
             raise IncompleteRun(f"{secret} is missing: the experiment's anchor tasks cannot be drawn again.")
         try:
-            salt = int(secret.read_text())
+            return int(secret.read_text())
         except ValueError:
             raise IncompleteRun(f"{secret} holds no number: the anchors cannot be drawn again.") from None
-        return int(mix(salt, RunConfig.read(folder).seed)[0])
 
     def practice(
         self, workers: int | None = None, on_progress: Callable[[Progress], None] = lambda _: None
@@ -245,7 +184,14 @@ class Experiment:
         on_progress(Progress.of(self))
         if failures:
             raise RuntimeError("Some runs failed; --resume tries them again.\n" + "\n".join(failures))
-        return all(Run(folder).finished for folder in self.run_folders())
+        finished = all(Run(folder).finished for folder in self.run_folders())
+        if finished:
+            self._publish()
+        return finished
+
+    def _publish(self) -> None:
+        """Publish the secret of the anchor tasks: it can serve another experiment (``--salt``)."""
+        write_json(self.folder / RECORD, {"salt": self._secret()})
 
     def _default_workers(self) -> int:
         configs = [RunConfig.read(folder) for folder in self.run_folders()]
@@ -269,16 +215,6 @@ def experiment_of(folder: Path) -> Path | None:
         return experiment.folder if folder in experiment.run_folders() else None
     except IncompleteRun:
         return None
-
-
-def _starts(path: Path, config: ExperimentConfig, agent_class: Any, seeds: Sequence[int]) -> dict[int, Start]:
-    """What the runs of an experiment start from, if the agent can start from anything."""
-    if not hasattr(agent_class, "start_from"):
-        raise ValueError(
-            f"The agent {config.agent!r} cannot practice on from another run: it has no start_from(state); "
-            "see etude_gym.Learner."
-        )
-    return find_starts(path, config.env_id, config.agent, seeds)
 
 
 @dataclass(frozen=True)

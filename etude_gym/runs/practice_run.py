@@ -86,7 +86,10 @@ class PracticeRun:
             self.env.reset(seed=first_stream(config))
         self.accounted = VectorComputeAccounting(self.env, self.meter)
         self.tracker = PracticeEfficiencyTracker(
-            config.horizon, cells=cells_of(self.domain.space, config.bands), chance=config.chance
+            config.horizon,
+            cells=cells_of(self.domain.space, config.bands),
+            chance=config.chance,
+            evaluations=config.evaluations,
         )
         self.iteration = 0
         self.points: list[CurvePoint] = []
