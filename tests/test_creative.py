@@ -262,9 +262,7 @@ def test_tasks_keep_what_the_card_promises(family):
         assert not set(usual.tolist()) & set(world["clashes"].tolist())
         ideas = world["planted_ideas"].tolist()
         assert all(int(idea).bit_count() == world["required"] for idea in ideas)
-        assert not (ideas[0] & ideas[1])
-        assert not (ideas[0] & ideas[2])
-        assert not (ideas[1] & ideas[2])
+        assert all(first & second == 0 for first, second in itertools.combinations(ideas, 2))
         assert world["full_surprise"] >= world["least_surprise"] + generator.LEAST_RANGE
     assert (worlds["focus"] >= 0).all() == (FAMILIES[family] == "uses")
     assert (worlds["given"] != 0).all() == (FAMILIES[family] == "repair")
@@ -304,7 +302,7 @@ def test_simple_agents_score_little():
         name: play(DOMAIN, tasks, agent).outcome["score"].mean() for name, agent in agents_of(DOMAIN).items()
     }
     print({name: round(float(mean), 3) for name, mean in means.items()})
-    assert means.pop("first idea repeated") < 0.62  # the mean of 1 / ideas wanted
+    assert means.pop("first idea repeated") < 0.5  # the mean of 1 / ideas wanted
     assert max(means.values()) < 0.25
 
 

@@ -87,6 +87,7 @@ def test_the_figures_are_those_of_the_code():
     assert f"`{kernel.WORKING} + {1 - kernel.WORKING} x originality`" in CARD
     assert f"{generator.FAMILIARITY} times as familiar" in CARD
     assert ", ".join(map(str, generator.SALIENCE)) in CARD
+    assert f"to the power of {generator.EASE}" in CARD
     assert generator.SLACK == 1
     assert "one action more than the reference solution has" in CARD
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import sys
 from html.parser import HTMLParser
 
 import pytest
+import tyro
 from rich.console import Console
 from test_comparison import iteration, probing
 from written_runs import HORIZON, constant, linear, write_experiment, write_run
 
 from etude_gym.cli import main
+from etude_gym.cli.practicing import Practice
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
 from etude_gym.report.aggregate_tables import aggregate_report
 from etude_gym.report.comparison import compare
 from etude_gym.report.figures import COLORS, PAPER, printable, short
+from etude_gym.report.methods import Source
+from etude_gym.report.origin_section import repeat_commands
 from etude_gym.report.page import write_report
 from etude_gym.report.sections import SECTIONS
 from etude_gym.report.sentences import headline
@@ -269,6 +274,25 @@ def test_names_are_shortened_in_the_middle():
     assert one != another
     assert len(one) == 23
     assert printable("a\nb") == "a\ufffdb"
+
+
+def test_the_command_that_repeats_runs_is_one_that_practice_understands(tmp_path):
+    options = {"network": [64, 64], "policy": "mlp"}
+    write_experiment(tmp_path / "a", {"static": linear(0.2), "schedule,ramp_episodes=5": linear(0.4)})
+    write_experiment(tmp_path / "b", {"easy": linear(0.3)}, options=options, name="my b")
+    write_json(tmp_path / "b/record.json", {"salt": 5})
+    compared = compare([Source(tmp_path / name, name) for name in "ab"])
+    commands = [
+        shlex.split(command)
+        for command in repeat_commands([r for own in compared.runs.values() for r in own])
+    ]
+    assert [command[:2] for command in commands] == [["etude", "practice"]] * 2
+    first, second = (tyro.cli(Practice, args=command[2:]) for command in commands)
+    assert (first.env, first.agent, first.seeds, first.first_seed) == ("Paper-v0", "mine", 2, 0)
+    assert (first.horizon, first.items) == (HORIZON, 5)
+    assert set(first.arms) == {"static", "schedule,ramp_episodes=5"}
+    assert (second.arms, second.salt, second.name) == (("easy",), 5, "my b")
+    assert second.option == ("network=[64, 64]", "policy=mlp")
 
 
 def run(capsys, *arguments):

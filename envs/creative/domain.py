@@ -21,8 +21,8 @@ AXES = (
     Axis(
         "remoteness",
         "how far the ideas lie from what comes to mind: hidden in things, and rare",
-        "all aspects are seen at once; the three most familiar ways but one will do",
-        "two of three aspects are hidden; it takes the three least familiar ways",
+        "all aspects are seen at once; the four most familiar ways but one will do",
+        "two of three aspects are hidden; it takes the four least familiar ways",
     ),
     Axis(
         "combination",
@@ -40,7 +40,7 @@ AXES = (
         "diversity",
         "how many ideas are wanted that share no way",
         "1",
-        "3",
+        "4",
     ),
 )
 

@@ -1,6 +1,6 @@
-"""Makes tasks of invention: effects and their ways, three planted ideas, things that hold them, constraints.
+"""Makes tasks of invention: effects and their ways, four planted ideas, things that hold them, constraints.
 
-Every task is solvable by construction: three artifacts are planted that work in ways of which they share
+Every task is solvable by construction: four artifacts are planted that work in ways of which they share
 none, and as many of them as ideas are wanted are the reference solution, the most original ones.
 """
 
@@ -36,6 +36,7 @@ from etude_gym.envs.creative.kernel import (
     properties_of,
     show_task,
     surprise_of,
+    works,
 )
 from etude_gym.tasks.kernels import below, entry_point, part, part_of_caller, stochastic_round, uniform
 
@@ -48,13 +49,15 @@ SLACK = 1
 """Actions beyond those of the reference solution."""
 LEAST_RANGE = 0.5
 """Bits of surprise that lie between the most ordinary idea and the planted ones, at least."""
+EASE = 1.5
+"""Power of combination by which the number of effects grows: slowly at first, as each effect costs most."""
 ATTEMPTS = 200
 TWINS = 0.6
 """Share of the other aspects that have what a planted idea needs; in plain sight it falls with remoteness."""
 PAIRS = 0.6
 """Share of the other aspects that have a second property, by which they can be barred."""
 PLANS = 8
-"""Tries to find planted ideas that share no way, in an attempt."""
+"""Tries to find a planted idea that shares no way with those before, in an attempt."""
 
 SALIENCE = (1.0, 0.5, 0.2)
 """How readily the typical solver thinks of an aspect: of the obvious one, of the next, of the obscure one."""
@@ -74,8 +77,8 @@ KNOWN_WAYS = np.array(
 
 # Counters of a task's random numbers; every stage has its own range, every attempt its own thousands.
 _ATTEMPT = 4096
-_EFFECTS, _WAYS, _RANKS, _HIDDEN, _BASE, _COVER, _FILL, _BAR, _CLASH = (
-    0, 50, 100, 300, 400, 500, 1500, 2500, 2600,
+_EFFECTS, _WAYS, _HIDDEN, _BASE, _COVER, _FILL, _BAR, _CLASH, _RANKS = (
+    0, 50, 300, 400, 500, 1500, 2500, 2600, 3400,
 )  # fmt: skip
 
 # Places in the sketch, the generator's memory.
@@ -170,32 +173,54 @@ def lay_base(world: Any, c: Any) -> Any:
 @part
 def plan_ideas(world: Any, c: Any, difficulty: Any, base: Any, sketch: Any) -> Any:
     """What each planted idea needs: a way of each effect that it serves; returns whether they share none."""
-    key = world.key
-    first = 1 + stochastic_round(key, c + _RANKS, 2 * difficulty[REMOTENESS])
+    first = 1 + stochastic_round(world.key, c + _RANKS, (NUM_WAYS - 1 - MAX_IDEAS) * difficulty[REMOTENESS])
     for way in range(ALL_WAYS):  # until there is a pool
         world.surprise[way] = way % NUM_WAYS
-    for plan in range(PLANS):
-        at = c + _RANKS + 1 + 16 * plan
-        used = np.int64(0)
-        good = True
-        for idea in range(MAX_IDEAS):
-            need = np.int64(0)
-            for effect in range(world.num_effects):
-                # One of the six orders of three: turned by 0, 1 or 2, forward or backward.
-                turn = pick(key, at + effect, np.int64(6))
-                rank = (turn % 3 + (idea if turn < 3 else MAX_IDEAS - idea)) % MAX_IDEAS
-                if (effect - idea + MAX_IDEAS) % MAX_IDEAS < world.required or world.family != USES:
-                    need |= world.ways[effect * NUM_WAYS + first + rank]
-            need = np.int64(need & ~closed(base))
-            if need != 0 and uniform(key, at + 4 + 2 * idea) < 0.5 * difficulty[COMBINATION]:
-                need = let_one_arise(need, random_property(world, at + 5 + 2 * idea, need)) & ~base
+    used = np.int64(0)
+    for idea in range(MAX_IDEAS):
+        found = np.int64(0)
+        for plan in range(PLANS):
+            at = c + _RANKS + 1 + 8 * (PLANS * idea + plan)
+            need = plan_idea(world, at, idea, first, used, difficulty[COMBINATION], base)
             found = idea_in(world, closed(need | base))
-            good &= found != 0 and found & used == 0
-            used |= found
-            sketch[NEED + idea] = need
-        if good:
-            return True
-    return False
+            if found & used == 0 and found != 0:
+                sketch[NEED + idea] = need
+                break
+            found = np.int64(0)
+        if found == 0:
+            return False
+        used |= found
+    return True
+
+
+@part
+def plan_idea(world: Any, at: Any, idea: Any, first: Any, used: Any, combination: Any, base: Any) -> Any:
+    """What one idea needs beside the base, without anything idle; 0 where all ways are used.
+
+    Args:
+        world: a record of WORLD.
+        at: counter.
+        idea: its number.
+        first: the most familiar rank of its ways.
+        used: ways of the ideas before, a set.
+        combination: how often one of the properties has to arise.
+        base: properties that are there, a set.
+    """
+    need = np.int64(0)
+    for effect in range(world.num_effects):
+        if (effect + (MAX_EFFECTS - 1) * idea) % MAX_EFFECTS < world.required or world.family != USES:
+            free = np.int64(((1 << MAX_IDEAS) - 1) << (effect * NUM_WAYS + first)) & ~used
+            if free == 0:
+                return np.int64(0)
+            need |= world.ways[lowest_of(random_property(world, at + effect, free))]
+    need = np.int64(need & ~closed(base))
+    if need != 0 and uniform(world.key, at + 4) < 0.5 * combination:
+        need = let_one_arise(need, random_property(world, at + 5, need)) & ~base
+    for number in range(NUM_PROPERTIES):
+        rest = np.int64(need & ~(np.int64(1) << number))
+        if rest != need and works(world, closed(rest | base)):
+            need = rest
+    return need
 
 
 @part
@@ -498,7 +523,7 @@ def generate_world(world: Any, key: Any, difficulty: Any, family: Any, sketch: A
     """Make one task in place: a pure function of key, difficulty and family."""
     world.key = key
     world.family = family
-    world.required = 1 + stochastic_round(key, 1 << 30, (MAX_EFFECTS - 1) * difficulty[COMBINATION])
+    world.required = 1 + stochastic_round(key, 1 << 30, (MAX_EFFECTS - 1) * difficulty[COMBINATION] ** EASE)
     world.num_ideas = 1 + stochastic_round(key, (1 << 30) + 1, (MAX_IDEAS - 1) * difficulty[DIVERSITY])
     world.num_effects = MAX_EFFECTS if family == USES else world.required
     for number in range(ATTEMPTS):

@@ -26,7 +26,7 @@ MAX_SLOTS = 3  # properties of an aspect
 MAX_EFFECTS = 3
 NUM_WAYS = 6
 ALL_WAYS = MAX_EFFECTS * NUM_WAYS
-MAX_IDEAS = 3
+MAX_IDEAS = 4
 MAX_CLASHES = 8
 MAX_PARTS = 6
 
@@ -49,8 +49,8 @@ GLOBAL_FEATURES = (
     "1 in the family `uses`",
     "1 in the family `repair`",
     "effects that an artifact has to have / 3",
-    "ideas wanted / 3",
-    "artifacts still to be handed in / 3",
+    "ideas wanted / 4",
+    "artifacts still to be handed in / 4",
     "actions left / 32",
     "parts joined / 6",
     "surprise of the most ordinary idea / 16",
@@ -392,7 +392,7 @@ def begin(world: Any) -> None:
 
 # --- What an agent sees ------------------------------------------------------------------------------
 
-_THIRD = np.float32(1 / 3)
+_ONE_IDEA = np.float32(1 / MAX_IDEAS)
 _SIXTH = np.float32(1 / 6)
 _THIRTY_SECOND = np.float32(1 / 32)
 _ONE = np.float32(1)
@@ -441,7 +441,7 @@ def observe_world(world: Any, features: Any, mask: Any) -> None:
     """Write one row of the observation and of the mask."""
     for at in range(NUM_FEATURES):
         features[at] = world.shown[at]
-    features[5] = np.float32(world.num_ideas - world.handed_in) * _THIRD
+    features[5] = np.float32(world.num_ideas - world.handed_in) * _ONE_IDEA
     features[6] = np.float32(world.step_limit - world.steps) * _THIRTY_SECOND
     features[7] = np.float32(number_of(np.int64(world.chosen))) * _SIXTH
     present = properties_of(world, np.int64(world.chosen | world.given))

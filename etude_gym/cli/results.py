@@ -1,4 +1,4 @@
-"""What a comparison leaves: tables in the terminal, results, pictures, and columns in TensorBoard."""
+"""What a comparison leaves: tables in the terminal, results, pictures, a report, columns in TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ RESULTS = "comparison.json"
 def show_results(
     sources: Sequence[Any], out: Path, reference: str | None = None, by: str | None = None
 ) -> None:
-    """Compare runs: print the tables, write the results, draw the picture, tell TensorBoard.
+    """Compare runs: print the tables, write results, picture and report, tell TensorBoard.
 
     Args:
         sources: folders of runs or of experiments, with or without names.
-        out: folder for the results and pictures.
+        out: folder for the results, pictures and the report.
         reference: the arm that Practice Efficiency is relative to.
         by: what an arm is; see ``etude_gym.report.comparison.compare``.
     """

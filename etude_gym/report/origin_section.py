@@ -16,6 +16,7 @@ from etude_gym.report.parts import Block, Grid, Section
 from etude_gym.runs.agents import load_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import LoadedRun
+from etude_gym.runs.folder import RECORD, IncompleteRun, read_json
 
 
 def origin_section(comparison: Comparison) -> Section:
@@ -45,39 +46,54 @@ def origin_section(comparison: Comparison) -> Section:
             *_notes(runs),
         ),
         (Block(tables=tuple(table for table in tables if table.rows), folded="Versions, options and runs"),),
-        commands=tuple(repeat_commands([run.config for run in runs])),
+        commands=tuple(repeat_commands(runs)),
     )
 
 
-def repeat_commands(configs: Sequence[RunConfig]) -> Iterator[str]:
+def repeat_commands(runs: Sequence[LoadedRun]) -> Iterator[str]:
     """What to type to repeat runs, one command for all that differ in arm and seed alone.
 
     Args:
-        configs: of the runs.
+        runs: finished.
     """
-    alike: dict[str, list[RunConfig]] = {}
-    for config in configs:
+    alike: dict[str, tuple[int | None, list[RunConfig]]] = {}
+    salts = {folder: _salt(folder) for folder in dict.fromkeys(run.folder.parent.parent for run in runs)}
+    for run in runs:
+        config, salt = run.config, salts[run.folder.parent.parent]
         named = (config.env_id, config.agent, config.horizon, config.items, config.bands, config.options)
-        named = (*named, config.salt, config.name, config.start is None)
-        alike.setdefault(json.dumps(named, sort_keys=True), []).append(config)
-    for group in alike.values():
-        yield shlex.join(_arguments(group))
+        key = json.dumps((*named, salt, config.name, config.start is None), sort_keys=True)
+        alike.setdefault(key, (salt, []))[1].append(config)
+    for salt, group in alike.values():
+        yield shlex.join(_arguments(group, salt))
 
 
-def _arguments(group: Sequence[RunConfig]) -> Iterator[str]:
+def _salt(experiment: Path) -> int | None:
+    """The salt that an experiment published; None where it has not, or where there is no experiment."""
+    try:
+        salt: int | None = read_json(experiment / RECORD).get("salt")
+    except (AttributeError, IncompleteRun):
+        return None
+    return salt
+
+
+def _arguments(group: Sequence[RunConfig], salt: int | None) -> Iterator[str]:
     first, seeds = group[0], sorted({config.seed for config in group})
     yield from ("etude", "practice", first.env_id, "--agent", first.agent)
     yield from ("--arms", *dict.fromkeys(config.arm for config in group))
     yield from ("--seeds", str(seeds[-1] - seeds[0] + 1), "--first-seed", str(seeds[0]))
-    yield from ("--horizon", f"{first.horizon:g}", "--items", str(first.items))
+    yield from ("--horizon", repr(first.horizon), "--items", str(first.items))
     yield from ("--bands", *map(str, first.bands)) if first.bands != BANDS else ()
     for name, value in _given(first).items():
-        yield from ("--option", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
-    yield from ("--salt", str(first.salt)) if first.salt is not None else ()
+        yield from ("--option", f"{name}={_typed(value)}")
+    yield from ("--salt", str(salt)) if salt is not None else ()
     yield from ("--name", first.name) if first.name else ()
     if first.start is not None:
         starts = list(dict.fromkeys(config.start["run"] for config in group if config.start is not None))
         yield from ("--start", starts[0] if len(starts) == 1 else str(Path(starts[0]).parent))
+
+
+def _typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _given(config: RunConfig) -> dict[str, Any]:
