@@ -164,7 +164,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
         ("practice --horizon nan", "horizon must be a positive number, got nan."),
         ("practice --resume nowhere", "nowhere is not a run's folder."),
         ("practice --resume nowhere --seeds 2 --first-seed 1",
-         "--resume reads everything from the folder: leave out seeds, first-seed."),
+         "--resume reads everything from the folder: leave out first-seed."),
         ("compare", "Name at least one folder: etude compare runs/EXPERIMENT"),
         ("compare nowhere", "nowhere is not a folder."),
         ("check EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),

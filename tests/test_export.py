@@ -152,6 +152,13 @@ def test_no_character_is_left_that_latex_takes_for_a_command():
     assert re.fullmatch(r"[ -~]*", escape("±×–−"))
 
 
+def test_arms_are_named_as_in_comparisons(capsys, experiment, tmp_path):
+    out = tmp_path / "table.tex"
+    named = (f"first={experiment / 'easy'}", f"second={experiment / 'static'}")
+    assert run(capsys, "export", *named, out, "--reference", "second")[0] == 0
+    assert re.findall(r"^ +(\w+) &", out.read_text(), re.MULTILINE)[1:] == ["second", "first"]
+
+
 def test_the_picture_is_an_svg(capsys, experiment, tmp_path):
     pytest.importorskip("matplotlib")
     code, out, _ = run(capsys, "export", experiment, tmp_path / "curves.svg")
@@ -170,6 +177,7 @@ def test_the_picture_is_an_svg(capsys, experiment, tmp_path):
         ("nowhere out.csv", "nowhere is not a folder"),
         ("RUNS out.tex --answers", "--answers is for .csv and .parquet"),
         ("RUNS out.csv --reference easy", "--reference is for .tex and .svg"),
+        ("RUNS out.csv --by agent", "--by is for .tex and .svg"),
         ("RUNS out.csv --checkpoint 3", "--checkpoint is for the folder of a model"),
         ("RUNS out.svg --reference eazy", "Did you mean 'easy'?"),
         ("RUNS out", "holds 4 runs: name one of them"),

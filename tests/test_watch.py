@@ -190,14 +190,15 @@ def test_replies_that_were_recorded_are_shown_without_asking_again(capsys, writi
 
 def test_a_person_at_the_terminal_goes_on_by_enter_and_leaves_by_q(finished, monkeypatch):
     asked = iter(["", "", "q"])
-    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    shown = io.StringIO()
+    screen = Console(file=shown, force_terminal=True, width=80)
     monkeypatch.setattr(screen, "input", lambda prompt: next(asked))
     monkeypatch.setattr(watch, "console", screen)
     monkeypatch.setattr("etude_gym.cli.terminal.console", screen)
     monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda self: True})())
     watch.Watch(finished, failed=True).run()
     assert next(asked, None) is None
-    assert screen.file.getvalue().count("Possible: ") == 3
+    assert shown.getvalue().count("Possible: ") == 3
 
 
 # --- What is wrong ---------------------------------------------------------------------------------------

@@ -38,15 +38,18 @@ class Export:
     must not exist.
 
     Args:
-        paths: folders of runs or of experiments, and what to write.
+        paths: folders of runs or of experiments, and what to write. For .tex and .svg NAME=FOLDER names the
+            arm, as for `etude compare`.
         answers: every anchor answer, in place of the learning curves (.csv, .parquet).
         reference: the arm that Practice Efficiency is relative to (.tex, .svg).
+        by: what an arm is (.tex, .svg): `agent`, `arm` (the task sampler), or an option: `option:network`.
         checkpoint: which model, as numbered in the run's curve.jsonl.
     """
 
-    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], shown("RUN ... OUT", "at least two")]] = ()
+    paths: tyro.conf.Positional[Annotated[tuple[str, ...], shown("RUN ... OUT", "at least two")]] = ()
     answers: tyro.conf.FlagCreatePairsOff[bool] = False
     reference: Annotated[str | None, shown("ARM", "default: that of `etude compare`")] = None
+    by: Annotated[str | None, shown("WHAT", "default: all that tells runs apart")] = None
     checkpoint: Annotated[int | None, shown("N", "default: the latest")] = None
 
     def run(self) -> None:
@@ -55,21 +58,22 @@ class Export:
             raise ValueError(
                 "Name the folders of runs and, last, what to write: etude export runs/EXPERIMENT curves.csv"
             )
-        *runs, out = self.paths
+        runs, out = self.paths[:-1], Path(self.paths[-1])
         suffix = out.suffix.lower()
         self._check_options(suffix)
         if suffix in TABLES:
-            self._write_table(runs, out)
+            self._write_table([Path(run) for run in runs], out)
         elif suffix in COMPARISONS:
             self._write_comparison(runs, out)
         else:
-            self._write_model(runs, out)
+            self._write_model([Path(run) for run in runs], out)
 
     def _check_options(self, suffix: str) -> None:
         """Refuse options that say nothing about what is written."""
         fitting = {
             "answers": (suffix in TABLES, " and ".join(TABLES)),
             "reference": (suffix in COMPARISONS, " and ".join(COMPARISONS)),
+            "by": (suffix in COMPARISONS, " and ".join(COMPARISONS)),
             "checkpoint": (suffix not in FORMATS, "the folder of a model"),
         }
         for name, (fits, kinds) in fitting.items():
@@ -86,12 +90,13 @@ class Export:
         begun = len({record["run"] for record in records})
         say(f"{out}: {len(records)} rows, {what} of {begun} of {len(folders)} runs.")
 
-    def _write_comparison(self, runs: Sequence[Path], out: Path) -> None:
+    def _write_comparison(self, runs: Sequence[str], out: Path) -> None:
         from etude_gym.report.comparison import compare
         from etude_gym.report.latex import comparison_latex
+        from etude_gym.report.methods import Source
         from etude_gym.report.plots import draw_comparison
 
-        comparison = compare(runs, self.reference)
+        comparison = compare([Source.parse(run) for run in runs], self.reference, self.by)
         if out.suffix.lower() == ".svg":
             draw_comparison(comparison, out)
         else:

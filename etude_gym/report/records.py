@@ -102,6 +102,7 @@ def _origin(folder: Path) -> Record:
     config = RunConfig.read(folder)
     return {
         "run": str(folder),
+        "name": config.name,
         "environment": config.env_id,
         "agent": config.agent,
         "arm": config.arm,
