@@ -150,9 +150,17 @@ def _milestone(
 ) -> Milestone:
     """One milestone; an empty one if there is a reason why there is none."""
     if reason is not None:
-        none, base = (None,) * len(agent), (None,) * len(reference)
         return Milestone(
-            fraction, threshold, none, base, None, None, None, len(agent), len(reference), reason=reason
+            fraction=fraction,
+            threshold=threshold,
+            agent=(None,) * len(agent),
+            reference=(None,) * len(reference),
+            agent_median=None,
+            reference_median=None,
+            speedup=None,
+            agent_censored=len(agent),
+            reference_censored=len(reference),
+            reason=reason,
         )
     ours, theirs = (
         tuple(crossing(curve.compute, curve.mean, threshold, horizon) for curve in arm)
