@@ -297,9 +297,9 @@ def test_the_command_that_repeats_runs_is_one_that_practice_understands(tmp_path
 
 def run(capsys, *arguments):
     """What ``etude`` did: exit code, output, errors."""
+    code: str | int | None = 0
     try:
         main([str(argument) for argument in arguments])
-        code = 0
     except SystemExit as error:
         code = error.code
     shown = capsys.readouterr()

@@ -149,7 +149,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 def _log(shares: ArrayLike) -> NDArray[np.float64]:
     """Places on the log axis, in powers of two of the horizon."""
-    return np.log2(np.maximum(np.asarray(shares, dtype=np.float64), 2.0**START))
+    return np.asarray(np.log2(np.maximum(np.asarray(shares, dtype=np.float64), 2.0**START)))
 
 
 def _set_compute_axis(axes: Any, scale: str) -> None:
