@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--first-seed", type=int, default=40)
+    parser.add_argument("--first-seed", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     seeds = range(given.first_seed, given.first_seed + given.seeds)

@@ -125,7 +125,8 @@ def test_answers_that_count_twice_are_answers_that_are_there_twice():
     run = answers(3)
     rows = run.families == 0
     columns = run.difficulties[rows], run.scores[rows], np.repeat(CHANCE[:4], 100)
-    twice = AbilityCurve.fit(*(np.concatenate([c, c[:50]]) for c in columns), np.ones(450))
+    longer = (np.concatenate([column, column[:50]]) for column in columns)
+    twice = AbilityCurve.fit(*longer, weights=np.ones(450))
     weighted = AbilityCurve.fit(*columns, np.r_[np.full(50, 2.0), np.ones(350)])
     np.testing.assert_allclose(twice.drops, weighted.drops, atol=1e-3)
 

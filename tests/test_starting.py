@@ -211,7 +211,7 @@ def test_a_damaged_start_is_named(tmp_path, finished):
 
 
 def etude(capsys, *arguments):
-    code = 0
+    code: int | str | None = 0
     try:
         main([str(argument) for argument in arguments])
     except SystemExit as error:

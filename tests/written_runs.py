@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 
-from etude_gym.measure.checkpoints import checkpoint_grid
+from etude_gym.difficulty.bands import cells_of
+from etude_gym.environment.registration import make_domain
+from etude_gym.measure.checkpoints import checkpoint_grid, even_grid
 from etude_gym.measure.curves import CurvePoint, point_record
 from etude_gym.report.tables import all_tables
 from etude_gym.runs.config import RunConfig
@@ -70,3 +73,19 @@ def printed(comparison, width=80):
     shown = io.StringIO()
     Console(file=shown, width=width).print(all_tables(comparison))
     return shown.getvalue()
+
+
+def write_curve(folder, config, score):
+    """Let a run that is laid out be finished, with a curve on its own grid."""
+    cells = cells_of(make_domain(config.env_id).space, config.bands)
+    grid = checkpoint_grid(config.horizon)
+    if config.evaluations is not None:
+        grid = even_grid(config.horizon, config.evaluations)
+    points = [
+        CurvePoint(index, compute, 0, np.full((len(cells), config.items), score(compute)))
+        for index, compute in enumerate(grid)
+    ]
+    records = [{"iteration": p.index, **point_record(p, cells, config.chance)} for p in points]
+    (folder / CURVE).write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_json(folder / "compute.json", {})
+    write_json(folder / RECORD, {"anchor_salt": config.seed})

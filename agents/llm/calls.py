@@ -27,6 +27,9 @@ class Calls:
     Args:
         path: of the file, made if it does not exist; None keeps the record in memory.
 
+    Attributes:
+        context: the record of the context's length; None before it is known.
+
     Raises:
         ValueError: if a line before the last is damaged.
     """
@@ -35,6 +38,7 @@ class Calls:
         self._amounts = {line: dict.fromkeys(TOKEN_UNITS, 0.0) for line in LINES}
         self._open: dict[tuple[str, str, int], dict[str, Any]] = {}
         self._outcomes: dict[tuple[str, str], dict[str, Any]] = {}
+        self.context: dict[str, Any] | None = None
         self._answered = {"calls": 0, "characters": 0, "tokens_in": 0, "tokens_out": 0}
         self._file: TextIO | None = None
         if path is not None:
@@ -103,6 +107,14 @@ class Calls:
         """
         self._append({"event": "ungraded", "id": request.id, "digest": digest, "reason": reason})
 
+    def context_length(self, tokens: int | None) -> None:
+        """Record how long the model's context is.
+
+        Args:
+            tokens: that messages and reply may have together; None where the endpoint does not tell.
+        """
+        self._append({"event": "context", "tokens": tokens})
+
     def amounts(self) -> dict[str, dict[str, float]]:
         """Tokens and requests by line of the ledger and unit; what brought no answer is "repeated"."""
         return {line: dict(amounts) for line, amounts in self._amounts.items()}
@@ -120,6 +132,8 @@ class Calls:
 
     def _note(self, record: dict[str, Any]) -> None:
         event = record["event"]
+        if event == "context":
+            self.context = record
         if event == "sent":
             self._open[_place(record)] = record
         if event in ENDS:

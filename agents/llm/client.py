@@ -125,10 +125,15 @@ class Client:
     def context_length(self) -> int | None:
         """Tokens that messages and reply may have together; None if the endpoint does not tell.
 
+        Asked once in a record.
+
         Raises:
             EndpointRefuses: if nothing listens there, or the key is refused.
         """
-        return _run(self._context_length())
+        if self.calls.context is None:
+            self.calls.context_length(_run(self._context_length()))
+        assert self.calls.context is not None
+        return None if (tokens := self.calls.context["tokens"]) is None else int(tokens)
 
     async def _context_length(self) -> int | None:
         async with connect(self.endpoint) as server:

@@ -22,6 +22,7 @@ from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
 from etude_gym.cli.profile import Profile
+from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.reporting import Report
 from etude_gym.cli.results import show_results
@@ -37,6 +38,9 @@ errors = Console(stderr=True)
 @dataclass(frozen=True)
 class List:
     """Show the environments there are, or one of them in detail.
+
+    For example:
+      etude list EtudeLogic-v0
 
     Args:
         env: id of an environment to describe: its axes of difficulty, families, observation and actions.
@@ -54,6 +58,9 @@ class List:
 @dataclass(frozen=True)
 class Play:
     """Play an environment yourself, in the terminal. Type `help` while playing.
+
+    For example:
+      etude play EtudeLogic-v0 --seed 3 --difficulty chain=0.2
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
@@ -108,6 +115,9 @@ class Compare:
 class Check:
     """Check an environment, also one of your own: determinism, masks, splits, oracle, chance, and more.
 
+    For example:
+      etude check my_package.my_module:MyDomain-v0 --names oracle_solves masks_are_sound
+
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.
         tasks: how many tasks the statistical checks draw; a release takes 20000.
@@ -147,6 +157,9 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "serve": Serve,
     "ratings": Ratings,
+    "submit": Submit,
+    "verify": Verify,
+    "leaderboard": Leaderboard,
 }
 
 

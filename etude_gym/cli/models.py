@@ -31,12 +31,12 @@ class EndpointOptions:
         tokenizer: `characters` counts four characters as a token, for servers that report no usage.
     """
 
-    concurrency: int = 4
-    max_tokens: int = 2048
-    temperature: float = 0.0
-    deadline: float = 600.0
-    timeout: float = 120.0
-    json_schema: bool = False
+    concurrency: Annotated[int, shown("N")] = 4
+    max_tokens: Annotated[int, shown("N")] = 2048
+    temperature: Annotated[float, shown("T")] = 0.0
+    deadline: Annotated[float, shown("SECONDS")] = 600.0
+    timeout: Annotated[float, shown("SECONDS")] = 120.0
+    json_schema: tyro.conf.FlagCreatePairsOff[bool] = False
     tokenizer: Annotated[str, shown("NAME", "default: what the server reports")] = ""
 
     @property
@@ -63,7 +63,8 @@ class Ask:
 
     First it gets practice tasks that adapt to it (a placement), then anchor tasks of every family and band.
     Any OpenAI-compatible endpoint will do. Interrupted, `etude ask --resume FOLDER` goes on without asking
-    again what was answered.
+    again what was answered. For example:
+      etude ask EtudePlan-v0 EtudeLogic-v0 --model NAME --base-url http://127.0.0.1:8080/v1
 
     Args:
         env: ids of the environments.
@@ -83,10 +84,10 @@ class Ask:
     env: tyro.conf.Positional[Annotated[tuple[str, ...], shown("[ID ...]", "at least one")]] = ()
     model: Annotated[str | None, shown("NAME", "required")] = None
     base_url: Annotated[str | None, shown("URL", "required")] = None
-    examples: int = 0
-    items: int = 4
-    bands: tuple[int, ...] = (-1, 0, 1, 2, 3)
-    rounds: int = 4
+    examples: Annotated[int, shown("N")] = 0
+    items: Annotated[int, shown("N")] = 4
+    bands: Annotated[tuple[int, ...], shown("N ...")] = (-1, 0, 1, 2, 3)
+    rounds: Annotated[int, shown("N")] = 4
     rules: Literal["system", "message", "none"] = "system"
     out: Annotated[Path | None, shown("FOLDER", "default: runs/ask-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: ask anew")] = None
@@ -143,7 +144,8 @@ class Curve:
     """The learning curve of a model that was trained elsewhere, from its checkpoints.
 
     Every checkpoint answers the same anchor tasks. The folder is a run: `etude compare FOLDER FOLDER` sets
-    one curve against another.
+    one curve against another. For example:
+      etude curve EtudePlan-v0 --checkpoint 0=base@http://host:8080/v1 2e13=tuned@http://host:8080/v1
 
     Args:
         env: id of the environment.
@@ -163,11 +165,11 @@ class Curve:
 
     env: tyro.conf.Positional[Annotated[str, shown("[ID]")]] = "EtudePlan-v0"
     checkpoint: Annotated[tuple[str, ...], shown("COMPUTE=URL ...", "at least two")] = ()
-    name: str = "series"
+    name: Annotated[str, shown("NAME")] = "series"
     model: Annotated[str | None, shown("NAME", "default: none")] = None
-    unit: str = "flops"
-    items: int = 20
-    bands: tuple[int, ...] = (-1, 0, 1, 2, 3)
+    unit: Annotated[str, shown("UNIT")] = "flops"
+    items: Annotated[int, shown("N")] = 20
+    bands: Annotated[tuple[int, ...], shown("N ...")] = (-1, 0, 1, 2, 3)
     rules: Literal["system", "message", "none"] = "system"
     out: Annotated[Path | None, shown("FOLDER", "default: runs/curve-NAME-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: ask anew")] = None

@@ -26,7 +26,8 @@ def axes_get_harder(env_id: str, size: Size) -> str:
     """No axis makes tasks easier from 0 to 1, for the domain's solvers with slips; names those not felt."""
     domain = make_domain(env_id)
     tasks = random_tasks(domain, max(size.tasks // 10, FEWEST_TASKS))
-    felt, unfelt = [], []
+    felt: list[str] = []
+    unfelt: list[str] = []
     for axis, name in enumerate(domain.space.names):
         easy, hard = (_scores_at(domain, tasks, axis, level) for level in (0.0, 1.0))
         rise = hard - easy
@@ -48,7 +49,8 @@ def _scores_at(domain: Domain, tasks: TaskBatch, axis: int, level: float) -> Flo
     difficulty = tasks.difficulty.copy()
     difficulty[:, axis] = level
     moved = TaskBatch(tasks.keys, difficulty, tasks.family)
-    return np.mean([play(domain, moved, choose).outcome["score"] for choose in _panel(domain)], axis=0)
+    scores = [play(domain, moved, choose).outcome["score"] for choose in _panel(domain)]
+    return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
 
 def _panel(domain: Domain) -> Iterator[Chooser]:

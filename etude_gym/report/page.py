@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from etude_gym.errors import MissingExtra
 from etude_gym.measure.compute import unit_name
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.figures import arm_colors, drawing, printable
 from etude_gym.report.parts import Chart, Section
+from etude_gym.report.rendering import render
 from etude_gym.report.sections import SECTIONS
 from etude_gym.report.sentences import headline
-from etude_gym.report.svg import DARK, colors_in, inline_svg, variable, variables
+from etude_gym.report.svg import inline_svg, variable
 from etude_gym.report.tables import UNKNOWN, closing_notes
 from etude_gym.runs.folder import write_atomically
 
@@ -34,7 +34,6 @@ def write_report(
     Raises:
         MissingExtra: if matplotlib or jinja2 is not installed.
     """
-    template = _template()
     with drawing():
         sections = []
         for place, (name, section_of) in enumerate(SECTIONS):
@@ -51,11 +50,8 @@ def write_report(
         "closing": closing_notes(comparison).splitlines(),
         "data": data(comparison),
         "arm_colors": {arm: variable(color) for arm, color in colors.items()},
-        "variable": variable,
     }
-    page = template.render(**content, light="", dark="")
-    light, dark = variables({*DARK, *colors_in(page)})
-    write_atomically(path, template.render(**content, light=light, dark=dark).encode())
+    write_atomically(path, render(REPORT, **content).encode())
 
 
 def facts(comparison: Comparison) -> dict[str, str]:
@@ -104,20 +100,3 @@ def _drawn(section: Section) -> Iterator[list[str]]:
 
 def _svg(chart: Chart, name: str) -> str:
     return inline_svg(chart.figure, name, printable(chart.title), printable(chart.text))
-
-
-def _template() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtra("Writing a report", "report") from error
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("etude_gym.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    return environment.get_template(REPORT)

@@ -111,7 +111,8 @@ class PracticeRun:
             for point in state["points"]:
                 self._add_point(CurvePoint(**point))
         elif self.config.start is not None:
-            self.learner.start_from(read_start(self.run)["policy"])
+            start_from = getattr(self.learner, "start_from")  # noqa: B009 (not every learner has it)
+            start_from(read_start(self.run)["policy"])
         self.run.drop_networks([point.index for point in self.points])
         if (self.run.folder / COMPUTE).exists() and not hasattr(self.learner, "keep_in"):
             self.meter.add_repeated(read_json(self.run.folder / COMPUTE))
