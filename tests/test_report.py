@@ -14,11 +14,11 @@ from html.parser import HTMLParser
 
 import pytest
 import tyro
+from commands import run
 from rich.console import Console
 from test_comparison import iteration, probing
 from written_runs import HORIZON, constant, linear, write_experiment, write_run
 
-from etude_gym.cli import main
 from etude_gym.cli.practicing import Practice
 from etude_gym.errors import MissingExtra
 from etude_gym.practice.strategies import SAMPLERS
@@ -293,17 +293,6 @@ def test_the_command_that_repeats_runs_is_one_that_practice_understands(tmp_path
     assert set(first.arms) == {"static", "schedule,ramp_episodes=5"}
     assert (second.arms, second.salt, second.name) == (("easy",), 5, "my b")
     assert second.option == ("network=[64, 64]", "policy=mlp")
-
-
-def run(capsys, *arguments):
-    """What ``etude`` did: exit code, output, errors."""
-    try:
-        main([str(argument) for argument in arguments])
-        code = 0
-    except SystemExit as error:
-        code = error.code
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def test_the_command_writes_the_page_and_says_where(practiced, tmp_path, capsys):

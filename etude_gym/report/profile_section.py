@@ -33,7 +33,7 @@ def profile_section(comparison: Comparison) -> Section:
         ("How scores fall along the axes of difficulty, at the last checkpoint.", f"{leader}: {said}"),
         (
             _axis_block(found, leader, colors),
-            _frontier_block(found, leader, colors),
+            *((_frontier_block(found, leader, colors),) if found[leader].profile.contours else ()),
             Block("Practice next", tables=(_next_grid(found),)),
         ),
         (NOTES, NEXT_NOTES),
