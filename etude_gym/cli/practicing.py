@@ -173,8 +173,9 @@ class Practice:
         show_results([experiment.folder], experiment.folder)
 
     def _experiment(self) -> Any:
-        from etude_gym.runs.experiment import Experiment, ExperimentConfig
+        from etude_gym.runs.experiment import Experiment
         from etude_gym.runs.folder import timestamp
+        from etude_gym.runs.layout import ExperimentConfig
 
         if self.resume is not None:
             self._check_nothing_else_is_given()

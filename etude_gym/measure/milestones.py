@@ -150,9 +150,9 @@ def _milestone(
 ) -> Milestone:
     """One milestone; an empty one if there is a reason why there is none."""
     if reason is not None:
-        none, base = (None,) * len(agent), (None,) * len(reference)
+        none, nobody = (None,) * len(agent), (None,) * len(reference)
         return Milestone(
-            fraction, threshold, none, base, None, None, None, len(agent), len(reference), reason=reason
+            fraction, threshold, none, nobody, None, None, None, len(agent), len(reference), reason=reason
         )
     ours, theirs = (
         tuple(crossing(curve.compute, curve.mean, threshold, horizon) for curve in arm)

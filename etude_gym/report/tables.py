@@ -147,7 +147,8 @@ def warnings(comparison: Comparison) -> list[str]:
     Args:
         comparison: the arms.
     """
-    few, beyond = {}, {}
+    few: dict[str, int] = {}
+    beyond: dict[str, float] = {}
     for arm, runs in comparison.runs.items():
         count = min(int(np.sum(run.curve.compute <= comparison.horizon * (1 + OVERSHOOT))) for run in runs)
         last = max(float(run.curve.compute[-1]) / comparison.horizon for run in runs)
