@@ -458,7 +458,7 @@ def test_an_agent_without_a_recipe_for_a_domain_has_an_empty_one():
 # --- A learner of one's own --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sb3", "own_learner:LinearReinforce"])
+@pytest.mark.parametrize("name", ["sb3", "own_learner:LinearReinforce", "torch_learner:ActorCritic"])
 def test_learners_satisfy_the_protocol(name):
     learner = make_agent(name, make_domain("EtudePlan-v0"), seed=0, horizon=1e9)
     assert isinstance(learner, Learner)
@@ -472,6 +472,26 @@ def test_a_learner_of_ones_own_learns():
     learner.learn(make_vector(num_envs=64), 1e9)
     after = score_anchors(domain, learner, 0, per_cell=200, salt=1)
     assert before.scores[0].mean() < 0.01 < 0.04 < after.scores[0].mean()
+
+
+def test_a_torch_learner_of_ones_own_learns_and_goes_on_from_its_state():
+    domain, ends = make_domain("EtudePlan-v0"), []
+    for stops in ((4e8,), (1e8, 4e8)):
+        learner, env = make_agent("torch_learner:ActorCritic", domain, seed=0), make_vector(num_envs=64)
+        for stop in stops:
+            learner.learn(env, stop)
+            state = unpack(pack(learner.state_dict()))
+            learner = make_agent("torch_learner:ActorCritic", domain, seed=5)
+            learner.load_state_dict(state)
+        ends.append(learner)
+    one, other = (learner.network.state_dict() for learner in ends)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert 4e8 <= sum(ends[0].flops.values()) < 5e8
+    untrained = make_agent("torch_learner:ActorCritic", domain, seed=0)
+    before, after = (
+        score_anchors(domain, each, 0, 100, salt=1).scores[0].mean() for each in (untrained, ends[0])
+    )
+    assert after > before + 0.02
 
 
 def test_a_learner_of_ones_own_runs_an_experiment_by_its_name(tmp_path):
