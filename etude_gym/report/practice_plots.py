@@ -138,12 +138,13 @@ def difficulty_figure(draws: Draws) -> Any:
     """
     figure = new_figure(0.63 * PANEL, 2.3)
     panel = figure.subplots()
-    compute = (np.arange(SLICES) + 0.5) / SLICES
+    filled = np.flatnonzero(draws.episodes)  # lines go on over slices without draws
+    compute = (filled + 0.5) / SLICES
     widths = np.linspace(1.2 * len(draws.difficulty), 1.2, len(draws.difficulty))
     for (axis, mean), color, width in zip(draws.difficulty.items(), cycle(COLORS[1:]), widths):
         # Axes that rise together stay visible below each other.
-        panel.plot(compute, mean, color=color, linewidth=width, label=axis, solid_capstyle="butt")
-    panel.plot(compute, draws.success, color=GRAY, linewidth=1.4, linestyle=":", label="success")
+        panel.plot(compute, mean[filled], color=color, linewidth=width, label=axis, solid_capstyle="butt")
+    panel.plot(compute, draws.success[filled], color=GRAY, linewidth=1.4, linestyle=":", label="success")
     panel.set_xlim(0, 1)
     panel.set_ylim(0, 1)
     return figure
