@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run
 from written_runs import GRID, HORIZON, constant, linear, printed, write_experiment, write_run
 
 from etude_gym.measure.curves import LearningCurve, area
@@ -204,5 +206,19 @@ def test_normalized_gain_is_the_share_of_what_the_reference_leaves(tmp_path):
 
 def test_areas_of_runs_are_those_of_their_curves(three):
     for arm in compare([three / "c"]).arms:
-        for run, own in zip(compare([three / "c"]).runs[arm.arm], arm.areas, strict=True):
-            assert own == pytest.approx(float(area(run.curve.compute, run.curve.mean, HORIZON)))
+        for each, own in zip(compare([three / "c"]).runs[arm.arm], arm.areas, strict=True):
+            assert own == pytest.approx(float(area(each.curve.compute, each.curve.mean, HORIZON)))
+
+
+def test_the_command_names_methods_and_says_which_is_the_reference(three, capsys):
+    sources = (f"plain={three / 'a'}", f"wide={three / 'b'}", f"torch={three / 'c'}")
+    code, out, err = run(capsys, "compare", *sources, "--reference", "torch", "--out", three / "out")
+    assert (code, err) == (0, "")
+    assert "Paper-v0: Practice Efficiency (PE) against torch" in out
+    results = json.loads((three / "out/comparison.json").read_text())
+    assert [arm["arm"] for arm in results["arms"]] == ["torch", "wide", "plain"]
+    assert results["agents"] == ["my:Own", "mine"]
+    code, _, err = run(capsys, "compare", *sources, "--reference", "torhc")
+    assert (code, "Did you mean 'torch'?" in err) == (2, True)
+    code, _, err = run(capsys, "compare", three / "a", three / "c", "--by", "arm")
+    assert (code, "tell them apart by name" in err) == (2, True)

@@ -80,6 +80,7 @@ def _facts(config: RunConfig) -> dict[str, str]:
         "interface": config.interface,
         "host": config.host.get("name", UNSET),
         "date": config.date[:10] or UNSET,
+        "notes": config.notes or UNSET,
         **{f"commit of {name}": commit for name, commit in config.commit.items()},
         **{f"version of {name}": version for name, version in config.versions.items()},
     }
