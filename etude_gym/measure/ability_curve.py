@@ -125,9 +125,14 @@ class AbilityCurve:
         return sigmoid(self.logits(difficulty))
 
 
+def _times(matrix: Floats, vector: Floats) -> Floats:
+    """Their product. BLAS would split these small products over threads, which cost more than they save."""
+    return np.asarray(np.einsum("ij,j->i", matrix, vector))
+
+
 def _means(design: Floats, state: Floats, chance: Floats) -> tuple[Floats, Floats]:
     """Success and expected raw score of each answer."""
-    success = sigmoid(np.clip(design @ state, -LARGEST_LOGIT, LARGEST_LOGIT))
+    success = sigmoid(np.clip(_times(design, state), -LARGEST_LOGIT, LARGEST_LOGIT))
     return success, chance + (1.0 - chance) * success
 
 
@@ -136,7 +141,7 @@ def _loss(
 ) -> float:
     _, mean = _means(design, state, chance)
     likelihood = scores * np.log(mean) + (1.0 - scores) * np.log1p(-mean)
-    return float(-weights @ likelihood + 0.5 * penalty @ state**2)
+    return float(0.5 * penalty @ state**2 - np.sum(weights * likelihood))
 
 
 def _scoring_step(
@@ -147,8 +152,8 @@ def _scoring_step(
     slope = (1.0 - chance) * success * (1.0 - success)
     variance = mean * (1.0 - mean)
     information = weights * slope**2 / variance
-    gradient = design.T @ (weights * (scores - mean) * slope / variance) - penalty * state
-    precision = (design.T * information) @ design + np.diag(penalty)
+    gradient = _times(design.T, weights * (scores - mean) * slope / variance) - penalty * state
+    precision = np.einsum("ij,i,ik->jk", design, information, design) + np.diag(penalty)
     # state + inverse(precision) gradient, restricted: least squares in the root of the precision
     root = np.linalg.cholesky(precision)
     target = root.T @ state + np.linalg.solve(root, gradient)
