@@ -20,6 +20,7 @@ Relation = NDArray[np.bool_]
 PAIRS = 4
 """Kinds of rows that a pair (i, j) can meet: both mastered, i only, j only, neither."""
 BOTH, FIRST_ONLY, SECOND_ONLY, NEITHER = range(PAIRS)
+_SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +70,10 @@ def item_tree(pairs: NDArray[np.float64]) -> ItemTree:
     skills = pairs.shape[-1]
     if skills < 2:
         raise ValueError(f"An order needs at least 2 skills, got {skills}.")
-    orders = list(_orders(pairs[SECOND_ONLY]))
-    differences = [_difference(pairs, order) for order in orders]
+    orders = np.stack(list(_orders(pairs[SECOND_ONLY])))
+    differences = _differences(pairs, orders)
     best = int(np.argmin(differences))
-    return ItemTree(orders[best], differences[best], tuple(differences))
+    return ItemTree(orders[best], float(differences[best]), tuple(differences.tolist()))
 
 
 def is_transitive(relation: Relation) -> bool:
@@ -91,7 +92,7 @@ def _orders(counterexamples: NDArray[np.float64]) -> Iterator[Relation]:
     """
     relation = np.eye(len(counterexamples), dtype=np.bool_)
     for tolerance in np.unique(counterexamples):
-        new = (counterexamples <= tolerance + 1e-9) & ~relation
+        new = (counterexamples <= tolerance + _SMALLEST) & ~relation
         while new.any() and (wrong := new & _intransitive(relation | new)).any():
             new &= ~wrong
         if new.any():
@@ -102,7 +103,7 @@ def _orders(counterexamples: NDArray[np.float64]) -> Iterator[Relation]:
 
 
 def _compose(first: Relation, second: Relation) -> Relation:
-    return np.asarray(first.astype(np.int64) @ second.astype(np.int64) > 0, dtype=np.bool_)
+    return np.asarray(first.astype(np.float32) @ second.astype(np.float32) > 0, dtype=np.bool_)
 
 
 def _intransitive(relation: Relation) -> Relation:
@@ -113,18 +114,15 @@ def _intransitive(relation: Relation) -> Relation:
     return np.asarray(first | second, dtype=np.bool_)
 
 
-def _difference(pairs: NDArray[np.float64], relation: Relation) -> float:
-    """The corrected ``diff`` of Sargin and Unlu (2009), summed over all pairs of different skills."""
-    counted = pairs.sum(axis=0)
-    mastered = np.stack([pairs[BOTH] + pairs[FIRST_ONLY], pairs[BOTH] + pairs[SECOND_ONLY]])
-    first, second = mastered
-    counterexamples = pairs[SECOND_ONLY]
-    different = ~np.eye(len(relation), dtype=np.bool_)
-    inside = relation & different
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = np.where(second > 0, counterexamples / second, 0.0)
-        independent = np.where(counted > 0, (1 - first / counted) * second, 0.0)
-    error = float(shares[inside].mean()) if inside.any() else 0.0
+def _differences(pairs: NDArray[np.float64], orders: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The corrected ``diff`` of Sargin and Unlu (2009) for each order, over all pairs of different skills."""
+    counted, counterexamples = pairs.sum(axis=0), pairs[SECOND_ONLY]
+    first, second = pairs[BOTH] + pairs[FIRST_ONLY], pairs[BOTH] + pairs[SECOND_ONLY]
+    different = ~np.eye(orders.shape[-1], dtype=np.bool_)
+    inside = orders & different
+    shares = counterexamples / np.maximum(second, _SMALLEST)
+    independent = (1 - first / np.maximum(counted, _SMALLEST)) * second
+    error = ((shares * inside).sum(axis=(1, 2)) / np.maximum(inside.sum(axis=(1, 2)), 1))[:, None, None]
     reverse = second - first * (1 - error)
-    expected = np.where(inside, error * second, np.where(inside.T, reverse, independent))
-    return float(np.mean((counterexamples - expected)[different] ** 2))
+    expected = np.where(inside, error * second, np.where(inside.transpose(0, 2, 1), reverse, independent))
+    return np.asarray(((counterexamples - expected) ** 2)[:, different].mean(axis=1))

@@ -62,7 +62,9 @@ def allowed_states(relation: Relation) -> States:
     if skills > MAX_SKILLS:
         raise ValueError(f"States of at most {MAX_SKILLS} skills can be listed, got {skills}.")
     sets = (np.arange(2**skills)[:, None] >> np.arange(skills)[::-1]) & 1 == 1
-    lacking = (~sets).astype(np.int64) @ relation.astype(np.int64) > 0  # skills that something lacking implies
+    lacking = (~sets).astype(np.int64) @ relation.astype(
+        np.int64
+    ) > 0  # skills that something lacking implies
     states: States = sets[~(sets & lacking).any(axis=1)]
     return states[np.argsort(states.sum(axis=1), kind="stable")]
 
