@@ -66,7 +66,10 @@ def test_skills_are_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("skills", "words"),
     [
-        ((*SKILLS, skill("holes", "dig", width=(0.0, 0.1))), "'shallow holes' and 'holes' have tasks in common"),
+        (
+            (*SKILLS, skill("holes", "dig", width=(0.0, 0.1))),
+            "'shallow holes' and 'holes' have tasks in common",
+        ),
         ((*SKILLS, skill("anything", depth=(0.0, 0.1))), "have tasks in common"),
         ((*SKILLS, SKILLS[0]), "names that differ"),
         ((skill("moles", "catch"),), "catch"),

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.prerequisites import Prerequisites
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
@@ -289,6 +290,7 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "profile": Profile,
+    "prerequisites": Prerequisites,
     "check": Check,
     "ask": Ask,
     "curve": Curve,

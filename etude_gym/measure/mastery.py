@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from etude_gym.difficulty.skills import NO_SKILL, Skill, skill_of
+from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.measure.answers import Answers
 
 MASTERED = 0.7
 """A skill is mastered where the mean score is at least this, almost surely."""
@@ -82,3 +87,30 @@ def mastery(numbers: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArra
     mastered = 1 - betainc(right, wrong, MASTERED) > CERTAINTY
     unmastered = betainc(right, wrong, UNMASTERED) > CERTAINTY
     return np.where(mastered, 1.0, np.where(unmastered, 0.0, np.nan))
+
+
+def score_skills(
+    space: DifficultySpace, skills: Sequence[Skill], lineages: NDArray[np.int64], answers: Sequence[Answers]
+) -> SkillScores:
+    """Add up answers by skill.
+
+    Args:
+        space: axes and families of the domain.
+        skills: those that it declares.
+        lineages: which lineage each evaluation is of, shape (evaluations,).
+        answers: of each evaluation; tasks that do not count or belong to no skill are left out.
+
+    Raises:
+        ValueError: if there are no answers, or the domain declares no skills.
+    """
+    if not skills:
+        raise ValueError("The domain declares no skills: give it some, see etude_gym.difficulty.skills.")
+    numbers = np.zeros((len(answers), len(skills)))
+    totals = np.zeros_like(numbers)
+    for row, each in enumerate(answers):
+        counted = ~np.isnan(each.scores)
+        of = skill_of(space, skills, each.families, each.difficulties)
+        counted &= of != NO_SKILL
+        numbers[row] = np.bincount(of[counted], minlength=len(skills))
+        totals[row] = np.bincount(of[counted], np.clip(each.scores[counted], 0, 1), len(skills))
+    return SkillScores(np.asarray(lineages, dtype=np.int64), numbers, totals)
