@@ -23,6 +23,7 @@ from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
+from etude_gym.cli.transfer import Transfer
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -291,6 +292,7 @@ COMMANDS: dict[str, Any] = {
     "compare": Compare,
     "profile": Profile,
     "prerequisites": Prerequisites,
+    "transfer": Transfer,
     "check": Check,
     "ask": Ask,
     "curve": Curve,

@@ -18,13 +18,13 @@ PICTURE = "prerequisites.png"
 class Prerequisites:
     """Find which skills of a domain are prerequisites of others, from the answers of a panel.
 
-    What does not stand up to the evidence asked for is a difficulty order. `etude transfer` tests a prerequisite
-    by an experiment.
+    What does not stand up to the evidence asked for is a difficulty order. `etude transfer` tests a
+    prerequisite by an experiment.
 
     Args:
         env: id of the environment.
-        panel: folder that holds the panel's runs, each of which is a lineage; at least 60 have to master a skill.
-        out: folder for prerequisites.json and the picture.
+        panel: folder that holds the panel's runs, each of which is a lineage; at least 60 have to master a
+        skill. out: folder for prerequisites.json and the picture.
     """
 
     env: tyro.conf.Positional[Annotated[str, shown("ID")]]

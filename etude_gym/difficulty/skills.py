@@ -99,8 +99,8 @@ def skill_of(
         difficulty: float64 in [0, 1], shape (n, axes).
 
     Returns:
-        int64 array of shape (n,): indices of skills, ``NO_SKILL`` where there is none; on the border of two, the
-        first.
+        int64 array of shape (n,): indices of skills, ``NO_SKILL`` where there is none; on the border of two,
+        the first.
     """
     found = np.full(len(families), NO_SKILL, dtype=np.int64)
     for index, each in reversed(list(enumerate(skills))):

@@ -1,8 +1,8 @@
 """Knowledge structures: the sets of skills that an order allows, and the model of responses that they make.
 
-The basic local independence model (BLIM; Doignon and Falmagne 1999, "Knowledge Spaces", ch. 7): a learner is in
-one of the states; it seems to lack a skill of its state by a careless error, and to have one outside of it by a
-lucky guess. Probabilities are fitted by expectation maximization (Stefanutti and Robusto 2009).
+The basic local independence model (BLIM; Doignon and Falmagne 1999, "Knowledge Spaces", ch. 7): a learner is
+in one of the states; it seems to lack a skill of its state by a careless error, and to have one outside of
+it by a lucky guess. Probabilities are fitted by expectation maximization (Stefanutti and Robusto 2009).
 """
 
 from __future__ import annotations

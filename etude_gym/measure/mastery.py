@@ -71,8 +71,8 @@ class SkillScores:
 def mastery(numbers: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Decide mastery by the posterior distribution of the mean score.
 
-    It is that of a proportion, Beta(.5 + total, .5 + number - total): scores between 0 and 1 vary less than those
-    that are 0 or 1, so what it decides is on the safe side.
+    It is that of a proportion, Beta(.5 + total, .5 + number - total): scores between 0 and 1 vary less than
+    those that are 0 or 1, so what it decides is on the safe side.
 
     Args:
         numbers: tasks answered.

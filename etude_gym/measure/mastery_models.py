@@ -1,11 +1,12 @@
 """Models of who has mastered what: abilities alone, or abilities and an order of skills.
 
-Every model is a basic local independence model whose states have probabilities that follow from abilities. Without
-an order, a skill is mastered with probability sigmoid(a (theta - b)): one ability with one slope is the Rasch model,
-with a slope for each skill the two-parameter model, with one ability for each family a model of correlated
-abilities. With an order, a skill whose prerequisites are not mastered is never mastered: the simple learning model
-(Doignon and Falmagne 1999, "Knowledge Spaces", ch. 8), here with probabilities that rise with ability. An order takes
-no parameter, so models with and without it compete on equal terms, and an order that ability explains wins nothing.
+Every model is a basic local independence model whose states have probabilities that follow from abilities.
+Without an order, a skill is mastered with probability sigmoid(a (theta - b)): one ability with one slope is
+the Rasch model, with a slope for each skill the two-parameter model, with one ability for each family a
+model of correlated abilities. With an order, a skill whose prerequisites are not mastered is never mastered:
+the simple learning model (Doignon and Falmagne 1999, "Knowledge Spaces", ch. 8), here with probabilities
+that rise with ability. An order takes no parameter, so models with and without it compete on equal terms,
+and an order that ability explains wins nothing.
 """
 
 from __future__ import annotations

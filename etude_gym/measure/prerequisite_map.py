@@ -169,8 +169,8 @@ class PrerequisiteMap:
             states: mastery of each skill, 1, 0 or NaN, shape (skills,).
 
         Returns:
-            (first skill, second skill, "crossed", "missing" or "undecided") for each prerequisite: whether the
-            learner has mastered what the second skill needs.
+            (first skill, second skill, "crossed", "missing" or "undecided") for each prerequisite: whether
+            the learner has mastered what the second skill needs.
         """
         words = {1.0: CROSSED, 0.0: MISSING}
         names = [curve.skill for curve in self.curves]

@@ -1,10 +1,11 @@
 """Which skills are prerequisites of others, and which only come earlier because they are easier.
 
-Few counterexamples prove nothing: with one common ability whoever masters the harder skill masters the easier one.
-So inductive item tree analysis only proposes. A proposed pair is a prerequisite if enough lineages master the second
-skill, the pair returns in bootstraps over lineages, another skill that is as easy as the first is lacking significantly
-more often where the second is mastered, and models with the order explain the states better than abilities without
-it (Schwarz 1978). All else is a difficulty order. What confirms a prerequisite is an experiment: ``etude transfer``.
+Few counterexamples prove nothing: with one common ability whoever masters the harder skill masters the
+easier one. So inductive item tree analysis only proposes. A proposed pair is a prerequisite if enough
+lineages master the second skill, the pair returns in bootstraps over lineages, another skill that is as easy
+as the first is lacking significantly more often where the second is mastered, and models with the order
+explain the states better than abilities without it (Schwarz 1978). All else is a difficulty order. What
+confirms a prerequisite is an experiment: ``etude transfer``.
 """
 
 from __future__ import annotations
@@ -231,8 +232,8 @@ def _placebos(
 def _less_often(lacks: NDArray[np.float64]) -> float:
     """Exact test of whether the first column is 1 less often than the others, which are its placebos.
 
-    If it were one of them, a lineage in which m of k decided columns are 1 would have the first one among them with
-    probability m / k. With one placebo this is McNemar's test (1947), one-sided.
+    If it were one of them, a lineage in which m of k decided columns are 1 would have the first one among
+    them with probability m / k. With one placebo this is McNemar's test (1947), one-sided.
     """
     if lacks.shape[1] < 2 or not len(lacks):
         return 1.0

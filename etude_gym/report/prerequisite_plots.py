@@ -17,8 +17,8 @@ LONGEST_LINE = 22
 def draw_prerequisites(found: PrerequisiteMap, path: Path) -> None:
     """Draw the graph of skills and the curve of each.
 
-    Skills stand from the easiest at the top to the hardest, one to a row, so that no label covers another. Solid
-    arrows are prerequisites, dashed ones difficulty orders; what follows from others is left out.
+    Skills stand from the easiest at the top to the hardest, one to a row, so that no label covers another.
+    Solid arrows are prerequisites, dashed ones difficulty orders; what follows from others is left out.
 
     Args:
         found: the map.
