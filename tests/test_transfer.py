@@ -54,6 +54,14 @@ def test_what_is_noisy_or_helps_both_ways_is_undecided():
     assert "perhaps as much in reverse" in both.reason
 
 
+def test_a_skill_that_is_there_from_the_start_decides_nothing():
+    flat = SkillCurves((0.0,) * 4, (GRID,) * 4, ((0.5,) * len(GRID),) * 4)
+    found = judge(direction(flat, flat, flat), NOTHING)
+    assert found.verdict == "undecided"
+    assert "gains nothing" in found.reason
+    assert np.isfinite(found.forward.against_none.value)
+
+
 def test_runs_that_do_not_reach_the_skill_decide_nothing():
     late = way((40.0, 40.0, 40.0, 40.0), (4.0, 4.0, 4.1, 4.0))
     found = judge(late, NOTHING)
@@ -73,6 +81,7 @@ def test_wrong_requests_are_refused(tmp_path, capsys):
     assert run(capsys, "transfer", "EtudePlan-v0", "errands")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_transfer_goes_on_where_it_stopped_and_ends_with_a_verdict(tmp_path):
     config = TransferConfig(
         "EtudePlan-v0", "errands", "long plans", "tight budgets", seeds=2, horizon=2e9, items=20
