@@ -21,6 +21,7 @@ from etude_gym.cli.export import Export
 from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
+from etude_gym.cli.prerequisites import Prerequisites
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.publishing import Leaderboard, Submit, Verify
 from etude_gym.cli.ratings import Ratings
@@ -28,6 +29,7 @@ from etude_gym.cli.reporting import Report
 from etude_gym.cli.results import show_results
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
+from etude_gym.cli.transfer import Transfer
 from etude_gym.cli.watch import Watch
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import check_name
@@ -151,6 +153,8 @@ COMMANDS: dict[str, Any] = {
     "profile": Profile,
     "watch": Watch,
     "report": Report,
+    "prerequisites": Prerequisites,
+    "transfer": Transfer,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
