@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.code import generator, kernel, limits, oracle
 from etude_gym.envs.code.actions import MAX_MODULES, NUM_ACTIONS
@@ -50,6 +51,16 @@ AXES = (
         "none",
         "all that can be",
     ),
+)
+
+SKILLS = (
+    skill("short programs", "synthesize", length=(0.0, 0.5), abstractions=(0.0, 0.5)),
+    skill("long programs", "synthesize", length=(0.5, 1.0), abstractions=(0.0, 0.5)),
+    skill("programs with helpers", "synthesize", abstractions=(0.5, 1.0)),
+    skill("few mistakes", "debug", length=(0.0, 0.5)),
+    skill("many mistakes", "debug", length=(0.5, 1.0)),
+    skill("light damage to a package", "refactor", abstractions=(0.0, 0.5)),
+    skill("heavy damage to a package", "refactor", abstractions=(0.5, 1.0)),
 )
 
 RESULTS = ("score", "solved", "pass_rate", "illegal_actions")
@@ -175,6 +186,7 @@ class CodeDomain(KernelDomain):
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, limits.FAMILIES)
+    skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, runner: str | Runner = "monty") -> None:
         self.runner = make_runner(runner)

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.creative import generator, kernel, oracle
 from etude_gym.tasks.domain import Reply, Rows, Worlds
@@ -42,6 +43,16 @@ AXES = (
         "1",
         "3",
     ),
+)
+
+SKILLS = (
+    skill("one idea", "invent", combination=(0.0, 0.5), diversity=(0.0, 0.5)),
+    skill("ideas of many parts", "invent", combination=(0.5, 1.0), diversity=(0.0, 0.5)),
+    skill("several ideas", "invent", diversity=(0.5, 1.0)),
+    skill("uses near at hand", "uses", remoteness=(0.0, 0.5)),
+    skill("remote uses", "uses", remoteness=(0.5, 1.0)),
+    skill("free repairs", "repair", constraints=(0.0, 0.5)),
+    skill("repairs under constraints", "repair", constraints=(0.5, 1.0)),
 )
 
 RESULTS = ("score", "solved", "ideas", "originality", "looks", "illegal_actions")
@@ -153,6 +164,7 @@ class CreativeDomain(KernelDomain):
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+    skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     layout: ClassVar[ConceptLayout] = LAYOUT
 

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.logic import generator, kernel, oracle
 from etude_gym.errors import check_name
@@ -44,6 +45,17 @@ AXES = (
         "none",
         "10",
     ),
+)
+
+SKILLS = (
+    skill("short syllogisms", "syllogism", chain=(0.0, 0.5)),
+    skill("long syllogisms", "syllogism", chain=(0.5, 1.0)),
+    skill("short chains", "chain", chain=(0.0, 0.5)),
+    skill("long chains", "chain", chain=(0.5, 1.0)),
+    skill("one case", "cases", constraints=(0.0, 0.5)),
+    skill("several cases", "cases", constraints=(0.5, 1.0)),
+    skill("simple puzzles", "puzzle", constraints=(0.0, 0.5)),
+    skill("puzzles with several choices", "puzzle", constraints=(0.5, 1.0)),
 )
 
 
@@ -146,6 +158,7 @@ class LogicDomain(KernelDomain):
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+    skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, observation: str = "plain", wording: str = "english") -> None:
         check_name("observation variant", observation, VARIANTS)

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.plan import generator, kernel, oracle
 from etude_gym.errors import check_name
@@ -42,6 +43,32 @@ AXES = (
         "raw items",
         "items of recipe depth 3",
     ),
+)
+
+SKILLS = (
+    skill(
+        "errands", horizon=(0.0, 0.5), decomposition=(0.0, 0.5), resources=(0.0, 0.5), contingency=(0.0, 0.5)
+    ),
+    skill(
+        "tight budgets",
+        horizon=(0.0, 0.5),
+        decomposition=(0.0, 0.5),
+        resources=(0.5, 1.0),
+        contingency=(0.0, 0.5),
+    ),
+    skill(
+        "mishaps", horizon=(0.0, 0.5), decomposition=(0.0, 0.5), resources=(0.0, 0.5), contingency=(0.5, 1.0)
+    ),
+    skill(
+        "mishaps on a tight budget",
+        horizon=(0.0, 0.5),
+        decomposition=(0.0, 0.5),
+        resources=(0.5, 1.0),
+        contingency=(0.5, 1.0),
+    ),
+    skill("long plans", horizon=(0.5, 1.0), decomposition=(0.0, 0.5)),
+    skill("deep recipes", horizon=(0.0, 0.5), decomposition=(0.5, 1.0)),
+    skill("long plans of deep recipes", horizon=(0.5, 1.0), decomposition=(0.5, 1.0)),
 )
 
 RAW_TABLES = (
@@ -121,6 +148,7 @@ class PlanDomain(KernelDomain):
     results: ClassVar[Mapping[str, str]] = {column: column for column in GRADED}
     render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
     space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
+    skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, observation: str = "compact") -> None:
         check_name("observation variant", observation, ("compact", "raw"))

@@ -18,10 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.prerequisites import Prerequisites
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
 from etude_gym.cli.serving import Serve
 from etude_gym.cli.terminal import console, leave_broken_pipe, prepare_terminal, say, shown
+from etude_gym.cli.transfer import Transfer
 from etude_gym.conformance import CheckResult
 from etude_gym.errors import MissingExtra, check_name
 from etude_gym.runs.agents import ONE_PROCESS, Resources
@@ -289,6 +291,8 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "profile": Profile,
+    "prerequisites": Prerequisites,
+    "transfer": Transfer,
     "check": Check,
     "ask": Ask,
     "curve": Curve,

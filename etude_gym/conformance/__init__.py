@@ -51,6 +51,7 @@ _CHECKS: tuple[Check, ...] = (
     generation.generation_is_total,
     generation.generation_is_pure,
     generation.axes_change_tasks,
+    generation.skills_are_regions,
     generation.task_keys_are_distinct,
     generation.splits_share_nothing,
     generation.adjacent_seeds_share_nothing,

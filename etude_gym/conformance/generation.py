@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from etude_gym.conformance.common import (
     Size,
+    Skipped,
     ask,
     choose_wildly,
     differing_rows,
@@ -20,6 +21,7 @@ from etude_gym.conformance.common import (
     problem_with,
     random_tasks,
 )
+from etude_gym.difficulty.skills import check_skills
 from etude_gym.environment.registration import make_domain
 from etude_gym.measure.rollout import begin
 from etude_gym.randomness import mix
@@ -131,6 +133,18 @@ def _changed(domain: Domain, first: TaskBatch, second: TaskBatch) -> float:
     for name, values in domain.metrics(one.worlds, one.running).items():
         different |= values != metrics[name]
     return float(different.mean())
+
+
+def skills_are_regions(env_id: str, size: Size) -> str:
+    """Declared skills are regions of the difficulty space that hold tasks and have none in common."""
+    domain = make_domain(env_id)
+    if not domain.skills:
+        raise Skipped("the domain declares no skills")
+    try:
+        check_skills(domain.space, domain.skills)
+    except ValueError as error:
+        expect(False, str(error))
+    return ", ".join(skill.name for skill in domain.skills)
 
 
 def task_keys_are_distinct(env_id: str, size: Size) -> str:

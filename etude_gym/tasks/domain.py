@@ -16,6 +16,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.skills import Skill
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.entry_points import load_entry_point
 from etude_gym.errors import keywords, unexpected_keyword
@@ -97,6 +98,7 @@ class Domain(ABC):
     Attributes:
         name: stable name with version; part of every task key.
         space: the axes and families.
+        skills: regions of the space with names in plain words, 5 to 8 of them; no two have a task in common.
         render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing; environments make the rest
             from that, or from the observation.
         observation_space: a Box or a Dict of Boxes, for one environment.
@@ -107,6 +109,7 @@ class Domain(ABC):
 
     name: ClassVar[str]
     space: ClassVar[DifficultySpace]
+    skills: ClassVar[tuple[Skill, ...]] = ()
     least_left: ClassVar[int] = 4
     render_modes: ClassVar[tuple[str, ...]] = ()
     observation_space: gymnasium.spaces.Space[Any]
