@@ -18,9 +18,6 @@ Ints = NDArray[np.int64]
 
 EDGE_POINTS = 1 << 14
 """Points of the family's space, evenly spread, whose difficulty gives the edges of bands."""
-HARDEST = 0.75
-"""Tasks beyond this quantile of the mean of the axes show what guessing is worth."""
-HIGHEST_FLOOR = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +69,6 @@ class PanelAnswers:
             lineage: int64 (n,).
         """
         return np.array(self.kinds)[lineage]
-
-
-def measure_floor(difficulty: Floats, scores: Floats) -> float:
-    """What guessing is worth: the mean score of an agent that guesses, on the hardest quarter of its tasks.
-
-    On easier ones it also succeeds by chance at what takes some ability, which is the model's to explain.
-
-    Args:
-        difficulty: of its tasks, shape (n, axes).
-        scores: float64 in [0, 1], shape (n,).
-    """
-    level = difficulty.mean(axis=1)
-    return float(min(scores[level >= np.quantile(level, HARDEST)].mean(), HIGHEST_FLOOR))
 
 
 def fit_calibration(

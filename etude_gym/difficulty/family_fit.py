@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 FOLDS = 4
 """Parts of the lineages that take turns in being held out, where interactions are tried."""
 MOST_INTERACTIONS = 2
+LEAST_GAIN = 4.0
+"""Log-likelihood that an interaction has to gain: chance gives it in 5% where a dozen are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +155,7 @@ def _curve(
 
 
 def _best_interactions(answers: FamilyAnswers, floor: float) -> FamilyFit:
-    """Add the most likely interaction as long as the loss of held-out lineages falls by more than its error."""
+    """Add the most likely interaction as long as the loss of held-out lineages falls by twice its error."""
     fit = fit_curve(answers, floor)
     axes = answers.difficulty.shape[1]
     tried = [Interaction(pair, kind) for pair in combinations(range(axes), 2) for kind in (BOTH, EITHER)]
@@ -166,7 +168,7 @@ def _best_interactions(answers: FamilyAnswers, floor: float) -> FamilyFit:
                 continue
             larger = fit_curve(answers, floor, (*chosen, each), fit.parameters)
             found = larger.model.log_likelihood(larger.parameters)
-            if found > likelihood + 2.0:
+            if found > likelihood + LEAST_GAIN:
                 likelihood, best = found, larger
         if best is None:
             return fit
@@ -174,7 +176,7 @@ def _best_interactions(answers: FamilyAnswers, floor: float) -> FamilyFit:
             losses = _losses(answers, floor, fit)
         with_it = _losses(answers, floor, best)
         gain = losses - with_it
-        if gain.mean() < gain.std(ddof=1) / np.sqrt(len(gain)):
+        if gain.mean() < 2.0 * gain.std(ddof=1) / np.sqrt(len(gain)):
             return fit
         fit, losses = best, with_it
     return fit

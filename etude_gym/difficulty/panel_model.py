@@ -27,7 +27,7 @@ ITERATIONS = 100
 TOLERANCE = 1e-4
 LONGEST_STEP = 2.0
 SMALLEST_VARIANCE = 1e-4
-LARGEST_PENALTY = 1e6
+SMALLEST_PENALTY, LARGEST_PENALTY = 0.5, 1e6
 MOST_LAPSES = 0.5
 CERTAIN = 1e-6
 """How near to 0 and 1 expected scores may come."""
@@ -402,7 +402,7 @@ class PanelModel:
             penalty = float(updated[index])
             left = len(values) - 1 - penalty * float(np.sum(covariance[inside, inside] * self.roughness))
             rough = max(float(values @ self.roughness @ values), 1e-9)
-            updated[index] = min(max(max(left, 1e-3) / rough, 1e-3), LARGEST_PENALTY)
+            updated[index] = min(max(left / rough, SMALLEST_PENALTY), LARGEST_PENALTY)
         return updated
 
 
