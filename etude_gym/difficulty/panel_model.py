@@ -29,6 +29,8 @@ LONGEST_STEP = 2.0
 SMALLEST_VARIANCE = 1e-4
 SMALLEST_PENALTY, LARGEST_PENALTY = 0.5, 1e6
 MOST_LAPSES = 0.5
+USUAL_LAPSES = 0.05
+"""Standard deviation of the prior of lapses, half a normal distribution: few answers tell them from inability."""
 CERTAIN = 1e-6
 """How near to 0 and 1 expected scores may come."""
 
@@ -364,6 +366,7 @@ class PanelModel:
     def _penalty(self, parameters: Parameters) -> Floats:
         size = len(parameters.coefficients)
         matrix = np.zeros((size + 2, size + 2))
+        matrix[-1, -1] = USUAL_LAPSES**-2.0
         for group, penalty in zip(self.smooth, parameters.penalties.tolist(), strict=True):
             inside = slice(group.start + 1, group.stop + 1)
             matrix[inside, inside] += penalty * self.roughness
