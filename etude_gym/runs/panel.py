@@ -209,7 +209,7 @@ def _evaluation(space: Any, file: LineageAnswers, checkpoint: int) -> Answers:
         compute=float(file.columns["compute"][checkpoint]),
         keys=columns["key"],
         families=columns["family"],
-        bands=band_of(columns["difficulty"]),
+        bands=band_of(space, columns["difficulty"], columns["family"]),
         difficulties=columns["difficulty"],
         scores=columns["score"],
         statuses=(OK,) * int(rows.sum()),
