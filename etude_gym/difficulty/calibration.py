@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +132,14 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration.from_record(record, str(path))
 
 
-def shipped_calibration(package: str) -> Calibration | None:
+def shipped_calibration(module: str) -> Calibration | None:
     """The calibration that a domain ships; None if there is none yet.
 
     Args:
-        package: where the domain's module stands, ``__package__`` there.
+        module: file of the domain's module, ``__file__`` there.
+
+    Raises:
+        ValueError: if the file beside it is none.
     """
-    path = files(package).joinpath(FILE)
-    return (
-        Calibration.from_record(json.loads(path.read_text()), f"{package}/{FILE}") if path.is_file() else None
-    )
+    path = Path(module).with_name(FILE)
+    return read_calibration(path) if path.exists() else None
