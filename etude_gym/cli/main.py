@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.models import Ask, Curve, Export
+from etude_gym.cli.panel import Calibrate, Panel
 from etude_gym.cli.prerequisites import Prerequisites
 from etude_gym.cli.profile import Profile
 from etude_gym.cli.ratings import Ratings
@@ -291,6 +292,8 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "profile": Profile,
+    "panel": Panel,
+    "calibrate": Calibrate,
     "prerequisites": Prerequisites,
     "transfer": Transfer,
     "check": Check,

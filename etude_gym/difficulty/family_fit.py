@@ -226,7 +226,10 @@ def _intervals(
     estimates = _values(fit.parameters, fit.curve, names)
     factor = float(stdtrit(lineages - 1, 0.975)) * np.sqrt(lineages / (lineages - 1))
     table = np.array([list(each.values()) for each in found])
-    spread = factor * table.std(axis=0, ddof=1)
+    errors = table.std(axis=0, ddof=1)
+    at = list(estimates).index("ceiling")
+    errors[at] = max(errors[at], fit.model.lapses_error(fit.parameters))
+    spread = factor * errors
     intervals = {}
     for (name, value), width in zip(estimates.items(), spread.tolist(), strict=True):
         low = -np.inf if name == "intercept" else 0.0

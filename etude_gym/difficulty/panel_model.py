@@ -242,6 +242,18 @@ class PanelModel:
             total += 0.5 * float(np.linalg.slogdet(block.inverse)[1] + np.log(precision).sum())
         return total
 
+    def lapses_error(self, parameters: Parameters) -> float:
+        """Standard error of lapses, from the curvature: at their bound, resampling shows too little.
+
+        Args:
+            parameters: as fitted.
+        """
+        blocks = [self._block(lineage, parameters) for lineage in self.lineages]
+        system = self._penalty(parameters)
+        for block in blocks:
+            system += block.curvature - block.cross.T @ (block.inverse @ block.cross)
+        return float(np.sqrt(np.linalg.pinv(system)[-1, -1]))
+
     def effects(self, parameters: Parameters) -> tuple[list[Floats], list[Floats]]:
         """Modes of abilities and slopes of every lineage, and their covariances given the parameters.
 
