@@ -378,7 +378,7 @@ def test_a_hundred_results_move_starts_too():
 
 
 def test_each_band_has_a_limit_of_its_own():
-    limits = StartLimits()
+    limits = StartLimits(SPACE)
     easy, hard = np.full((10, 4), 0.1), np.full((10, 4), 0.9)
     drills = Starts(np.full(10, 0.5), np.full(10, 10.0))
     limits.update(Results(easy, np.zeros(10, np.int64), np.ones(10), starts=drills))
@@ -387,7 +387,7 @@ def test_each_band_has_a_limit_of_its_own():
 
 
 def test_what_was_no_drill_or_left_little_moves_no_limit():
-    limits = StartLimits()
+    limits = StartLimits(SPACE)
     hard = np.full((20, 4), 0.9)
     drills = Starts(np.full(20, 0.5), np.full(20, 10.0))
     limits.update(Results(hard, np.zeros(20, np.int64), np.ones(20), starts=drills))

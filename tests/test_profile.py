@@ -39,7 +39,10 @@ def answers(seed, items=100, graded=False, shift=0.0):
     keys = task_keys("simulated", "anchor", seed, np.arange(items * len(CELLS)))
     blocks = keys.reshape(len(CELLS), items)
     difficulty = np.concatenate(
-        [difficulty_in_band(SPACE, block, band) for block, (_, band) in zip(blocks, CELLS, strict=True)]
+        [
+            difficulty_in_band(SPACE, block, SPACE.families.index(family), band)
+            for block, (family, band) in zip(blocks, CELLS, strict=True)
+        ]
     )
     families = np.repeat([SPACE.families.index(family) for family, _ in CELLS], items)
     logits = [np.log(p / (1 - p)) for p in (success(0, difficulty), success(1, difficulty))]

@@ -148,7 +148,9 @@ def test_static_and_uniform_cover_the_whole_space_evenly():
     for name in ("static", "uniform"):
         draw = make_sampler(name, SPACE).draw(mix(1, np.arange(4000)))
         np.testing.assert_allclose(draw.difficulty.mean(axis=0), 0.5, atol=0.05)
-        np.testing.assert_allclose(np.bincount(band_of(draw.difficulty)) / 4000, 0.25, atol=0.05)
+        np.testing.assert_allclose(
+            np.bincount(band_of(SPACE, draw.difficulty, draw.family)) / 4000, 0.25, atol=0.05
+        )
 
 
 def test_easy_stays_in_its_region():
@@ -174,7 +176,9 @@ def test_a_fifth_of_the_tasks_is_uniform_and_logged_as_such(name):
     assert uniformly.mean() == pytest.approx(0.2, abs=0.03)
     np.testing.assert_allclose(draw.difficulty[uniformly].mean(axis=0), 0.5, atol=0.05)
     np.testing.assert_allclose(
-        np.bincount(band_of(draw.difficulty[uniformly])), uniformly.sum() / 4, rtol=0.2
+        np.bincount(band_of(SPACE, draw.difficulty[uniformly], draw.family[uniformly])),
+        uniformly.sum() / 4,
+        rtol=0.2,
     )
 
 
@@ -220,13 +224,13 @@ def test_learning_progress_goes_where_scores_change():
     sampler = LearningProgressSampler(SPACE)
     for start in range(0, 2000, 40):
         draw = sampler.draw(mix(1, np.arange(start, start + 40)))
-        improves = (draw.family == 1) & (band_of(draw.difficulty) == 2)
+        improves = (draw.family == 1) & (band_of(SPACE, draw.difficulty, draw.family) == 2)
         sampler.update(
             Results(draw.difficulty, draw.family, np.where(improves, start / 2000, 0.5 * draw.family))
         )
     assert np.unravel_index(sampler.progress.argmax(), (2, 4)) == (1, 2)
     draw = sampler.draw(mix(2, np.arange(2000)))
-    there = (draw.family == 1) & (band_of(draw.difficulty) == 2)
+    there = (draw.family == 1) & (band_of(SPACE, draw.difficulty, draw.family) == 2)
     assert there.mean() > 2 / 8
 
 

@@ -44,12 +44,12 @@ def test_cells_are_families_in_order_and_in_each_the_bands_from_the_easiest():
 def test_the_entry_band_is_uniform_in_the_easiest_corner_and_a_function_of_the_key():
     space = make_domain(PLAN).space
     keys = task_keys("any", "anchor", 0, np.arange(4000))
-    drawn = difficulty_in_band(space, keys, ENTRY_BAND)
+    drawn = difficulty_in_band(space, keys, 0, ENTRY_BAND)
     assert drawn.shape == (4000, len(space))
     assert 0.0 <= drawn.min() < 0.001
     assert 0.199 < drawn.max() <= 0.2
     assert np.abs(drawn.mean(axis=0) - 0.1).max() < 0.005
-    assert np.array_equal(difficulty_in_band(space, keys[17:19], ENTRY_BAND), drawn[17:19])
+    assert np.array_equal(difficulty_in_band(space, keys[17:19], 0, ENTRY_BAND), drawn[17:19])
 
 
 def test_bands_have_names():

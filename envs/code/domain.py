@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.calibration import shipped_calibration
 from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.code import generator, kernel, limits, oracle
@@ -185,7 +186,7 @@ class CodeDomain(KernelDomain):
     results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
-    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, limits.FAMILIES)
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, limits.FAMILIES, shipped_calibration(__file__))
     skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, runner: str | Runner = "monty") -> None:

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.calibration import shipped_calibration
 from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.logic import generator, kernel, oracle
@@ -157,7 +158,9 @@ class LogicDomain(KernelDomain):
     results: ClassVar[Mapping[str, str]] = {column: column for column in RESULTS}
     measured: ClassVar[Mapping[str, str]] = METRICS
     render_modes: ClassVar[tuple[str, ...]] = ("ansi",)
-    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, generator.FAMILIES)
+    space: ClassVar[DifficultySpace] = DifficultySpace(
+        AXES, generator.FAMILIES, shipped_calibration(__file__)
+    )
     skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, observation: str = "plain", wording: str = "english") -> None:

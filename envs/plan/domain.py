@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.calibration import shipped_calibration
 from etude_gym.difficulty.skills import Skill, skill
 from etude_gym.difficulty.space import Axis, DifficultySpace
 from etude_gym.envs.plan import generator, kernel, oracle
@@ -147,7 +148,7 @@ class PlanDomain(KernelDomain):
     kernels: ClassVar[Kernels] = KERNELS
     results: ClassVar[Mapping[str, str]] = {column: column for column in GRADED}
     render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
-    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",))
+    space: ClassVar[DifficultySpace] = DifficultySpace(AXES, ("delivery",), shipped_calibration(__file__))
     skills: ClassVar[tuple[Skill, ...]] = SKILLS
 
     def __init__(self, observation: str = "compact") -> None:

@@ -19,6 +19,7 @@ from rich.text import Text
 from etude_gym.cli.about import PURPOSE, overview, version_block
 from etude_gym.cli.export import Export
 from etude_gym.cli.models import Ask, Curve
+from etude_gym.cli.panel import Calibrate, Panel
 from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
 from etude_gym.cli.prerequisites import Prerequisites
@@ -153,6 +154,8 @@ COMMANDS: dict[str, Any] = {
     "profile": Profile,
     "watch": Watch,
     "report": Report,
+    "panel": Panel,
+    "calibrate": Calibrate,
     "prerequisites": Prerequisites,
     "transfer": Transfer,
     "check": Check,

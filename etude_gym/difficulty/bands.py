@@ -22,17 +22,11 @@ ENTRY_LEVEL = 0.2
 
 
 @functools.cache
-def band_edges(num_axes: int) -> NDArray[np.float64]:
-    """Edges of the difficulty bands: quartiles of the mean of uniform axes.
+def _mean_edges(num_axes: int) -> NDArray[np.float64]:
+    """Edges from 0 to 1: quartiles of the mean of uniform axes.
 
     The mean of independent uniforms has the Bates distribution (Bates 1955); its distribution
-    function is inverted by bisection. A calibration will replace the mean by calibrated difficulty.
-
-    Args:
-        num_axes: axes of the space, at least 1.
-
-    Returns:
-        float64 array of shape (5,), from 0 to 1.
+    function is inverted by bisection.
     """
 
     def cumulative(x: float) -> float:
@@ -50,18 +44,60 @@ def band_edges(num_axes: int) -> NDArray[np.float64]:
     return np.array([*edges, 1.0])
 
 
-def band_of(difficulty: Difficulty) -> NDArray[np.int64]:
-    """Bands of difficulty vectors, by the mean of their axes.
+def band_edges(space: DifficultySpace) -> NDArray[np.float64]:
+    """Edges of the bands of each family: quartiles of difficulty over its tasks.
 
     Args:
+        space: axes and families of the domain.
+
+    Returns:
+        float64 array of shape (families, 5), on the scale of ``levels``.
+    """
+    if space.calibration is None:
+        return np.tile(_mean_edges(len(space)), (len(space.families), 1))
+    corners = np.array([[0.0] * len(space), [1.0] * len(space)])
+    edges = []
+    for curve in space.calibration.curves:
+        lowest, highest = curve.logits(corners).tolist()
+        edges.append([lowest, *curve.edges, highest])
+    return np.array(edges)
+
+
+def levels(space: DifficultySpace, difficulty: Difficulty, family: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How hard tasks are: calibrated difficulty in logits, or the mean of the axes without a calibration.
+
+    Args:
+        space: axes and families of the domain.
         difficulty: float64 in [0, 1], shape (..., axes).
+        family: indices of families, shape (...).
+
+    Returns:
+        float64 array of shape (...).
+    """
+    if space.calibration is None:
+        means: NDArray[np.float64] = difficulty.mean(axis=-1)
+        return means
+    family = np.broadcast_to(family, difficulty.shape[:-1])
+    return space.calibration.logits(family, difficulty)
+
+
+def band_of(space: DifficultySpace, difficulty: Difficulty, family: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bands of tasks: quartiles of difficulty within their family.
+
+    Args:
+        space: axes and families of the domain.
+        difficulty: float64 in [0, 1], shape (..., axes).
+        family: indices of families, shape (...).
 
     Returns:
         int64 array of shape (...), 0 (easiest) to 3 (hardest).
     """
-    inner = band_edges(difficulty.shape[-1])[1:-1]
-    bands: NDArray[np.int64] = np.searchsorted(inner, difficulty.mean(axis=-1), side="right").astype(np.int64)
-    return bands
+    level = levels(space, difficulty, family)
+    if space.calibration is None:
+        found: NDArray[np.int64] = np.searchsorted(_mean_edges(len(space))[1:-1], level, side="right")
+        return found.astype(np.int64)
+    inner = band_edges(space)[np.broadcast_to(family, level.shape), 1:-1]
+    return (level[..., None] >= inner).sum(axis=-1)
 
 
 Cells = tuple[tuple[str, int], ...]
@@ -108,12 +144,13 @@ def cells_of(space: DifficultySpace, bands: Sequence[int] = BANDS) -> Cells:
     return tuple((family, band) for family in space.families for band in bands)
 
 
-def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficulty:
+def difficulty_in_band(space: DifficultySpace, keys: Keys, family: int, band: int) -> Difficulty:
     """Difficulty drawn uniformly from the part of the space that belongs to a band.
 
     Args:
-        space: axes of the domain.
+        space: axes and families of the domain.
         keys: task keys, uint64 of shape (n,); a difficulty is a function of its key alone.
+        family: index of the family.
         band: ``ENTRY_BAND``, or 0 (easiest) to 3 (hardest).
 
     Returns:
@@ -123,6 +160,6 @@ def difficulty_in_band(space: DifficultySpace, keys: Keys, band: int) -> Difficu
     candidates = uniform(keys[:, None, None], counters)
     if band == ENTRY_BAND:
         return ENTRY_LEVEL * candidates[:, 0]
-    inside = band_of(candidates) == band
+    inside = band_of(space, candidates, np.array(family)) == band
     chosen: Difficulty = candidates[np.arange(len(keys)), inside.argmax(axis=1)]
     return chosen

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.difficulty.calibration import Calibration
 from etude_gym.errors import check_name
 from etude_gym.randomness import Keys, uniform
 
@@ -40,10 +41,24 @@ class DifficultySpace:
     Attributes:
         axes: the difficulty parameters, in the order of every difficulty array's last dimension.
         families: kinds of tasks, in the order of every family index.
+        calibration: how hard tasks are, if a panel of learners has shown it; bands, priors of the learner
+            model and placement follow it.
+
+    Raises:
+        ValueError: for a calibration of other axes or families.
     """
 
     axes: tuple[Axis, ...]
     families: tuple[str, ...]
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        known = self.calibration
+        if known is not None and (known.axes, known.families) != (self.names, self.families):
+            raise ValueError(
+                f"The calibration is of axes {known.axes} and families {known.families}; this space has "
+                f"{self.names} and {self.families}. Make a new one: etude panel, then etude calibrate."
+            )
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -74,7 +74,8 @@ def stratified_tasks(
     keys = task_keys(domain.name, split, stream, np.arange(len(cells) * per_cell), salt)
     blocks = keys.reshape(len(cells), per_cell)
     difficulty = [
-        difficulty_in_band(domain.space, block, band) for block, (_, band) in zip(blocks, cells, strict=True)
+        difficulty_in_band(domain.space, block, domain.space.families.index(name), band)
+        for block, (name, band) in zip(blocks, cells, strict=True)
     ]
     family = [np.full(per_cell, domain.space.families.index(name)) for name, _ in cells]
     return TaskBatch(keys, np.concatenate(difficulty), np.concatenate(family).astype(np.int64))

@@ -79,6 +79,46 @@ class ScriptedAgent:
         return self._solver(self._worlds)
 
 
+class NoisyAgent:
+    """A scripted agent that takes a share of its actions at random.
+
+    Args:
+        agent: the one that acts otherwise.
+        domain: the domain to play.
+        noise: share of the actions, in [0, 1].
+        seed: of the random ones.
+    """
+
+    def __init__(self, agent: ScriptedAgent, domain: Domain, noise: float, *, seed: int = 0) -> None:
+        if not 0.0 <= noise <= 1.0:
+            raise ValueError(f"noise is a share of the actions, in [0, 1], got {noise!r}.")
+        self._agent, self._random, self._noise = agent, RandomAgent(domain, seed=seed), noise
+        self._seed, self._turn = seed, 0
+
+    def attend(self, worlds: Worlds) -> None:
+        """Look at the worlds that the next ``act`` is about.
+
+        Args:
+            worlds: structured array (n,).
+        """
+        self._agent.attend(worlds)
+
+    def act(self, observations: Observations, masks: Masks) -> Actions:
+        """One action for each row.
+
+        Args:
+            observations: of the worlds last shown.
+            masks: int8 (n, actions), 1 where legal.
+
+        Returns:
+            int64 array of shape (n,).
+        """
+        self._turn += 1
+        lapses = uniform(mix(self._seed, self._turn, np.arange(len(masks))), 1) < self._noise
+        other = self._random.act(observations, masks)
+        return np.where(lapses, other, self._agent.act(observations, masks))
+
+
 class OracleAgent(ScriptedAgent):
     """The domain's reference solver."""
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from etude_gym.difficulty.bands import NUM_BANDS, band_of
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
-from etude_gym.practice.learner_model import Floats
+from etude_gym.practice.learner_model import Families, Floats
 from etude_gym.practice.sampler import DRILL, Draw, Results, TaskSampler, _check_range, _counters, _reason
 from etude_gym.randomness import Keys, uniform
 from etude_gym.tasks.keys import Starts
@@ -37,23 +37,26 @@ class StartLimits:
     hundred thousand of an agent do not shake it. Results that were no drills move nothing.
 
     Args:
+        space: axes and families of the domain.
         step: share of a limit by which a perfect score moves it, once there were 1 / step results.
     """
 
-    def __init__(self, step: float = 0.01) -> None:
+    def __init__(self, space: DifficultySpace, step: float = 0.01) -> None:
+        self._space = space
         self._step = _check_range("step", step, 1e-6, 1.0)
         self._limits = [1.0] * NUM_BANDS
         self._longest = [1.0] * NUM_BANDS
         self._num_results = [0] * NUM_BANDS
 
-    def starts(self, difficulty: Difficulty, numbers: Floats) -> Starts:
+    def starts(self, difficulty: Difficulty, family: Families, numbers: Floats) -> Starts:
         """Starts that leave a uniform number of actions, from 1 to the limit.
 
         Args:
             difficulty: float64 in [0, 1], shape (n, axes).
+            family: indices of families, shape (n,).
             numbers: float64 in [0, 1), shape (n,), all randomness of the starts.
         """
-        limits = np.array(self._limits)[band_of(difficulty)]
+        limits = np.array(self._limits)[band_of(self._space, difficulty, family)]
         return Starts(np.zeros(len(numbers)), np.floor(1.0 + numbers * limits))
 
     def update(self, results: Results) -> None:
@@ -66,7 +69,7 @@ class StartLimits:
             return
         rows = np.isfinite(results.starts.left).nonzero()[0]
         lengths = np.rint(results.starts.left[rows] / (1.0 - results.starts.share[rows]))
-        bands = band_of(results.difficulty[rows]).tolist()
+        bands = band_of(self._space, results.difficulty[rows], results.family[rows]).tolist()
         columns = (results.starts.left[rows].tolist(), lengths.tolist(), results.scores[rows].tolist())
         for band, left, length, score in zip(bands, *columns, strict=True):
             self._move(band, left, length, score)
@@ -120,12 +123,12 @@ class DrillSampler(TaskSampler):
 
     def __init__(self, space: DifficultySpace, *, step: float = 0.01) -> None:
         super().__init__(space)
-        self.limits = StartLimits(step)
+        self.limits = StartLimits(space, step)
         self._start_counter = _start_counter(space)
 
     def draw(self, keys: Keys) -> Draw:
         difficulty, family = self._uniform(keys)
-        starts = self.limits.starts(difficulty, uniform(keys, self._start_counter))
+        starts = self.limits.starts(difficulty, family, uniform(keys, self._start_counter))
         return Draw(keys, difficulty, family, _reason(keys, DRILL), starts)
 
     def update(self, results: Results) -> None:

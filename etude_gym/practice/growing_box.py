@@ -97,7 +97,7 @@ class GrowingBoxSampler(TaskSampler):
         self.start = _check_range("start", start, 0.0, 1.0)
         self.rate = _check_range("rate", rate, 0.0, 1.0)
         self.drill_share = _check_range("drill_share", drill_share, 0.0, 1.0)
-        self.start_limits = StartLimits()
+        self.start_limits = StartLimits(space)
         self.findings: list[Finding] = []
         self._boxes = np.zeros(len(space.families), dtype=BOX_RECORD)
         self._families = [
@@ -135,7 +135,7 @@ class GrowingBoxSampler(TaskSampler):
         drilled, start = uniform(keys[:, None], self._drill_counters).T
         drills = drilled < self.drill_share
         difficulty = np.where(drills[:, None], numbers, difficulty)
-        starts = self.start_limits.starts(difficulty, start)
+        starts = self.start_limits.starts(difficulty, family, start)
         starts.left[~drills] = np.inf
         return Draw(keys, difficulty, family, np.where(drills, DRILL, reason), starts)
 

@@ -10,7 +10,9 @@ measurement step is a Laplace approximation (Fahrmeir 1992, JASA 87:501, posteri
 Graded scores enter by quasi-likelihood (Wedderburn 1974, Biometrika 61; Papke and Wooldridge 1996):
 gradient ``y - mu``, information ``mu (1 - mu)``.
 
-The estimate is uncalibrated: it starts from a vague prior and learns the weights from this learner alone.
+Without a calibration it starts from a vague prior and learns the weights from this learner alone. With one, the
+panel's curves shape the axes, and its weights, their spread between learners, the correlation of families and
+the drift are the prior; scores keep between floor and ceiling (``etude_gym.difficulty.curve``).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import Difficulty, DifficultySpace
+from etude_gym.practice.calibrated_tasks import SMALLEST_WEIGHT, CalibratedTasks
 
 Floats = NDArray[np.float64]
 Families = NDArray[np.int64]
@@ -32,11 +35,10 @@ any result the easiest task is a coin flip and the hardest is out of reach, so p
 PRIOR_WEIGHT_VARIANCE = 2.25
 FAMILY_CORRELATION = 0.7
 """Correlation of the abilities of two families, in the prior and in their drift."""
+DRIFT_PER_RESULT = 5e-4
+"""Variance that an ability gains for each result."""
 WEIGHT_DRIFT_SHARE = 0.02
 """Drift of a weight relative to that of an ability: weights settle but never freeze."""
-SMALLEST_WEIGHT = 0.1
-"""Lower bound of every weight. Above 0, so that a learner that succeeds everywhere, from whom nothing can
-be learned about the axes, is still given harder tasks."""
 NEWTON_STEPS = 3
 LARGEST_STEP = 3.0
 """Longest Newton step in logits; where every score is certain, an unbounded one would overshoot."""
@@ -60,8 +62,9 @@ class LearnerModel:
 
     Args:
         space: axes and families of the domain.
-        drift_per_result: variance (squared logits) that an ability gains for each result. The default
-            forgets over some hundreds of results. 0 gives a stationary estimate.
+        drift_per_result: variance (squared logits) that an ability gains for each result; None for the
+            calibration's, without one for a value that forgets over some hundreds of results. 0 gives a
+            stationary estimate.
         dispersion: how many results carry the information of one independent result. Results of one
             training batch come from one policy and are correlated; counted as independent they would
             make the filter overconfident. The log-likelihood is divided by this factor, the dispersion
@@ -72,9 +75,12 @@ class LearnerModel:
         self,
         space: DifficultySpace,
         *,
-        drift_per_result: float = 5e-4,
+        drift_per_result: float | None = None,
         dispersion: float = 2.0,
     ) -> None:
+        calibration = space.calibration
+        if drift_per_result is None:
+            drift_per_result = calibration.drift_per_result if calibration else DRIFT_PER_RESULT
         if drift_per_result < 0:
             raise ValueError(f"Drift is a variance, at least 0, got drift_per_result={drift_per_result!r}.")
         if dispersion < 1:
@@ -85,14 +91,19 @@ class LearnerModel:
         families, axes = len(space.families), len(space)
         tied = np.full((families, families), FAMILY_CORRELATION)
         np.fill_diagonal(tied, 1.0)
+        self._mean: Floats = np.zeros(families + axes)
+        self._mean[families:] = PRIOR_TOTAL_WEIGHT / axes
+        spread = np.full(axes, PRIOR_WEIGHT_VARIANCE)
+        self._calibrated = CalibratedTasks(calibration) if calibration else None
+        if calibration and self._calibrated:
+            tied = np.array(calibration.ability_correlations)
+            self._mean[families:], spread = self._calibrated.weights, self._calibrated.spread**2
         self._drift = np.zeros((families + axes, families + axes))
         self._drift[:families, :families] = tied
         self._drift[families:, families:] = WEIGHT_DRIFT_SHARE * np.eye(axes)
         self._covariance: Floats = np.zeros_like(self._drift)
         self._covariance[:families, :families] = PRIOR_ABILITY_VARIANCE * tied
-        self._covariance[families:, families:] = PRIOR_WEIGHT_VARIANCE * np.eye(axes)
-        self._mean: Floats = np.zeros(families + axes)
-        self._mean[families:] = PRIOR_TOTAL_WEIGHT / axes
+        self._covariance[families:, families:] = np.diag(spread)
 
     @property
     def ability(self) -> Floats:
@@ -121,8 +132,12 @@ class LearnerModel:
             float64 array of shape (...).
         """
         families = len(self.space.families)
-        estimate: Floats = self._mean[family] - difficulty @ self._mean[families:]
-        return estimate
+        if self._calibrated is None:
+            estimate: Floats = self._mean[family] - difficulty @ self._mean[families:]
+            return estimate
+        features, offset = self._calibrated.features(difficulty, family)
+        calibrated: Floats = self._mean[family] - features @ self._mean[families:] - offset
+        return calibrated
 
     def update(self, difficulty: Difficulty, family: Families, scores: Floats) -> None:
         """Take in a batch of results.
@@ -140,14 +155,16 @@ class LearnerModel:
         if not (scores.min() >= 0.0 and scores.max() <= 1.0):
             raise ValueError("Scores must lie in [0, 1]. Leave out episodes that were not graded.")
         covariance = self._covariance + len(scores) * self.drift_per_result * self._drift
-        design = self._design(difficulty, family)
+        design, offset = self._design(difficulty, family)
         prior_precision = _inverse(covariance)
         state = self._mean
         for _ in range(NEWTON_STEPS):
-            expected = sigmoid(design @ state)
-            information = expected * (1.0 - expected) / self.dispersion
-            covariance = _inverse(prior_precision + (design.T * information) @ design)
-            gradient = design.T @ (scores - expected) / self.dispersion
+            expected = sigmoid(design @ state - offset)
+            residual, information = scores - expected, expected * (1.0 - expected)
+            if self._calibrated is not None:
+                residual, information = self._calibrated.between_limits(expected, scores, family)
+            covariance = _inverse(prior_precision + (design.T * (information / self.dispersion)) @ design)
+            gradient = design.T @ residual / self.dispersion
             step = covariance @ (gradient + prior_precision @ (self._mean - state))
             state = state + step * (LARGEST_STEP / max(*map(abs, step.tolist()), LARGEST_STEP))
         self._covariance = 0.5 * (covariance + covariance.T)
@@ -166,13 +183,16 @@ class LearnerModel:
             state[families:] = np.maximum(state[families:], SMALLEST_WEIGHT)
         return state
 
-    def _design(self, difficulty: Difficulty, family: Families) -> Floats:
-        """Rows that turn the state (abilities, weights) into logits, shape (n, families + axes)."""
+    def _design(self, difficulty: Difficulty, family: Families) -> tuple[Floats, Floats | float]:
+        """Rows that turn the state (abilities, weights) into logits, and what is taken off then."""
         families = len(self.space.families)
         design = np.zeros((len(family), len(self._mean)))
         design[np.arange(len(family)), family] = 1.0
-        design[:, families:] = -difficulty
-        return design
+        features, offset = difficulty, 0.0
+        if self._calibrated is not None:
+            features, offset = self._calibrated.features(difficulty, family)
+        design[:, families:] = -features
+        return design, offset
 
     def state_dict(self) -> dict[str, Any]:
         """Everything learned so far, as plain numbers and lists that JSON can hold."""

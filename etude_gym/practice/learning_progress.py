@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from etude_gym.difficulty.bands import NUM_BANDS, band_edges
+from etude_gym.difficulty.bands import NUM_BANDS, band_edges, band_of, levels
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.practice.learner_model import Floats
 from etude_gym.practice.sampler import PROGRESS, UNIFORM, Draw, Results, TaskSampler, _check_range, _counters
@@ -45,7 +45,7 @@ class LearningProgressSampler(TaskSampler):
         self.fast_rate = _check_range("fast_rate", fast_rate, 0.0, 1.0)
         self.slow_rate = _check_range("slow_rate", slow_rate, 0.0, 1.0)
         _check_range("candidates", candidates, 1, 2**31)
-        self._edges = band_edges(len(space))
+        self._edges = band_edges(space)
         self._fast = [0.0] * (NUM_BANDS * len(space.families))
         self._slow = list(self._fast)
         self._candidate_counters = _counters(candidates * len(space)).reshape(candidates, -1)
@@ -64,8 +64,8 @@ class LearningProgressSampler(TaskSampler):
         cell = np.searchsorted(edges, numbers[:, 0] * edges[-1], side="right")
         family, band = np.divmod(np.minimum(cell, len(edges) - 1), NUM_BANDS)
         candidates = uniform(keys[:, None, None], self._candidate_counters)
-        means = candidates.mean(axis=2)
-        low, high = self._edges[band, None], self._edges[band + 1, None]
+        means = levels(self.space, candidates, family[:, None])
+        low, high = self._edges[family, band, None], self._edges[family, band + 1, None]
         # 0 inside the band: argmin takes the first candidate that is.
         chosen = np.maximum(np.maximum(low - means, means - high), 0.0).argmin(axis=1)
         uniformly = numbers[:, 1] < self.uniform_share
@@ -79,7 +79,7 @@ class LearningProgressSampler(TaskSampler):
         )
 
     def update(self, results: Results) -> None:
-        bands = np.searchsorted(self._edges[1:-1], results.difficulty.mean(axis=1), side="right")
+        bands = band_of(self.space, results.difficulty, results.family)
         cells = (results.family * NUM_BANDS + bands).tolist()
         for cell, score in zip(cells, results.scores.tolist(), strict=True):
             self._fast[cell] += self.fast_rate * (score - self._fast[cell])

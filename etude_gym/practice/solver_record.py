@@ -143,7 +143,7 @@ class SolverRecord:
         """Cells (family and a third of every axis) and bands (within the family) of tasks, each (n,)."""
         bins = np.minimum((difficulty * BINS).astype(np.int64), BINS - 1)
         cells = family * BINS ** len(self.space) + bins @ self._powers
-        return cells, family * NUM_BANDS + band_of(difficulty)
+        return cells, family * NUM_BANDS + band_of(self.space, difficulty, family)
 
     def observe(self) -> NDArray[np.float32]:
         """What a proposer sees: ``GLOBAL_FEATURES``, then ``BAND_FEATURES`` by family and band.

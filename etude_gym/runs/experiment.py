@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +12,8 @@ from etude_gym.runs.agents import Resources, load_agent_class
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import CONFIG, RECORD, IncompleteRun, Run, read_json, write_json
 from etude_gym.runs.layout import ExperimentConfig, Layout
-from etude_gym.runs.practice_run import compute_share
-from etude_gym.runs.workers import _as_they_finish, _on_interrupt, _start_worker, _work, _worker_environment
+from etude_gym.runs.practice_run import compute_share, practice_run
+from etude_gym.runs.workers import Job, carry_out
 
 SALT = ".anchor_salt"
 STOP = ".stop"
@@ -157,30 +153,17 @@ class Experiment:
         Raises:
             RuntimeError: if runs failed, naming them and their errors; the others are finished.
         """
-        stop = self.folder / STOP
-        stop.unlink(missing_ok=True)
-        waiting = [folder for folder in self.run_folders() if not Run(folder).finished]
-        workers = min(workers or self._default_workers(), max(1, len(waiting)))
-        failures: list[str] = []
-        with (
-            _worker_environment(),
-            ExitStack() as interrupts,
-            ProcessPoolExecutor(
-                workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
-            ) as pool,
-        ):
-            with _on_interrupt(signal.SIG_IGN):  # workers start here, and leave Ctrl-C to this process
-                futures = {
-                    pool.submit(_work, str(folder), self.salt(folder), str(stop), os.getpid()): folder
-                    for folder in waiting
-                }
-            interrupts.enter_context(_on_interrupt(lambda *_: stop.touch()))
-            for future in _as_they_finish(futures, lambda: on_progress(Progress.of(self))):
-                if future.exception() is not None:
-                    failures.append(
-                        f"{futures[future]}: {type(future.exception()).__name__}: {future.exception()}"
-                    )
-        stop.unlink(missing_ok=True)
+        jobs = {
+            str(folder): Job(practice_run, (folder, self.salt(folder)))
+            for folder in self.run_folders()
+            if not Run(folder).finished
+        }
+        failures = carry_out(
+            jobs,
+            self.folder / STOP,
+            min(workers or self._default_workers(), max(1, len(jobs))),
+            lambda: on_progress(Progress.of(self)),
+        )
         on_progress(Progress.of(self))
         if failures:
             raise RuntimeError("Some runs failed; --resume tries them again.\n" + "\n".join(failures))

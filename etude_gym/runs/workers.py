@@ -1,18 +1,32 @@
-"""Worker processes of an experiment, and how they are stopped."""
+"""Worker processes of experiments and panels, and how they are stopped."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etude_gym.runs.practice_run import practice_run
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker does.
+
+    Attributes:
+        function: of a module, called with the arguments and ``should_stop``, which says when to save and
+            leave; returns whether it is finished.
+        arguments: what can be sent to another process.
+    """
+
+    function: Callable[..., bool]
+    arguments: tuple[Any, ...]
 
 
 @contextmanager
@@ -28,7 +42,7 @@ def _on_interrupt(handler: Any) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _as_they_finish(futures: Mapping[Future[bool], Path], tick: Callable[[], None]) -> Iterator[Future[bool]]:
+def _as_they_finish(futures: Mapping[Future[bool], str], tick: Callable[[], None]) -> Iterator[Future[bool]]:
     """Futures in the order in which they end."""
     pending = set(futures)
     while pending:
@@ -54,14 +68,14 @@ def _leave_after(parent: int) -> None:
         os._exit(1)
 
 
-def _work(folder: str, salt: int, stop: str, parent: int) -> bool:
-    """In a worker: one run, until it is finished, the stop file appears or the parent is gone."""
+def _work(job: Job, stop: str, parent: int) -> bool:
+    """In a worker: one job, until it is finished, the stop file appears or the parent is gone."""
 
     def should_stop() -> bool:
         return os.path.exists(stop) or os.getppid() != parent
 
     with _at_work:
-        return False if should_stop() else practice_run(Path(folder), salt, should_stop)
+        return False if should_stop() else job.function(*job.arguments, should_stop)
 
 
 _WORKER_ENVIRONMENT = {
@@ -86,3 +100,37 @@ class _worker_environment:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def carry_out(
+    jobs: Mapping[str, Job], stop: Path, workers: int, tick: Callable[[], None] = lambda: None
+) -> list[str]:
+    """Carry out jobs side by side; on Ctrl-C, let every one of them save itself first.
+
+    Args:
+        jobs: by name.
+        stop: file that tells workers to stop; there is none before and after.
+        workers: jobs side by side.
+        tick: called about twice a second.
+
+    Returns:
+        What failed, and why: one line for each job. The others are finished, or stopped.
+    """
+    stop.unlink(missing_ok=True)
+    failures: list[str] = []
+    with (
+        _worker_environment(),
+        ExitStack() as interrupts,
+        ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)
+        ) as pool,
+    ):
+        with _on_interrupt(signal.SIG_IGN):  # workers start here, and leave Ctrl-C to this process
+            futures = {pool.submit(_work, job, str(stop), os.getpid()): name for name, job in jobs.items()}
+        interrupts.enter_context(_on_interrupt(lambda *_: stop.touch()))
+        for future in _as_they_finish(futures, tick):
+            error = future.exception()
+            if error is not None:
+                failures.append(f"{futures[future]}: {type(error).__name__}: {error}")
+    stop.unlink(missing_ok=True)
+    return failures
