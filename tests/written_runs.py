@@ -88,4 +88,4 @@ def write_curve(folder, config, score):
     records = [{"iteration": p.index, **point_record(p, cells, config.chance)} for p in points]
     (folder / CURVE).write_text("".join(json.dumps(record) + "\n" for record in records))
     write_json(folder / "compute.json", {})
-    write_json(folder / RECORD, {"anchor_salt": config.seed})
+    write_json(folder / RECORD, {"anchor_salt": config.seed, "final_anchor_score": score(config.horizon)})
