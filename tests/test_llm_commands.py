@@ -314,7 +314,7 @@ def test_arms_of_a_language_model_are_compared_in_tokens_and_a_stopped_run_says_
         ),
         (("--agent", "llm", "--model", "m", "--base-url", URL, "--arms", "self_play"), "--agent rllib does"),
         (("--agent", "sb3", "--arms", "none", "static"), "it is a control for --agent llm"),
-        (("--agent", "sb3", "--model", "m"), "takes no model"),
+        (("--agent", "sb3", "--model", "m"), "Unknown sb3 option 'model'"),
         (("--agent", "greedy"), "does not learn"),
     ],
 )

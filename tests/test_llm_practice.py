@@ -155,8 +155,8 @@ RUN = (
 def answered_before(folder, start):
     """How many calls of a run were answered before the first whose id begins so, not before its practice."""
     calls = calls_of(folder)
-    practice = next(place for place, call in enumerate(calls) if call["line"] == "rollout")
-    first = next(p for p, call in enumerate(calls) if p >= practice and call["id"].startswith(start))
+    practice = next(place for place, call in enumerate(calls) if call.get("line") == "rollout")
+    first = next(p for p, call in enumerate(calls) if p >= practice and call.get("id", "").startswith(start))
     return sum(call["event"] == ANSWERED for call in calls[:first])
 
 

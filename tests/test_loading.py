@@ -62,18 +62,18 @@ def test_a_loaded_agent_answers_anchor_tasks_as_it_did_in_its_run(finished):
 
 
 def test_dictionaries_of_tables_are_observations_too(tmp_path):
-    etude_gym.register_domain("RawPlan-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
+    etude_gym.register_domain("LoadedRawPlan-v0", "etude_gym.envs.plan.domain:PlanDomain", observation="raw")
     try:
-        run = small_run(tmp_path, env_id="RawPlan-v0", agent="small_agents:FirstLegal", horizon=1e4)
+        run = small_run(tmp_path, env_id="LoadedRawPlan-v0", agent="small_agents:FirstLegal", horizon=1e4)
         agent = etude_gym.load_agent(run)
-        env = gym.make("RawPlan-v0", practice="uniform")
+        env = gym.make("LoadedRawPlan-v0", practice="uniform")
         observation, info = env.reset(seed=0)
         assert agent.act(observation, info["action_mask"]) == info["action_mask"].argmax()
         other, other_info = gym.make("EtudePlan-v0").reset(seed=0)
-        with pytest.raises(ValueError, match="trained on RawPlan-v0, whose observations have shapes"):
+        with pytest.raises(ValueError, match="trained on LoadedRawPlan-v0, whose observations have shapes"):
             agent.act(other, other_info["action_mask"])
     finally:
-        gym.registry.pop("RawPlan-v0")
+        gym.registry.pop("LoadedRawPlan-v0")
 
 
 def test_observations_and_masks_of_another_environment_are_refused(finished):

@@ -115,7 +115,7 @@ def test_an_agent_that_reads_text_needs_a_budget(tmp_path):
 def test_what_list_prints_finds_a_horizon_and_practices_with_it(tmp_path, capsys, monkeypatch):
     """A domain and a learner of one's own, with the commands as they are printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("etude_gym.cli.terminal.console._width", 200)
     out = run(capsys, "list", COUNTING)[1]
     pilot = re.search(r"find a horizon +etude (.*\S)", out)[1].split()
     practice = re.search(r"practice +etude (practice .*\S)", out)[1].split()

@@ -129,7 +129,8 @@ def test_a_copy_of_a_vector_in_mid_episode_goes_on_in_the_same_way(wrap, copy, m
 @pytest.mark.parametrize("name", ARMS)
 def test_a_copy_of_a_sampler_draws_the_same_and_learns_by_itself(name, copy):
     domain = CountingDomain()
-    sampler = ARMS[name](domain.space)
+    region = {domain.space.names[0]: "0.5-1"} if name == "focus" else {}
+    sampler = ARMS[name](domain.space, **region)
     difficulty = np.tile(np.linspace(0, 1, 100)[:, None], 2)
     sampler.update(Results(difficulty, np.zeros(100, dtype=np.int64), np.linspace(1, 0, 100)))
     twin = copy(sampler)
