@@ -291,14 +291,14 @@ COMMANDS: dict[str, Any] = {
     "practice": Practice,
     "compare": Compare,
     "profile": Profile,
-    "prerequisites": Prerequisites,
-    "transfer": Transfer,
     "check": Check,
     "ask": Ask,
     "curve": Curve,
     "export": Export,
     "serve": Serve,
     "ratings": Ratings,
+    "prerequisites": Prerequisites,
+    "transfer": Transfer,
 }
 
 
