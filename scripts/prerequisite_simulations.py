@@ -134,11 +134,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=40)
     parser.add_argument("--lineages", type=int, default=100)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--worlds", type=int, nargs="*", default=range(len(WORLDS)))
     options = parser.parse_args()
     print("| world | lineages | with a false edge | true edges found |")
     print("| --- | --- | --- | --- |")
-    seeds = range(options.replications)
+    seeds = range(options.first_seed, options.first_seed + options.replications)
     for world in [WORLDS[index] for index in options.worlds]:
         drawn = ((world.draw(options.lineages, seed), set(world.edges)) for seed in seeds)
         _print_row(world.name, options.lineages, drawn, world.families)

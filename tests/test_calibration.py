@@ -27,7 +27,7 @@ def numbers(text):
     return np.array(text.split(), dtype=np.int64)
 
 
-# Frequencies of the 32 patterns of 5 answers, 00000 to 11111 (Bock and Lieberman 1970, Psychometrika 35).
+# How often each pattern of five answers was given, 00000 to 11111 (Bock and Lieberman 1970, Psychometrika).
 PATTERNS = np.array([[int(digit) for digit in f"{pattern:05b}"] for pattern in range(32)], dtype=float)
 LSAT6 = numbers("3 6 2 11 1 1 3 4 1 8 0 16 0 3 2 15 10 29 14 81 3 28 15 80 16 56 21 173 11 61 28 298")
 LSAT7 = numbers("12 19 1 7 3 19 3 17 10 5 3 7 7 23 8 28 7 39 11 34 14 51 15 90 6 25 7 35 18 136 32 308")
@@ -136,7 +136,7 @@ def test_verbal_aggression_by_the_model_of_panels():
     person, item = (index.ravel() for index in np.indices(table.shape))
     features = np.column_stack([properties[:, 1:3], np.tile([[0, 0], [1, 0], [0, 1]], (8, 1))])
     nothing = np.zeros((len(item), 0))
-    answers = Answers(features[item], nothing, table.ravel(), person, 0 * person, item)
+    answers = Answers(features[item], nothing, table.ravel(), person, 0 * person)
     found = PanelModel(answers, lapses=False).fit().coefficients
     # Curse is the reference here: scold is harder by 1.5 x .703, shout by 1.5 x 1.361.
     assert_allclose(found, [0.671, 1.028, 1.5 * 0.703, 1.5 * 1.361], atol=5e-3)

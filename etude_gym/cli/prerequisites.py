@@ -23,8 +23,9 @@ class Prerequisites:
 
     Args:
         env: id of the environment.
-        panel: folder that holds the panel's runs, each of which is a lineage; at least 60 have to master a
-        skill. out: folder for prerequisites.json and the picture.
+        panel: folder that holds the panel's runs, each of which is a lineage; at least 60 have to
+            master a skill.
+        out: folder for prerequisites.json and the picture.
     """
 
     env: tyro.conf.Positional[Annotated[str, shown("ID")]]

@@ -1,4 +1,4 @@
-"""Placement: where a learner stands on the calibrated scale of a family, and which task tells most about it."""
+"""Placement: where a learner stands on the calibrated scale of a family, and which task tells most of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Placement:
 
     @property
     def ability(self) -> float:
-        """Expected ability, in logits: at a difficulty of so many, the score is midway from floor to ceiling."""
+        """Expected ability, in logits; at tasks of that difficulty the score is midway to the ceiling."""
         return float(self._density @ self._grid)
 
     @property

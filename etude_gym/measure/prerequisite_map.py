@@ -1,4 +1,4 @@
-"""The map of a domain's skills: prerequisites, difficulty orders, curves; and where a learner stands on it."""
+"""The map of a domain's skills: prerequisites, difficulty orders, curves; and where a learner stands."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ from etude_gym.measure.mastery import SkillScores
 from etude_gym.measure.mastery_models import MasteryFit, competing, fit_mastery
 
 MASTERS = 60
-"""Lineages that master the second skill, at least: without a counterexample among them the rate is below .05."""
+"""Lineages that master the second skill, at least: no counterexample among them bounds the rate by .05."""
 FREQUENCY = 0.8
 """Share of bootstraps that propose the pair, at least."""
 SIGNIFICANCE = 0.05
 AS_EASY = (-0.02, 0.1)
-"""How much the mean score of a placebo may differ from that of the first skill: hardly lower, a bit higher."""
+"""How much the mean score of a placebo may differ from that of the first: hardly lower, a bit higher."""
 POSITIVE = 2.0
 """Difference of BIC that counts as positive evidence (Kass and Raftery 1995)."""
 BOOTSTRAPS = 200
@@ -205,7 +205,7 @@ def _judge(
 def _lacks(
     lineages: NDArray[np.int64], states: NDArray[np.float64], second: int, skills: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Whether each lineage ever lacks each skill while it masters the second one; NaN where that is not decided."""
+    """Whether each lineage ever lacks each skill while it masters the second one; NaN where undecided."""
     rows = states[:, second] == 1
     masters = np.unique(lineages[rows])
     lacks = np.full((len(masters), len(skills)), np.nan)
@@ -258,7 +258,7 @@ def _decide(
     states: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> tuple[tuple[SkillPair, ...], MasteryFit | None, MasteryFit | None]:
-    """Let models with the order of what is left compete with abilities alone, then each pair with its absence."""
+    """Let models with the order of what is left compete with abilities alone, then without each pair."""
     left = [pair for pair in pairs if not pair.reasons]
     if not left:
         return pairs, None, None

@@ -17,7 +17,7 @@ from etude_gym.measure.intervals import half_width
 from etude_gym.measure.milestones import crossing
 
 SHARE_OF_GAIN = 0.5
-"""Of the gain that practice of the second skill alone makes: the score at which that skill counts as reached."""
+"""Of the gain that practice of the second skill alone makes: there that skill counts as reached."""
 WORTH = 0.9
 """A ratio of compute above this is no gain worth a name: an interval beyond it refutes a prerequisite."""
 MOST_CENSORED = 0.25
@@ -43,6 +43,8 @@ class SkillCurves:
     def reach(self, threshold: float) -> list[float | None]:
         """Compute up to a score, with what was spent before; None for a seed that does not reach it.
 
+        A seed that has it at the beginning counts as reaching it at the first checkpoint after that.
+
         Args:
             threshold: the score.
         """
@@ -51,7 +53,8 @@ class SkillCurves:
             for compute, scores in zip(self.compute, self.scores, strict=True)
         ]
         return [
-            None if each is None else spent + each for spent, each in zip(self.before, crossings, strict=True)
+            None if each is None else spent + max(each, compute[1])
+            for spent, each, compute in zip(self.before, crossings, self.compute, strict=True)
         ]
 
     @property
@@ -80,6 +83,7 @@ class Direction:
 
     Attributes:
         threshold: score at which the second skill counts as reached.
+        gain: of the score by practice of the second skill alone.
         against_placebo: compute after practice of the first skill, relative to that after the placebo.
         against_none: the same, relative to practice of the second skill alone.
         censored: share of the runs with practice before that end earlier; they count as reaching it at their
@@ -87,6 +91,7 @@ class Direction:
     """
 
     threshold: float
+    gain: float
     against_placebo: Ratio
     against_none: Ratio
     censored: float
@@ -134,7 +139,7 @@ def direction(first: SkillCurves, placebo: SkillCurves, none: SkillCurves) -> Di
         for times, arm in zip(reached, (first, placebo, none), strict=True)
     )
     logs = tuple((ours - theirs).tolist())
-    return Direction(threshold, _ratio(logs), _ratio((ours - alone).tolist()), censored, logs)
+    return Direction(threshold, end - start, _ratio(logs), _ratio((ours - alone).tolist()), censored, logs)
 
 
 def judge(forward: Direction, reverse: Direction) -> Transfer:
@@ -149,7 +154,9 @@ def judge(forward: Direction, reverse: Direction) -> Transfer:
     ratio = forward.against_placebo
     told = f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
     verdict: Verdict = "undecided"
-    if forward.censored > MOST_CENSORED:
+    if forward.gain <= 0:
+        reason = "practice of the second skill alone gains nothing, so there is no score to reach"
+    elif forward.censored > MOST_CENSORED:
         reason = f"{forward.censored:.0%} of the runs do not reach the skill: give them a longer horizon"
     elif ratio.low > WORTH:
         verdict, reason = "refuted", f"practice before saves no compute worth a name, {told}"

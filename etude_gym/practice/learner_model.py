@@ -188,7 +188,8 @@ class LearnerModel:
         families = len(self.space.families)
         design = np.zeros((len(family), len(self._mean)))
         design[np.arange(len(family)), family] = 1.0
-        features, offset = difficulty, 0.0
+        features: Floats = difficulty
+        offset: Floats | float = 0.0
         if self._calibrated is not None:
             features, offset = self._calibrated.features(difficulty, family)
         design[:, families:] = -features

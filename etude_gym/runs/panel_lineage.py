@@ -1,8 +1,8 @@
 """One lineage of a panel: it practices, and answers probe tasks at every checkpoint.
 
-A lineage is one file, a NumPy archive of plain columns, written whole when all checkpoints are answered: NumPy
-is there wherever the suite is, reads it without running code, and one file of some 100 kB for each lineage asks
-for no format that can be appended to.
+A lineage is one file, a NumPy archive of plain columns, written whole when all checkpoints are answered:
+NumPy is there wherever the suite is, reads it without running code, and one file of some 100 kB for each
+lineage asks for no format that can be appended to.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class LineageAnswers:
                 columns = {name: archive[name].astype(kind) for name, kind in (COLUMNS | CHECKPOINTS).items()}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise IncompleteRun(
-                f"{path} cannot be read as answers of a lineage ({error}). Delete it and go on with the panel: "
-                "etude panel --resume."
+                f"{path} cannot be read as answers of a lineage ({error}). Delete it and go on with the "
+                "panel: etude panel --resume."
             ) from error
         lengths = {len(columns[name]) for name in COLUMNS}
         if len(lengths) != 1:

@@ -148,10 +148,11 @@ class TransferExperiment:
             IncompleteRun: if a run is not finished.
         """
         config = self.config
-        found = judge(*(
+        forward, reverse = (
             direction(*(self._curves(earlier, second) for earlier in self._earlier(second)))
             for second in (config.second, config.first)
-        ))  # fmt: skip
+        )
+        found = judge(forward, reverse)
         write_json(self.folder / RESULT, {**asdict(config), **asdict(found)})
         return found
 
@@ -200,10 +201,9 @@ class TransferExperiment:
             answers = read_answers(folder)
             before.append(float(start["compute"]))
             compute.append(tuple(each.compute for each in answers))
-            inside = [each.counted & region.contains(space, each.families, each.difficulties) for each in
-            answers] scores.append(
-                tuple(float(np.mean(each.scores[rows])) for each, rows in zip(answers, inside, strict=True))
-            )
+            inside = [region.contains(space, each.families, each.difficulties) for each in answers]
+            counted = [each.scores[rows & each.counted] for each, rows in zip(answers, inside, strict=True)]
+            scores.append(tuple(float(np.mean(each)) for each in counted))
         return SkillCurves(tuple(before), tuple(compute), tuple(scores))
 
 
