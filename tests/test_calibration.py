@@ -27,11 +27,11 @@ def numbers(text):
     return np.array(text.split(), dtype=np.int64)
 
 
-# How often each pattern of five answers was given, 00000 to 11111 (Bock and Lieberman 1970).
+# How often each pattern of five answers was given, 00000 to 11111 (Bock and Lieberman 1970, Psychometrika).
 PATTERNS = np.array([[int(digit) for digit in f"{pattern:05b}"] for pattern in range(32)], dtype=float)
 LSAT6 = numbers("3 6 2 11 1 1 3 4 1 8 0 16 0 3 2 15 10 29 14 81 3 28 15 80 16 56 21 173 11 61 28 298")
 LSAT7 = numbers("12 19 1 7 3 19 3 17 10 5 3 7 7 23 8 28 7 39 11 34 14 51 15 90 6 25 7 35 18 136 32 308")
-# How often each pattern of five answers was given, from 00000 to 11111 (Bock and Lieberman 1970).
+# Verbal aggression, 316 persons, 24 items (De Boeck and Wilson 2004, Explanatory Item Response Models): how
 # many said yes to each item, wanting before doing, and how many persons said yes 0, 1, ..., 24 times. Rasch's
 # model and the linear logistic test model depend on nothing else of the table.
 YES = numbers("225 190 162 249 198 158 188 118 76 218 137 99 225 180 108 207 154 78 145 77 29 198 135 57")

@@ -111,7 +111,7 @@ def test_help_of_practice_tells_what_the_presets_set(capsys):
 def test_no_command_is_an_error_that_names_them_all(capsys):
     code, _, err = run(capsys)
     assert code == 2
-    assert "list, play, practice, compare, check" in words(err)
+    assert ", ".join(COMMANDS) in words(err)
 
 
 # --- Wrong input -----------------------------------------------------------------------------------------
@@ -120,9 +120,7 @@ def test_no_command_is_an_error_that_names_them_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("lits", "Unknown command 'lits'. Allowed: 'list', 'play', 'practice', 'compare', 'check', "
-         "'ask', 'curve', 'export', 'serve', 'ratings'. "
-                 "Did you mean 'list'?"),
+        ("lits", f"Unknown command 'lits'. Allowed: {', '.join(map(repr, COMMANDS))}. Did you mean 'list'?"),
         ("list EtudePlam-v0", "Did you mean 'EtudePlan-v0'?"),
         ("list CartPole-v1", "Unknown environment 'CartPole-v1'."),
         ("list nowhere:Id-v0", "No module named 'nowhere'."),
