@@ -43,7 +43,7 @@ class Blim:
     @property
     def parameters(self) -> int:
         """Free parameters of the model."""
-        return len(self.states) - 1 + 2 * self.states.shape[1]
+        return len(self.states) - 1 + 2 * len(self.careless)
 
 
 def allowed_states(relation: Relation) -> States:
@@ -79,7 +79,7 @@ def merge_rows(
         weights: shape (rows,).
     """
     different, place = np.unique(np.nan_to_num(responses, nan=-1.0), axis=0, return_inverse=True)
-    totals = np.bincount(place.ravel(), weights, len(different))
+    totals = np.bincount(place.ravel(), weights, len(different)).astype(np.float64)
     return np.where(different < 0, np.nan, different), totals
 
 

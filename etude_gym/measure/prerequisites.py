@@ -272,7 +272,7 @@ def _decide(
         rest = [other for other in left if other is not pair]
         alternative = _best(_relation(rest, states.shape[1]), families, states, weights) if rest else without
         evidence = min(alternative.bic, without.bic) - best.bic
-        reasons = ()
+        reasons: tuple[str, ...] = ()
         if evidence < POSITIVE:
             reasons = (
                 f"abilities without this order explain the states as well (difference of BIC {evidence:.1f}, "
