@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 
 from etude_gym import Axis, DifficultySpace, Episode, EpisodeDomain, register_domain
+from etude_gym.difficulty.skills import skill
 from etude_gym.randomness import as_words, mix, uniform
 
 TARGETS = 20
@@ -60,6 +61,11 @@ class ThrowingDomain(EpisodeDomain):
     least_left = 1
     space = DifficultySpace(
         (Axis("distance", "how far"), Axis("wind", "how windy")), ("overhand", "underhand")
+    )
+    skills = (
+        skill("underhand throws", "underhand"),
+        skill("throws close by", "overhand", distance=(0.0, 0.5)),
+        skill("throws from afar", "overhand", distance=(0.5, 1.0)),
     )
     episode = ThrowingEpisode
 

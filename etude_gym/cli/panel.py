@@ -32,11 +32,11 @@ PICTURE = "calibration.png"
 class Panel:
     """Let many different learners practice an environment and answer the same probe tasks.
 
-    What they answer is what `etude calibrate` fits difficulty to, and `etude prerequisites` looks for an order
-    of skills in. The default table has 96 lineages: 4 kinds of learner x 3 learning rates x 4 ways to choose
-    tasks x 2 seeds, asked at H/64, H/16, H/4, H/2 and H; and the domain's solvers. It is written into the
-    folder, panel.json; a file like its "table" declares another. Ctrl-C leaves the lineages under way; go on
-    with `etude panel --resume FOLDER`.
+    What they answer is what `etude calibrate` fits difficulty to, and `etude prerequisites` looks for an
+    order of skills in. The default table has 96 lineages: 4 kinds of learner x 3 learning rates x 4 ways to
+    choose tasks x 2 seeds, asked at H/64, H/16, H/4, H/2 and H; and the domain's solvers. It is written
+    into the folder, panel.json; a file like its "table" declares another. Ctrl-C leaves the lineages under
+    way; go on with `etude panel --resume FOLDER`.
 
     Args:
         env: id of the environment; `module:Id-v0` imports the module first.

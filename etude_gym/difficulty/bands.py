@@ -97,7 +97,7 @@ def band_of(space: DifficultySpace, difficulty: Difficulty, family: NDArray[np.i
         found: NDArray[np.int64] = np.searchsorted(_mean_edges(len(space))[1:-1], level, side="right")
         return found.astype(np.int64)
     inner = band_edges(space)[np.broadcast_to(family, level.shape), 1:-1]
-    return (level[..., None] >= inner).sum(axis=-1)
+    return np.asarray((level[..., None] >= inner).sum(axis=-1), dtype=np.int64)
 
 
 Cells = tuple[tuple[str, int], ...]

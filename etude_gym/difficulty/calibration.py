@@ -56,13 +56,13 @@ class Calibration:
         """Calibrated difficulty of tasks, in logits.
 
         Args:
-            family: indices of families, shape (n,).
-            difficulty: float64 in [0, 1], shape (n, axes).
+            family: indices of families, of any shape.
+            difficulty: float64 in [0, 1], of that shape and a last dimension for the axes.
 
         Returns:
-            float64 of shape (n,).
+            float64 of the shape of ``family``.
         """
-        found = np.empty(len(family))
+        found = np.empty(family.shape)
         for index, curve in enumerate(self.curves):
             rows = family == index
             found[rows] = curve.logits(difficulty[rows])

@@ -29,7 +29,7 @@ MOST_Q3 = 0.2
 MOST_FALL = 0.1
 """Logits that a curve may fall by without its bounds and still count as monotone."""
 LEAST_GAIN = 3.3
-"""Log-likelihood that a fit without bounds has to gain before its falls are believed: chance gives it in 1%."""
+"""Log-likelihood that a fit without bounds has to gain before its falls count: chance gives it in 1%."""
 LEAST_EFFECT = 0.1
 """Logits, at the upper end of the interval, below which an axis does not make tasks harder."""
 
@@ -226,7 +226,7 @@ def _differential_functioning(fit: FamilyFit, panel: PanelAnswers, names: Sequen
 
 
 def _q3_check(family: str, table: Floats, free: ItemFit, fit: FamilyFit) -> Check:
-    """Residual correlations of pairs of tasks (Yen 1984), relative to their mean (Christensen et al. 2017)."""
+    """Residual correlations of pairs of tasks (Yen 1984) less their mean (Christensen et al. 2017)."""
     expected = fit.curve.expected(free.abilities[:, None] * free.slopes, -free.easiness)
     residuals = table - expected
     residuals = residuals[~np.isnan(residuals).any(axis=1)]
@@ -234,7 +234,8 @@ def _q3_check(family: str, table: Floats, free: ItemFit, fit: FamilyFit) -> Chec
     residuals = residuals[:, telling]
     value = float("nan")
     if len(residuals) > 2 and residuals.shape[1] > 2:
-        correlations = np.corrcoef(residuals.T)[np.triu_indices(residuals.shape[1], 1)]
+        matrix = np.asarray(np.corrcoef(residuals.T))
+        correlations = matrix[np.triu_indices(residuals.shape[1], 1)]
         value = float(np.quantile(np.abs(correlations - correlations.mean()), 0.99))
     chance = 3.0 / np.sqrt(max(len(residuals), 1))
     return Check(

@@ -178,7 +178,7 @@ def _correlations(fits: Sequence[FamilyFit]) -> tuple[tuple[float, ...], ...]:
 
 
 def _drift(fits: Sequence[FamilyFit], practiced: Floats) -> float:
-    """Variance that an ability gains for each practiced episode of its family: a random walk's, less the errors."""
+    """Variance that an ability gains for each episode of its family: a random walk's, less the errors."""
     squares, episodes = 0.0, 0.0
     for fit in fits:
         values, variances = abilities(fit, *practiced.shape)

@@ -20,8 +20,8 @@ BOTH, EITHER = "both", "either"
 class Interaction:
     """Two axes that together cost more, or less, than each by itself.
 
-    Both kinds rise with both axes, so difficulty stays monotone: "both" is the product of two axes, "either" is
-    1 - (1 - x) (1 - z).
+    Both kinds rise with both axes, so difficulty stays monotone: "both" is the product of two axes,
+    "either" is 1 - (1 - x) (1 - z).
 
     Attributes:
         axes: indices of the two.

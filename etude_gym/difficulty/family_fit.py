@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from etude_gym.difficulty.curve import BOTH, EITHER, DifficultyCurve, Interaction
 from etude_gym.difficulty.held_out import log_losses, predict
+from etude_gym.difficulty.lineage_block import Parameters
 from etude_gym.difficulty.monotone import COEFFICIENTS, ROUGHNESS, SHARES, curve_basis
-from etude_gym.difficulty.panel_model import Answers, PanelModel, Parameters
+from etude_gym.difficulty.panel_model import Answers, PanelModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -115,7 +116,6 @@ def fit_curve(
             answers.scores,
             number,
             answers.occasion,
-            answers.item,
         ),
         floor=floor,
         smooth=[slice(COEFFICIENTS * axis, COEFFICIENTS * (axis + 1)) for axis in range(axes)],

@@ -4,10 +4,11 @@ The expected score of person p on item i is
 
     mu = floor + (ceiling - floor) sigmoid(slope[i] ability[p] + easiness[i]),   ability ~ N(0, 1).
 
-One slope for all items gives Rasch's model (Rasch 1960), whose slope is the spread of abilities; one for each
-the two-parameter model (Birnbaum 1968). Easiness may be a linear function of properties of the items: the
-linear logistic test model (Fischer 1973, Acta Psychologica 37). Abilities are integrated out over a fixed grid
-(Bock and Aitkin 1981, Psychometrika 46); graded scores enter by quasi-likelihood (Papke and Wooldridge 1996).
+One slope for all items gives Rasch's model (Rasch 1960), whose slope is the spread of abilities; one for
+each the two-parameter model (Birnbaum 1968). Easiness may be a linear function of properties of the items:
+the linear logistic test model (Fischer 1973, Acta Psychologica 37). Abilities are integrated out over a
+fixed grid (Bock and Aitkin 1981, Psychometrika 46); graded scores enter by quasi-likelihood (Papke and
+Wooldridge 1996).
 """
 
 from __future__ import annotations

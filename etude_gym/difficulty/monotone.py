@@ -1,8 +1,8 @@
 """Monotone curves over [0, 1], and what keeps them near straight lines.
 
-A curve is the integral of a piecewise linear slope that is nowhere negative, as Ramsay's integrated splines are
-(Ramsay 1988, Statistical Science 3). Equal coefficients make a straight line, so a penalty on differences of
-neighbors (Eilers and Marx 1996, Statistical Science 11) shrinks a curve to one.
+A curve is the integral of a piecewise linear slope that is nowhere negative, as Ramsay's integrated splines
+are (Ramsay 1988, Statistical Science 3). Equal coefficients make a straight line, so a penalty on
+differences of neighbors (Eilers and Marx 1996, Statistical Science 11) shrinks a curve to one.
 """
 
 from __future__ import annotations

@@ -6,19 +6,28 @@ The expected score of a task with features x, for the ability of a lineage at on
     difficulty = intercept + x . coefficients + z . slopes[lineage],   coefficients >= 0.
 
 Abilities and the slopes of lineages are random effects. They are integrated out by Laplace's approximation
-(Tierney and Kadane 1986), whose gradient counts how the curvature at the mode changes. Variances follow Schall's
-fixed point (Schall 1991, Biometrika 78) with the same correction; so does the penalty on curved axes. The unit of
-ability is the logit, so there is no discrimination beside it. Graded scores enter by quasi-likelihood with a
-dispersion (Wedderburn 1974; Papke and Wooldridge 1996).
+(Tierney and Kadane 1986), whose gradient counts how the curvature at the mode changes. Variances follow
+Schall's fixed point (Schall 1991, Biometrika 78) with the same correction; so does the penalty on curved
+axes. The unit of ability is the logit, so there is no discrimination beside it. Graded scores enter by
+quasi-likelihood with a dispersion (Wedderburn 1974; Papke and Wooldridge 1996).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from etude_gym.difficulty.lineage_block import (
+    SMALLEST_VARIANCE,
+    Block,
+    Lineage,
+    Parameters,
+    block_of,
+    precision_of,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,13 +35,10 @@ Ints = NDArray[np.int64]
 ITERATIONS = 100
 TOLERANCE = 1e-4
 LONGEST_STEP = 2.0
-SMALLEST_VARIANCE = 1e-4
 SMALLEST_PENALTY, LARGEST_PENALTY = 0.5, 1e6
 MOST_LAPSES = 0.5
 USUAL_LAPSES = 0.05
-"""Standard deviation of the prior of lapses, half a normal distribution: few answers tell them from inability."""
-CERTAIN = 1e-6
-"""How near to 0 and 1 expected scores may come."""
+"""Standard deviation of the prior of lapses, half a normal one: few answers tell them from inability."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +51,6 @@ class Answers:
         scores: float64 in [0, 1], shape (n,).
         lineage: int64 (n,), 0 to the number of lineages less one.
         occasion: int64 (n,), the checkpoint within the lineage; each has an ability of its own.
-        item: int64 (n,), -1 for a task that is nobody else's.
     """
 
     features: Floats
@@ -53,73 +58,6 @@ class Answers:
     scores: Floats
     lineage: Ints
     occasion: Ints
-    item: Ints
-
-    def __getitem__(self, rows: Ints | NDArray[np.bool_]) -> Answers:
-        return Answers(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True, eq=False)
-class Parameters:
-    """Parameters of the model.
-
-    Attributes:
-        intercept: difficulty where all features are 0; abilities have the mean 0.
-        coefficients: float64 (coefficients,), at least 0.
-        lapses: 1 - ceiling.
-        ability_variance: of abilities over lineages and occasions.
-        slope_variances: float64 (k,), of the slopes of lineages.
-        penalties: float64, of the groups of coefficients that are shrunk to a straight line.
-        dispersion: variance of scores relative to that of coin flips with the same mean.
-    """
-
-    intercept: float
-    coefficients: Floats
-    lapses: float
-    ability_variance: float
-    slope_variances: Floats
-    penalties: Floats
-    dispersion: float = 1.0
-
-    @property
-    def vector(self) -> Floats:
-        """Those that are found by scoring: intercept, coefficients, lapses."""
-        return np.array([self.intercept, *self.coefficients, self.lapses])
-
-    def moved_to(self, vector: Floats) -> Parameters:
-        """The same with other values of what ``vector`` holds.
-
-        Args:
-            vector: intercept, coefficients, lapses.
-        """
-        return replace(self, intercept=float(vector[0]), coefficients=vector[1:-1], lapses=float(vector[-1]))
-
-
-@dataclass(eq=False)
-class _Lineage:
-    """What one lineage answered, and where the mode of its abilities and slopes is."""
-
-    design: Floats  # of abilities and slopes, (n, q)
-    fixed: Floats  # of intercept and coefficients, (n, p)
-    scores: Floats
-    rows: Ints
-    occasions: int
-    mode: Floats = field(default_factory=lambda: np.zeros(0))
-
-
-@dataclass(eq=False)
-class _Block:
-    """What one lineage adds to a step of scoring."""
-
-    gradient: Floats  # of the random effects, (q,)
-    inverse: Floats  # of their curvature, prior included, (q, q)
-    cross: Floats  # (q, p + 1)
-    curvature: Floats  # of the parameters, (p + 1, p + 1)
-    score: Floats  # their gradient, corrected for the curvature at the mode, (p + 1,)
-    pulls: Floats  # correction of the variances, (q,)
-    log_likelihood: float
-    squares: float
-    variance: float
 
 
 class PanelModel:
@@ -158,7 +96,7 @@ class PanelModel:
         self.lineages = list(self._split(answers))
 
     @staticmethod
-    def _split(answers: Answers) -> Iterator[_Lineage]:
+    def _split(answers: Answers) -> Iterator[Lineage]:
         order = np.argsort(answers.lineage, kind="stable")
         ends = np.flatnonzero(np.diff(answers.lineage[order])) + 1
         for rows in np.split(order, ends):
@@ -166,7 +104,7 @@ class PanelModel:
             abilities = np.eye(len(names))[occasion]
             design = np.concatenate([abilities, -answers.slopes[rows]], axis=1)
             fixed = -np.concatenate([np.ones((len(rows), 1)), answers.features[rows]], axis=1)
-            yield _Lineage(design, fixed, answers.scores[rows], rows, len(names), np.zeros(design.shape[1]))
+            yield Lineage(design, fixed, answers.scores[rows], rows, len(names), np.zeros(design.shape[1]))
 
     def start(self) -> Parameters:
         """Where scoring starts: no axis matters much yet."""
@@ -190,7 +128,7 @@ class PanelModel:
         parameters = start or self.start()
         for iteration in range(ITERATIONS):
             before = parameters
-            blocks = [self._block(lineage, parameters) for lineage in self.lineages]
+            blocks = [block_of(lineage, parameters, self.floor) for lineage in self.lineages]
             parameters, system = self._step(parameters, blocks)
             if iteration >= 3:
                 parameters = self._with_variances(parameters, blocks, system)
@@ -216,7 +154,7 @@ class PanelModel:
             blocks = []
             for lineage, number in zip(self.lineages, multiplicity.tolist(), strict=True):
                 if number > 0:
-                    block = self._block(lineage, parameters, row_weights[lineage.rows])
+                    block = block_of(lineage, parameters, self.floor, row_weights[lineage.rows])
                     blocks.append((lineage, block, number))
             parameters, _ = self._step(
                 parameters,
@@ -236,8 +174,8 @@ class PanelModel:
         """
         total = 0.0
         for lineage in self.lineages:
-            precision = self._precision(lineage, parameters)
-            block = self._block(lineage, parameters)
+            precision = precision_of(lineage, parameters)
+            block = block_of(lineage, parameters, self.floor)
             total += block.log_likelihood - 0.5 * float(lineage.mode**2 @ precision)
             total += 0.5 * float(np.linalg.slogdet(block.inverse)[1] + np.log(precision).sum())
         return total
@@ -248,7 +186,7 @@ class PanelModel:
         Args:
             parameters: as fitted.
         """
-        blocks = [self._block(lineage, parameters) for lineage in self.lineages]
+        blocks = [block_of(lineage, parameters, self.floor) for lineage in self.lineages]
         system = self._penalty(parameters)
         for block in blocks:
             system += block.curvature - block.cross.T @ (block.inverse @ block.cross)
@@ -263,85 +201,14 @@ class PanelModel:
         Returns:
             For each lineage, in order, float64 (occasions + k,) and (occasions + k, occasions + k).
         """
-        blocks = [self._block(lineage, parameters) for lineage in self.lineages]
+        blocks = [block_of(lineage, parameters, self.floor) for lineage in self.lineages]
         return [lineage.mode for lineage in self.lineages], [block.inverse for block in blocks]
-
-    def expected(self, parameters: Parameters) -> Floats:
-        """Expected scores of all answers at the modes, shape (n,).
-
-        Args:
-            parameters: as fitted.
-        """
-        scores = np.empty(len(self.answers.scores))
-        for lineage in self.lineages:
-            scores[lineage.rows] = self._curve(lineage, parameters)[0]
-        return scores
-
-    def settle(self, parameters: Parameters, steps: int = 12) -> None:
-        """Find the modes of abilities and slopes for parameters that stay as they are.
-
-        Args:
-            parameters: of another panel, or other answers of this one.
-            steps: of scoring.
-        """
-        for _ in range(steps):
-            for lineage in self.lineages:
-                block = self._block(lineage, parameters)
-                lineage.mode = lineage.mode + _shortened(block.inverse @ block.gradient)
-
-    def _precision(self, lineage: _Lineage, parameters: Parameters) -> Floats:
-        variances = np.maximum(parameters.slope_variances, SMALLEST_VARIANCE)
-        return np.array([*[1.0 / parameters.ability_variance] * lineage.occasions, *1.0 / variances])
-
-    def _curve(self, lineage: _Lineage, parameters: Parameters) -> tuple[Floats, Floats, Floats]:
-        logits = lineage.design @ lineage.mode + lineage.fixed @ parameters.vector[:-1]
-        p = 0.5 + 0.5 * np.tanh(0.5 * logits)
-        mu = np.clip(self.floor + (1.0 - parameters.lapses - self.floor) * p, CERTAIN, 1.0 - CERTAIN)
-        return mu, p, mu * (1.0 - mu)
-
-    def _block(self, lineage: _Lineage, parameters: Parameters, weights: Floats | None = None) -> _Block:
-        mu, p, variance = self._curve(lineage, parameters)
-        scale = (1.0 if weights is None else weights) / parameters.dispersion
-        height, steep = 1.0 - parameters.lapses - self.floor, p * (1.0 - p)
-        slope = height * steep  # of mu, by the logit
-        residual = lineage.scores - mu
-        by_logit, weight = scale * residual * slope / variance, scale * slope**2 / variance
-        precision = self._precision(lineage, parameters)
-        weighted = lineage.design * weight[:, None]
-        inverse = np.linalg.inv(lineage.design.T @ weighted + np.diag(precision))
-        # A last column for lapses, which mu falls with at the rate p.
-        ratio = np.divide(-p, slope, out=np.zeros_like(p), where=slope > 1e-12)
-        fixed = np.concatenate([lineage.fixed, ratio[:, None]], axis=1)
-        cross, curvature = weighted.T @ fixed, (fixed * weight[:, None]).T @ fixed
-        # How the curvature at the mode changes with the logit and with lapses.
-        leverage = ((lineage.design @ inverse) * lineage.design).sum(axis=1)
-        bend = height * steep * (1.0 - 2.0 * p)
-        tilt = (1.0 - 2.0 * mu) / variance
-        by_logit_again = scale * (2.0 * slope * bend / variance - slope**2 / variance * tilt * slope)
-        by_lapses = scale * (-2.0 * slope * steep / variance + slope**2 / variance * tilt * p)
-        change = -0.5 * leverage * by_logit_again
-        moved = lineage.design.T @ change
-        score = fixed.T @ by_logit + np.append(lineage.fixed.T @ change, -0.5 * leverage @ by_lapses)
-        score -= cross.T @ (inverse @ moved)
-        return _Block(
-            lineage.design.T @ by_logit - precision * lineage.mode,
-            inverse,
-            cross,
-            curvature,
-            score,
-            2.0 * (inverse @ moved),
-            float(scale @ _log_likelihood(lineage.scores, mu))
-            if weights is not None
-            else float(_log_likelihood(lineage.scores, mu).sum() / parameters.dispersion),
-            float(residual @ residual),
-            float(variance.sum()),
-        )
 
     def _step(
         self,
         parameters: Parameters,
-        blocks: Sequence[_Block],
-        lineages: Sequence[_Lineage] | None = None,
+        blocks: Sequence[Block],
+        lineages: Sequence[Lineage] | None = None,
         multiplicity: Sequence[float] | None = None,
     ) -> tuple[Parameters, Floats]:
         """One step of scoring, of the parameters and of the modes; also returns the parameters' curvature."""
@@ -384,7 +251,7 @@ class PanelModel:
             matrix[inside, inside] += penalty * self.roughness
         return matrix
 
-    def _with_variances(self, parameters: Parameters, blocks: Sequence[_Block], system: Floats) -> Parameters:
+    def _with_variances(self, parameters: Parameters, blocks: Sequence[Block], system: Floats) -> Parameters:
         """Schall's update of variances and penalties, and the dispersion of graded scores."""
         slopes = len(parameters.slope_variances)
         variances = np.array([parameters.ability_variance, *parameters.slope_variances])
@@ -419,11 +286,6 @@ class PanelModel:
             rough = max(float(values @ self.roughness @ values), 1e-9)
             updated[index] = min(max(left / rough, SMALLEST_PENALTY), LARGEST_PENALTY)
         return updated
-
-
-def _log_likelihood(scores: Floats, mu: Floats) -> Floats:
-    value: Floats = scores * np.log(mu) + (1.0 - scores) * np.log1p(-mu)
-    return value
 
 
 def _shortened(step: Floats) -> Floats:

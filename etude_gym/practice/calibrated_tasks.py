@@ -1,4 +1,4 @@
-"""What a calibration tells the learner model about tasks: priors of weights, shapes of axes, limits of scores."""
+"""What a calibration tells the learner model: priors of weights, shapes of axes, limits of scores."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ measurement step is a Laplace approximation (Fahrmeir 1992, JASA 87:501, posteri
 Graded scores enter by quasi-likelihood (Wedderburn 1974, Biometrika 61; Papke and Wooldridge 1996):
 gradient ``y - mu``, information ``mu (1 - mu)``.
 
-Without a calibration it starts from a vague prior and learns the weights from this learner alone. With one, the
-panel's curves shape the axes, and its weights, their spread between learners, the correlation of families and
-the drift are the prior; scores keep between floor and ceiling (``etude_gym.difficulty.curve``).
+Without a calibration it starts from a vague prior and learns the weights from this learner alone. With
+one, the panel's curves shape the axes, and its weights, their spread between learners, the correlation of
+families and the drift are the prior; scores keep between floor and ceiling
+(``etude_gym.difficulty.curve``).
 """
 
 from __future__ import annotations
@@ -188,7 +189,8 @@ class LearnerModel:
         families = len(self.space.families)
         design = np.zeros((len(family), len(self._mean)))
         design[np.arange(len(family)), family] = 1.0
-        features, offset = difficulty, 0.0
+        features: Floats = difficulty
+        offset: Floats | float = 0.0
         if self._calibrated is not None:
             features, offset = self._calibrated.features(difficulty, family)
         design[:, families:] = -features

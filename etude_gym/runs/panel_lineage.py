@@ -1,13 +1,14 @@
 """One lineage of a panel: it practices, and answers probe tasks at every checkpoint.
 
-A lineage is one file, a NumPy archive of plain columns, written whole when all checkpoints are answered: NumPy
-is there wherever the suite is, reads it without running code, and one file of some 100 kB for each lineage asks
-for no format that can be appended to.
+A lineage is one file, a NumPy archive of plain columns, written whole when all checkpoints are answered:
+NumPy is there wherever the suite is, reads it without running code, and one file of some 100 kB for each
+lineage asks for no format that can be appended to.
 """
 
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -45,8 +46,9 @@ COLUMNS = {
     "checkpoint": np.int64,
 }
 """One row for each answer; "item" numbers the tasks that all lineages share, -1 for others."""
-CHECKPOINTS = {"compute": np.float64, "practiced": np.float64}
-"""One row for each checkpoint: training compute and episodes practiced so far."""
+CHECKPOINTS = {"compute": np.float64, "practiced": np.float64, "cpu_seconds": np.float64}
+"""One row for each checkpoint: training compute, episodes practiced and CPU seconds (probe tasks included)
+so far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +86,8 @@ class LineageAnswers:
                 columns = {name: archive[name].astype(kind) for name, kind in (COLUMNS | CHECKPOINTS).items()}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise IncompleteRun(
-                f"{path} cannot be read as answers of a lineage ({error}). Delete it and go on with the panel: "
-                "etude panel --resume."
+                f"{path} cannot be read as answers of a lineage ({error}). Delete it and go on with the "
+                "panel: etude panel --resume."
             ) from error
         lengths = {len(columns[name]) for name in COLUMNS}
         if len(lengths) != 1:
@@ -98,6 +100,7 @@ class _Recorder:
 
     def __init__(self, domain: Domain, design: ProbeDesign, name: str) -> None:
         self.domain, self.design, self.name = domain, design, name
+        self.started = time.process_time()
         self.parts: dict[str, list[NDArray[Any]]] = {column: [] for column in COLUMNS}
         self.checkpoints: dict[str, list[float]] = {column: [] for column in CHECKPOINTS}
 
@@ -106,7 +109,7 @@ class _Recorder:
 
         Args:
             play: what plays tasks and returns their scores.
-            spent: values of ``CHECKPOINTS``.
+            spent: training compute and episodes practiced so far.
         """
         checkpoint = len(self.checkpoints["compute"])
         tasks, items = panel_tasks(self.domain, self.design, self.name, checkpoint)
@@ -120,6 +123,7 @@ class _Recorder:
         }
         for column, values in answers.items():
             self.parts[column].append(values)
+        spent["cpu_seconds"] = time.process_time() - self.started
         for column in CHECKPOINTS:
             self.checkpoints[column].append(spent[column])
 

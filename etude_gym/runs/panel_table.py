@@ -12,7 +12,7 @@ from etude_gym.measure.panel_tasks import ProbeDesign
 from etude_gym.runs.agents import Recipe, load_agent_class
 
 SCRIPTED = "scripted"
-"""The kind of lineages that do not learn. They are asked once, and never set a curve: planted gaps are theirs."""
+"""The kind of lineages that do not learn. They are asked once and set no curve: their gaps are planted."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class PanelTable:
     seeds: tuple[int, ...]
     scripted: bool = True
     checkpoints: tuple[float, ...] = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1.0)
-    probes: ProbeDesign = ProbeDesign()
+    probes: ProbeDesign = field(default_factory=ProbeDesign)
     horizon: float | None = None
     num_envs: int | None = None
 
