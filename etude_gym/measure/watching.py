@@ -131,9 +131,9 @@ def failed_tasks(domain: Domain, answers: Answers, family: str | None = None) ->
     """
     space = domain.space
     drawn = np.empty_like(answers.difficulties)
-    for band in np.unique(answers.bands):
-        rows = answers.bands == band
-        drawn[rows] = difficulty_in_band(space, answers.keys[rows], int(band))
+    for kind, band in {*zip(answers.families.tolist(), answers.bands.tolist(), strict=True)}:
+        rows = (answers.families == kind) & (answers.bands == band)
+        drawn[rows] = difficulty_in_band(space, answers.keys[rows], kind, band)
     if not np.allclose(drawn, answers.difficulties, rtol=0.0, atol=10.0**-DIGITS):
         raise ValueError(
             f"This version of {domain.name} draws other difficulties for these task keys than the one that "

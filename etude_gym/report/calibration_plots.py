@@ -10,7 +10,7 @@ import numpy as np
 from etude_gym.difficulty.calibration_checks import FamilyChecks
 from etude_gym.difficulty.curve import DifficultyCurve
 from etude_gym.difficulty.monotone import curve_basis
-from etude_gym.report.plots import COLORS, GRAY, _figure, _save, _title
+from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, save_figure, set_title
 from etude_gym.runs.calibrating import Calibrated
 
 STEPS = np.linspace(0.0, 1.0, 51)
@@ -29,16 +29,18 @@ def draw_calibration(found: Calibrated, path: Path) -> None:
         ValueError: for a suffix that matplotlib does not know.
     """
     calibration, rows = found.calibration, len(found.fits)
-    figure = _figure()
-    figure.set_size_inches(11, 0.4 + 3.2 * rows)
-    panels = figure.subplots(rows, 3, squeeze=False)
-    for row, family, fit, checks in zip(panels, calibration.families, found.fits, found.checks, strict=True):
-        _draw_axes(row[0], family, fit.curve, calibration.axes)
-        _draw_items(row[1], checks)
-        _draw_predictions(row[2], checks)
     verdict = found.verdict if len(found.verdict) < 140 else f"{found.verdict[:137]}..."
-    figure.suptitle(f"{calibration.domain}: {verdict}", fontsize=10, x=0.01, ha="left")
-    _save(figure, path)
+    with drawing():
+        figure = new_figure(11, 0.4 + 3.2 * rows)
+        panels = figure.subplots(rows, 3, squeeze=False)
+        for row, family, fit, checks in zip(
+            panels, calibration.families, found.fits, found.checks, strict=True
+        ):
+            _draw_axes(row[0], family, fit.curve, calibration.axes)
+            _draw_items(row[1], checks)
+            _draw_predictions(row[2], checks)
+        figure.suptitle(f"{calibration.domain}: {verdict}", fontsize=10, x=0.01, ha="left")
+        save_figure(figure, path)
 
 
 def _draw_axes(panel: Any, family: str, curve: DifficultyCurve, names: tuple[str, ...]) -> None:
@@ -49,7 +51,7 @@ def _draw_axes(panel: Any, family: str, curve: DifficultyCurve, names: tuple[str
     panel.set_xlabel("axis")
     panel.set_ylabel("logits")
     panel.legend(fontsize=8)
-    _title(panel, family, "what each axis costs")
+    set_title(panel, family, "what each axis costs")
 
 
 def _draw_items(panel: Any, checks: FamilyChecks) -> None:
@@ -63,7 +65,7 @@ def _draw_items(panel: Any, checks: FamilyChecks) -> None:
     panel.plot(ends, ends, color=GRAY, linestyle="--")
     panel.set_xlabel("calibrated, logits")
     panel.set_ylabel("free, logits")
-    _title(panel, "Common tasks", "difficulty found free against calibrated")
+    set_title(panel, "Common tasks", "difficulty found free against calibrated")
 
 
 def _draw_predictions(panel: Any, checks: FamilyChecks) -> None:
@@ -80,4 +82,4 @@ def _draw_predictions(panel: Any, checks: FamilyChecks) -> None:
         )
     panel.set_xlabel("expected score")
     panel.set_ylabel("mean score")
-    _title(panel, "Predictions", "for kinds of learners left out")
+    set_title(panel, "Predictions", "for kinds of learners left out")

@@ -8,7 +8,7 @@ from typing import Any
 
 from etude_gym.errors import MissingExtra
 from etude_gym.measure.prerequisite_map import PrerequisiteMap
-from etude_gym.report.plots import COLORS, GRAY, _figure, _save, _title
+from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, save_figure, set_title
 
 LONGEST_LINE = 22
 """Characters of a line in a label."""
@@ -28,11 +28,12 @@ def draw_prerequisites(found: PrerequisiteMap, path: Path) -> None:
         MissingExtra: if matplotlib or networkx is not installed.
         ValueError: for a suffix that matplotlib does not know.
     """
-    figure = _figure(12, 1.6 + 0.62 * len(found.curves))
-    graph, curves = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    _draw_graph(graph, found)
-    _draw_curves(curves, found)
-    _save(figure, path)
+    with drawing():
+        figure = new_figure(12, 1.6 + 0.62 * len(found.curves))
+        graph, curves = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        _draw_graph(graph, found)
+        _draw_curves(curves, found)
+        save_figure(figure, path)
 
 
 def _draw_graph(panel: Any, found: PrerequisiteMap) -> None:
@@ -75,7 +76,7 @@ def _draw_graph(panel: Any, found: PrerequisiteMap) -> None:
     panel.set_ylim(-len(places) + 0.4, 0.6)
     panel.axis("off")
     number = sum(solid for *_, solid in arrows)
-    _title(
+    set_title(
         panel,
         f"{found.env_id}: {number or 'no'} prerequisite{'' if number == 1 else 's'}",
         f"solid: prerequisite; dashed: difficulty order; easiest at the top; {found.lineages} lineages",
@@ -92,7 +93,7 @@ def _draw_curves(panel: Any, found: PrerequisiteMap) -> None:
     panel.set_xlabel("training compute, share of the last checkpoint's")
     panel.set_ylabel("mean score")
     panel.grid(alpha=0.25)
-    _title(panel, "How each skill is learned", "mean over the lineages")
+    set_title(panel, "How each skill is learned", "mean over the lineages")
     panel.legend(fontsize=8, frameon=False, loc="upper left")
 
 

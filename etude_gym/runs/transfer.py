@@ -22,8 +22,9 @@ from etude_gym.randomness import fresh_seed
 from etude_gym.runs.agents import horizon_of, load_agent_class, load_recipe
 from etude_gym.runs.answers import read_answers
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.experiment import SALT, Experiment, ExperimentConfig
+from etude_gym.runs.experiment import SALT, Experiment
 from etude_gym.runs.folder import CONFIG, IncompleteRun, read_json, write_json
+from etude_gym.runs.layout import ExperimentConfig
 
 RESULT = "transfer.json"
 BEFORE = "before"
