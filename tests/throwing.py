@@ -45,7 +45,8 @@ class ThrowingEpisode(Episode):
         self.over = True
 
     def waste(self) -> None:
-        """A throw that is not allowed changes nothing: there is none."""
+        """A throw at no target misses."""
+        self.over = True
 
     def oracle_action(self) -> int:
         return self.marked

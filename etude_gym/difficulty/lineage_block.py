@@ -147,7 +147,7 @@ def block_of(lineage: Lineage, parameters: Parameters, floor: float, weights: Fl
     by_logit, weight = scale * residual * slope / variance, scale * slope**2 / variance
     precision = precision_of(lineage, parameters)
     weighted = lineage.design * weight[:, None]
-    inverse: Floats = np.asarray(np.linalg.inv(lineage.design.T @ weighted + np.diag(precision)), np.float64)
+    inverse = np.asarray(np.linalg.inv(lineage.design.T @ weighted + np.diag(precision)), dtype=np.float64)
     # A last column for lapses, which mu falls with at the rate p.
     ratio = np.divide(-p, slope, out=np.zeros_like(p), where=slope > 1e-12)
     fixed = np.concatenate([lineage.fixed, ratio[:, None]], axis=1)

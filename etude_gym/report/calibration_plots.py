@@ -15,6 +15,8 @@ from etude_gym.runs.calibrating import Calibrated
 
 STEPS = np.linspace(0.0, 1.0, 51)
 BINS = 12
+MOST_ERROR = 1.5
+"""Logits: common tasks whose own difficulty is less certain are not drawn."""
 
 
 def draw_calibration(found: Calibrated, path: Path) -> None:
@@ -55,11 +57,15 @@ def _draw_axes(panel: Any, family: str, curve: DifficultyCurve, names: tuple[str
 
 
 def _draw_items(panel: Any, checks: FamilyChecks) -> None:
-    """Every common task: its difficulty by the curve, and the one that answers to it alone give."""
+    """Common tasks: their difficulty by the curve, and the one that answers to each alone give.
+
+    Tasks that nobody solves, or everybody, have none of their own and are left out.
+    """
     shift = np.average(checks.free - checks.calibrated, weights=checks.errors**-2.0)
-    free = checks.free - shift
+    known = checks.errors < MOST_ERROR
+    free, errors = (checks.free - shift)[known], checks.errors[known]
     panel.errorbar(
-        checks.calibrated, free, checks.errors, fmt=".", color=COLORS[0], ecolor=GRAY, linewidth=0.5
+        checks.calibrated[known], free, errors, fmt=".", color=COLORS[0], ecolor=GRAY, linewidth=0.5
     )
     ends = [checks.calibrated.min(), checks.calibrated.max()]
     panel.plot(ends, ends, color=GRAY, linestyle="--")
