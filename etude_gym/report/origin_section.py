@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from etude_gym.difficulty.bands import BANDS
-from etude_gym.errors import MissingExtra
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.methods import ELSEWHERE
 from etude_gym.report.parts import Block, Grid, Section
@@ -100,7 +99,7 @@ def _given(config: RunConfig) -> dict[str, Any]:
     """Options that are not those of the recipe and not about where the agent works."""
     try:
         recipe = load_recipe(config.agent, config.env_id).options
-    except (ValueError, MissingExtra):
+    except (ValueError, ImportError):
         recipe = {}
     given = {name: value for name, value in config.options.items() if recipe.get(name) != value}
     return {name: value for name, value in given.items() if name != ELSEWHERE}

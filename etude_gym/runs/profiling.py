@@ -13,7 +13,6 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.difficulty.region import Region
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.environment.registration import make_domain
-from etude_gym.errors import MissingExtra
 from etude_gym.measure.profile import Profile, profile
 from etude_gym.runs.agents import load_agent_class
 from etude_gym.runs.answers import read_answers
@@ -56,7 +55,7 @@ class RunProfile:
         config, arm = self.config, f"focus,{region.options}"
         try:
             starts = hasattr(load_agent_class(config.agent), "start_from")
-        except (ValueError, MissingExtra):
+        except (ValueError, ImportError):
             starts = False
         if not starts:
             return f'gymnasium.make("{config.env_id}", practice="{arm}")'
