@@ -185,7 +185,7 @@ class PanelModel:
         return total
 
     def covariance(self, parameters: Parameters) -> Floats:
-        """Covariance of intercept, coefficients and lapses, from the curvature, penalties included (Wood 2006).
+        """Covariance of intercept, coefficients and lapses: of the curvature with penalties (Wood 2006).
 
         Args:
             parameters: as fitted.
