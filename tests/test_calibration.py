@@ -60,7 +60,7 @@ def simulate(
     """Answers of a panel whose axes cost what ``weights`` say, straight where ``power`` is 1."""
     random = np.random.default_rng(seed)
     abilities = np.cumsum(random.normal(0.6, 0.8, (lineages, occasions)), axis=1)
-    abilities -= abilities.mean()
+    abilities -= 0.3 * (occasions + 1)  # the mean of all lineages there could be
     number = lineages * occasions * tasks
     lineage = np.repeat(np.arange(lineages), occasions * tasks)
     occasion = np.tile(np.repeat(np.arange(occasions), tasks), lineages)
@@ -150,7 +150,7 @@ def test_planted_weights_are_within_their_intervals_or_near():
     for name, weight in zip(AXES, WEIGHTS, strict=True):
         low, high = fit.intervals[name]
         assert low - 0.2 <= weight <= high + 0.2
-        assert high - low < 1.2
+        assert high - low < 1.6
     assert fit.curve.ability_deviation == pytest.approx(1.3, abs=0.5)
 
 
@@ -190,15 +190,16 @@ def test_graded_scores_have_a_dispersion_and_the_same_weights():
 
 
 @pytest.mark.slow
-def test_intervals_cover_planted_weights():
+def test_intervals_cover_planted_parameters():
+    truth = {"steep": 3.0, "flat": 1.5, "intercept": 0.5}
     covered = []
     for seed in range(100):
         answers = simulate(seed, weights=np.array([3.0, 1.5]))
-        fit = fit_family(answers, AXES[:2], floor=0.05, resamples=60, seed=seed)
-        truth = {"steep": 3.0, "flat": 1.5, "intercept": 0.5}
-        covered += [
-            fit.intervals[name][0] <= value <= fit.intervals[name][1] for name, value in truth.items()
-        ]
+        fit = fit_family(answers, AXES[:2], floor=0.05, resamples=40, seed=seed)
+        covered.append(
+            [low <= truth[name] <= high for name, (low, high) in fit.intervals.items() if name in truth]
+        )
+    print("covered", dict(zip(("intercept", "steep", "flat"), np.mean(covered, axis=0), strict=True)))
     assert 0.92 <= np.mean(covered) <= 0.98
 
 

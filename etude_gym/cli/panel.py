@@ -153,7 +153,7 @@ class Calibrate:
 
     env: tyro.conf.Positional[Annotated[str, shown("ID")]]
     panel: Annotated[Path, shown("FOLDER")]
-    resamples: Annotated[int, shown("N")] = 200
+    resamples: Annotated[int, shown("N")] = 100
     seed: Annotated[int, shown("N")] = 0
     out: Annotated[Path | None, shown("FOLDER", "default: the panel's")] = None
 

@@ -77,7 +77,7 @@ def fit_calibration(
     panel: PanelAnswers,
     floors: Sequence[float],
     *,
-    resamples: int = 200,
+    resamples: int = 100,
     seed: int = 0,
     on_family: Callable[[str], None] = lambda _: None,
 ) -> tuple[Calibration, list[FamilyFit]]:

@@ -72,7 +72,7 @@ class FamilyFit:
 
 
 def fit_family(
-    answers: FamilyAnswers, names: Sequence[str], *, floor: float, resamples: int = 200, seed: int = 0
+    answers: FamilyAnswers, names: Sequence[str], *, floor: float, resamples: int = 100, seed: int = 0
 ) -> FamilyFit:
     """Fit a family, try interactions, and bootstrap over lineages and common tasks.
 
@@ -203,7 +203,8 @@ def _intervals(
 ) -> dict[str, tuple[float, float]]:
     """Intervals from resampled lineages and common tasks (Owen 2007, Annals of Applied Statistics 1).
 
-    Student's t with the bootstrap's standard errors: percentiles are too narrow for some dozens of lineages.
+    Student's t, as percentiles are too narrow for some dozens of lineages. The standard error is the
+    bootstrap's, or the curvature's where that is larger: at its bounds a resampled parameter hardly moves.
     """
     from scipy.special import stdtrit
 
@@ -211,41 +212,41 @@ def _intervals(
     lineages = len(fit.lineages)
     items, item = np.unique(answers.item, return_inverse=True)
     fresh = answers.item < 0
+    labels, directions = _directions(fit.curve, names)
     found = []
     for _ in range(resamples):
         multiplicity = np.bincount(random.integers(0, lineages, lineages), minlength=lineages)
         tasks = np.bincount(random.integers(0, len(items), len(items)), minlength=len(items))
         weights = np.where(fresh, 1.0, tasks[item])
-        found.append(
-            _values(
-                fit.model.refit(fit.parameters, multiplicity.astype(np.float64), weights, steps=3),
-                fit.curve,
-                names,
-            )
-        )
-    estimates = _values(fit.parameters, fit.curve, names)
+        again = fit.model.refit(fit.parameters, multiplicity.astype(np.float64), weights)
+        found.append(directions @ again.vector)
+    covariance = fit.model.covariance(fit.parameters)
+    curved = np.sqrt(np.einsum("ij,jk,ik->i", directions, covariance, directions))
     factor = float(stdtrit(lineages - 1, 0.975)) * np.sqrt(lineages / (lineages - 1))
-    table = np.array([list(each.values()) for each in found])
-    errors = table.std(axis=0, ddof=1)
-    at = list(estimates).index("ceiling")
-    errors[at] = max(errors[at], fit.model.lapses_error(fit.parameters))
-    spread = factor * errors
+    widths = factor * np.maximum(np.std(found, axis=0, ddof=1), curved)
     intervals = {}
-    for (name, value), width in zip(estimates.items(), spread.tolist(), strict=True):
-        low = -np.inf if name == "intercept" else 0.0
-        high = 1.0 if name == "ceiling" else np.inf
-        intervals[name] = (max(value - width, low), min(value + width, high))
+    for label, value, width in zip(
+        labels, (directions @ fit.parameters.vector).tolist(), widths.tolist(), strict=True
+    ):
+        low, high = value - width, value + width
+        intervals[label] = (low, high) if label == "intercept" else (max(low, 0.0), high)
+    low, high = intervals["ceiling"]
+    intervals["ceiling"] = (max(1.0 - high, fit.curve.floor), 1.0 - low)
     return intervals
 
 
-def _values(parameters: Parameters, curve: DifficultyCurve, names: Sequence[str]) -> dict[str, float]:
-    """What intervals are given for, by name."""
+def _directions(curve: DifficultyCurve, names: Sequence[str]) -> tuple[list[str], Floats]:
+    """What intervals are given for, and the sums of the model's parameters that they are.
+
+    The ceiling's is the sum of lapses, which it falls with.
+    """
     axes = len(names)
-    curves = parameters.coefficients[: axes * COEFFICIENTS].reshape(axes, COEFFICIENTS)
-    values = {"intercept": parameters.intercept, "ceiling": 1.0 - parameters.lapses}
-    values.update(zip(names, (curves @ SHARES).tolist(), strict=True))
-    for each, value in zip(
-        curve.interactions, parameters.coefficients[axes * COEFFICIENTS :].tolist(), strict=True
-    ):
-        values[f"{each.kind} {names[each.axes[0]]} and {names[each.axes[1]]}"] = value
-    return values
+    size = axes * COEFFICIENTS + len(curve.interactions) + 2
+    rows = np.zeros((2 + axes + len(curve.interactions), size))
+    rows[0, 0], rows[1, -1] = 1.0, 1.0
+    for axis in range(axes):
+        rows[2 + axis, 1 + axis * COEFFICIENTS : 1 + (axis + 1) * COEFFICIENTS] = SHARES
+    for index in range(len(curve.interactions)):
+        rows[2 + axes + index, 1 + axes * COEFFICIENTS + index] = 1.0
+    others = [f"{each.kind} {names[each.axes[0]]} and {names[each.axes[1]]}" for each in curve.interactions]
+    return ["intercept", "ceiling", *names, *others], rows

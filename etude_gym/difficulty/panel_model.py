@@ -139,9 +139,11 @@ class PanelModel:
         return parameters
 
     def refit(
-        self, parameters: Parameters, multiplicity: Floats, row_weights: Floats, steps: int = 4
+        self, parameters: Parameters, multiplicity: Floats, row_weights: Floats, steps: int = 10
     ) -> Parameters:
-        """Estimates from other weights of lineages and answers, the variances held: a bootstrap sample.
+        """Estimates from other weights of lineages and answers: a bootstrap sample.
+
+        Variances are held. Penalties are found anew: whether an axis looks straight is part of the chance.
 
         Args:
             parameters: estimates of all answers.
@@ -150,18 +152,20 @@ class PanelModel:
             steps: of scoring.
         """
         modes = [lineage.mode for lineage in self.lineages]
+        parameters = replace(parameters, penalties=self.start().penalties)
         for _ in range(steps):
             blocks = []
             for lineage, number in zip(self.lineages, multiplicity.tolist(), strict=True):
                 if number > 0:
                     block = block_of(lineage, parameters, self.floor, row_weights[lineage.rows])
                     blocks.append((lineage, block, number))
-            parameters, _ = self._step(
+            parameters, system = self._step(
                 parameters,
                 [block for _, block, _ in blocks],
                 [lineage for lineage, _, _ in blocks],
                 [number for _, _, number in blocks],
             )
+            parameters = replace(parameters, penalties=self._penalties(parameters, system))
         for lineage, mode in zip(self.lineages, modes, strict=True):
             lineage.mode = mode
         return parameters
@@ -180,17 +184,17 @@ class PanelModel:
             total += 0.5 * float(np.linalg.slogdet(block.inverse)[1] + np.log(precision).sum())
         return total
 
-    def lapses_error(self, parameters: Parameters) -> float:
-        """Standard error of lapses, from the curvature: at their bound, resampling shows too little.
+    def covariance(self, parameters: Parameters) -> Floats:
+        """Covariance of intercept, coefficients and lapses: of the curvature with penalties (Wood 2006).
 
         Args:
             parameters: as fitted.
         """
-        blocks = [block_of(lineage, parameters, self.floor) for lineage in self.lineages]
         system = self._penalty(parameters)
-        for block in blocks:
+        for lineage in self.lineages:
+            block = block_of(lineage, parameters, self.floor)
             system += block.curvature - block.cross.T @ (block.inverse @ block.cross)
-        return float(np.sqrt(np.linalg.pinv(system)[-1, -1]))
+        return np.asarray(np.linalg.pinv(system), dtype=np.float64)
 
     def effects(self, parameters: Parameters) -> tuple[list[Floats], list[Floats]]:
         """Modes of abilities and slopes of every lineage, and their covariances given the parameters.

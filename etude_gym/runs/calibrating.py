@@ -60,7 +60,7 @@ class Calibrated:
 def calibrate(
     panel: Panel,
     *,
-    resamples: int = 200,
+    resamples: int = 100,
     seed: int = 0,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Calibrated:
