@@ -141,7 +141,7 @@ class Calibrate:
 
     Writes calibration.json: what each axis of difficulty costs in each family, with intervals, how well that
     fits, and a verdict. Placed beside the module of the domain it sets bands of difficulty and the priors of
-    the learner model, so horizons of recipes have to be found anew (`scripts/pilot.py`).
+    the learner model, so horizons of recipes have to be found anew (`etude pilot`).
 
     Args:
         env: id of the environment.
