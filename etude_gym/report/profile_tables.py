@@ -115,14 +115,14 @@ def axis_table(found: RunProfile) -> Table:
     """
     several = len(found.space.families) > 1
     table = _named("axis", *(["family"] if several else []), right=[
-        *(f"at {LEVELS[i]:g}" for i in LEVELS_SHOWN), "drop", "0.5 at"])  # fmt: skip
+        *(f"{LEVELS[i]:g}" for i in LEVELS_SHOWN), "drop", "0.5 at"])  # fmt: skip
     for family in (None, *found.space.families) if several else found.space.families:
         for axis in found.profile.weakest_axes(family):
             table.add_row(
                 axis.axis,
                 *([family or "all"] if several else []),
                 *(f"{axis.averaged[i].value:.2f}" for i in LEVELS_SHOWN),
-                _interval(axis.drop),
+                _in_two_lines(axis.drop) if several else _interval(axis.drop),
                 UNKNOWN if axis.frontier is None else f"{axis.frontier:.2f}",
             )
     return table
@@ -138,7 +138,7 @@ def cell_table(found: RunProfile) -> Table:
     table = _named("family", right=[band_name(band) for band in bands])
     for family in found.space.families:
         cells = {cell.band: cell.score for cell in found.profile.cells if cell.family == family}
-        table.add_row(family, *(_interval(cells[band]) for band in bands))
+        table.add_row(family, *(_in_two_lines(cells[band]) for band in bands))
     return table
 
 
@@ -188,6 +188,11 @@ def _named(*names: str, right: list[str]) -> Table:
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _in_two_lines(estimate: Estimate) -> str:
+    """With the interval below the value: tables of many columns fit a terminal of 80 then."""
+    return _interval(estimate).replace(" ", "\n", 1)
 
 
 def _interval(estimate: Estimate) -> str:
