@@ -21,7 +21,11 @@ from etude_gym.tasks.compilation import cache_folder, source_stamp
 from etude_gym.tasks.kernel_domain import KernelDomain
 
 ROOT = Path(compilation.__file__).parents[2]
-KERNEL_DOMAINS = [env_id for env_id in registered_ids() if isinstance(make_domain(env_id), KernelDomain)]
+KERNEL_DOMAINS = [
+    env_id
+    for env_id in registered_ids()
+    if env_id.startswith("Etude") and isinstance(make_domain(env_id), KernelDomain)
+]
 
 
 def run(code: str, folder: Path, **variables: str | None) -> subprocess.CompletedProcess[str]:
