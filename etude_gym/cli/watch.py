@@ -20,7 +20,6 @@ from etude_gym.measure.watching import failed_tasks, scenes, turns
 from etude_gym.randomness import fresh_seed
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.folder import IncompleteRun, Run
-from etude_gym.runs.loading import find_run, load_agent
 from etude_gym.runs.recorded import Replies, recorded_replies
 from etude_gym.tasks.domain import Domain
 from etude_gym.tasks.keys import TaskBatch
@@ -97,6 +96,7 @@ class Watch:
     def run(self) -> None:
         """Show the episodes, one after another."""
         from etude_gym.report.animation import check_suffix, write_animation
+        from etude_gym.runs.loading import find_run
 
         if self.tasks is not None and self.tasks < 1:
             raise ValueError(f"tasks must be at least 1, got {self.tasks}.")
@@ -172,6 +172,8 @@ def _status(status: str) -> str:
 
 def _player(folder: Path, domain: Domain, checkpoint: int | None) -> Callable[[TaskBatch], Iterator[View]]:
     """Lets the agent of a run play a task."""
+    from etude_gym.runs.loading import load_agent
+
     if not Run(folder).networks:
         raise IncompleteRun(
             f"{folder} keeps no network that could play. Replies that a language model gave to anchor tasks "
