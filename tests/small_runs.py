@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import counting  # noqa: F401 (registers its domain)
+import pytest
 
 from etude_gym.difficulty.bands import cells_of
 from etude_gym.environment.registration import make_domain
@@ -25,3 +26,22 @@ def small_run(folder, *, env_id=COUNTING, agent=OWN, arm="uniform", seed=3, hori
     finally:
         practice.ITERATIONS = iterations
     return folder
+
+
+class Killed(BaseException):
+    """Ends a run as a signal would: nothing that follows is carried out."""
+
+
+def kill_before_it_saves(folder, monkeypatch, salt, points):
+    """Let a run be killed after so many evaluations, before the last of them is saved."""
+    save = practice.PracticeRun.save
+
+    def kill(self):
+        if len(self.points) == points:
+            raise Killed
+        save(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(practice.PracticeRun, "save", kill)
+        with pytest.raises(Killed):
+            practice.practice_run(folder, salt)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from own_learner import LinearReinforce  # noqa: F401 (the agent of the runs)
 from scripted_model import PLAN
+from small_runs import kill_before_it_saves
 from test_text_anchors import ENTRY_BAND, LOGIC, Solver, anchors, score
 
 from etude_gym.difficulty.bands import cells_of
@@ -21,7 +22,7 @@ from etude_gym.runs.answers import read_answers
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import load_run
 from etude_gym.runs.folder import ANSWERS, CURVE, IncompleteRun
-from etude_gym.runs.practice_run import PracticeRun, practice_run
+from etude_gym.runs.practice_run import practice_run
 from etude_gym.runs.rescoring import rescore_answers
 
 SALT, ITEMS = 20, 5
@@ -93,23 +94,10 @@ def test_one_line_for_each_evaluation_with_one_column_for_each_thing(finished):
         assert len(json.dumps(line)) < 70 * 20 + 200  # bytes of an answer, and of the names
 
 
-class Killed(BaseException):
-    """Ends a run as a signal would."""
-
-
 def test_answers_that_a_killed_run_gives_twice_count_once(tmp_path, monkeypatch):
     """It is killed after an evaluation, before it is saved."""
-    folder, save = lay_out(tmp_path), PracticeRun.save
-
-    def kill(self):
-        if len(self.points) == 4:
-            raise Killed
-        save(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PracticeRun, "save", kill)
-        with pytest.raises(Killed):
-            practice_run(folder, SALT)
+    folder = lay_out(tmp_path)
+    kill_before_it_saves(folder, monkeypatch, SALT, points=4)
     assert len(read_answers(folder)) == 4
     assert practice_run(folder, SALT)
     assert len(read_answers(folder)) == 9

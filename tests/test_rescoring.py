@@ -6,6 +6,7 @@ import counting  # noqa: F401 (registers its domain)
 import numpy as np
 import pytest
 from own_learner import LinearReinforce
+from small_runs import kill_before_it_saves
 
 from etude_gym.difficulty.bands import cells_of
 from etude_gym.environment.registration import make_domain
@@ -13,7 +14,7 @@ from etude_gym.runs import practice_run as practice
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import load_run
 from etude_gym.runs.folder import CHECKPOINTS, CURVE, LATEST, RECORD, IncompleteRun, Run
-from etude_gym.runs.practice_run import PracticeRun, practice_run
+from etude_gym.runs.practice_run import practice_run
 from etude_gym.runs.rescoring import rescore
 
 SALT = 20
@@ -128,23 +129,10 @@ def test_a_damaged_network_is_named(tmp_path):
         rescore(folder)
 
 
-class Killed(BaseException):
-    """Ends a run as a signal would."""
-
-
 def test_networks_of_checkpoints_that_are_done_again_are_those_of_the_second_time(tmp_path, monkeypatch):
     """A run that is killed after it has scored, and before it is saved, scores that checkpoint again."""
-    folder, save = lay_out(tmp_path), PracticeRun.save
-
-    def kill(self):
-        if len(self.points) == 4:
-            raise Killed
-        save(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PracticeRun, "save", kill)
-        with pytest.raises(Killed):
-            practice_run(folder, SALT)
+    folder = lay_out(tmp_path)
+    kill_before_it_saves(folder, monkeypatch, SALT, points=4)
     assert list(Run(folder).networks) == [0, 1, 2, 3]
     asked = iter([False, True])
     practice_run(folder, SALT, should_stop=lambda: next(asked, True))

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_runs import Killed
 from waiting import PATIENCE, wait_until
 
 import etude_gym  # noqa: F401
@@ -44,10 +45,6 @@ LEARNERS = {
     "sb3": (5e7, {"network": (16,), "n_steps": 8, "batch_size": 24, "n_epochs": 2}),
 }
 """Horizon and options of small runs, by learner."""
-
-
-class Killed(BaseException):
-    """Ends a run as a signal would: nothing that follows is carried out."""
 
 
 @pytest.fixture(autouse=True)
