@@ -26,7 +26,6 @@ ENTRY = (ENTRY_BAND, *BANDS)
 CODE, LOGIC = "EtudeCode-v0", "EtudeLogic-v0"
 PLAIN_KEYS = [14245654517845349649, 15743964390702012219, 10529412053250751719]
 """The first of the anchor design of plan without the entry band, as it was before there was one."""
-"""Its first axis in the first task of each band."""
 
 
 # --- Bands -------------------------------------------------------------------------------------------------
