@@ -1,4 +1,4 @@
-"""How far along each axis a limit of difficulty reaches: the same value on all, or the same cost in logits."""
+"""How far along each axis a limit of difficulty reaches: one value on all, or the same cost in logits."""
 
 from __future__ import annotations
 
