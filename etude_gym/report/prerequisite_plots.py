@@ -33,12 +33,13 @@ FILLS = {"mastered": "full", "undecided": "left", "missing": "none"}
 """How the dot of a skill is filled."""
 
 
-def draw_prerequisites(found: PrerequisiteMap, path: Path) -> None:
+def draw_prerequisites(found: PrerequisiteMap, path: Path, made_by: str = "") -> None:
     """Draw the graph of skills and the curve of each.
 
     Args:
         found: the map.
         path: of the picture; its suffix (".png", ".svg") decides the format.
+        made_by: the command that it comes from.
 
     Raises:
         MissingExtra: if matplotlib or networkx is not installed.
@@ -55,7 +56,7 @@ def draw_prerequisites(found: PrerequisiteMap, path: Path) -> None:
             f"{found.env_id}: {number or 'no'} prerequisite{'' if number == 1 else 's'}",
             f"solid: prerequisite; dashed: difficulty order; {found.lineages} lineages",
         )
-        save_figure(figure, path)
+        save_figure(figure, path, made_by)
 
 
 def map_figure(found: PrerequisiteMap, standings: Sequence[SkillStanding]) -> Any:
@@ -97,9 +98,11 @@ def _draw_graph(
                    markerfacecoloralt=PAPER, zorder=3)  # fmt: skip
         standing = f"{standings[place].word} ({standings[place].score.value:.2f})" if standings else ""
         _label(panel, row, found.curves[place].skill, standing)
-    reach = max(1, len(rows) - 1)
-    for first, second, solid in _arrows(found):
-        _draw_arrow(panel, rows[first], rows[second], reach, solid)
+    arrows = [(rows[first], rows[second], solid) for first, second, solid in _arrows(found)]
+    for start, end, solid in arrows:
+        leaving = _aside(end - start, [to - at for at, to, _ in arrows if at == start])
+        arriving = _aside(end - start, [to - at for at, to, _ in arrows if to == end])
+        _draw_arrow(panel, start + leaving, end - arriving, len(rows), solid)
     panel.set_xlim(-0.06, 1)
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.axis("off")
@@ -115,23 +118,31 @@ def _label(panel: Any, row: int, name: str, standing: str) -> None:
         panel.annotate(standing, (0, row), (-9, -LINE * len(lines) / 2), color=GRAY, fontsize=9, **place)
 
 
-def _draw_arrow(panel: Any, first: int, second: int, reach: int, solid: bool) -> None:
-    """An arc from row to row that swings out the farther the longer it is."""
+def _aside(reach: int, reaches: Sequence[int]) -> float:
+    """How far from its dot an arrow leaves or arrives, in rows, towards the other end: the shortest farthest.
+
+    So the arrows of a dot neither touch nor cross there.
+    """
+    alike = sorted((abs(each) for each in reaches if each * reach > 0), reverse=True)
+    aside = 0.08 + 0.22 * alike.index(abs(reach)) / max(1, len(alike) - 1)
+    return aside if reach > 0 else -aside
+
+
+def _draw_arrow(panel: Any, start: float, end: float, rows: int, solid: bool) -> None:
+    """An arc from height to height that swings out the farther the longer it is."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 
-    far = 0.15 + 1.05 * abs(second - first) / reach
-    aside = 0.1 if second > first else -0.1
-    points = [(0.04, first + aside), (far, first + aside), (far, second - aside), (0.04, second - aside)]
+    far = 0.1 + 1.15 * abs(end - start) / max(1, rows - 1)
+    points = [(0.04, start), (far, start), (far, end), (0.04, end)]
     panel.add_patch(
         FancyArrowPatch(
             path=Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3]),
             arrowstyle="-|>",
-            mutation_scale=11,
+            mutation_scale=11 if solid else 8,
             color=INK if solid else GRAY,
             linewidth=1.8 if solid else 0.9,
             linestyle="-" if solid else DASHED,
-            fill=True,
             zorder=2 if solid else 1,
         )
     )
