@@ -237,11 +237,43 @@ def test_a_map_that_is_shipped_is_read_and_one_of_other_skills_is_refused(mapped
     write_json(
         tmp_path / shipping.SHIPPED, dataclasses.replace(found, curves=(renamed, *found.curves[1:])).to_json()
     )
-    with pytest.raises(ValueError, match="other skills"):
+    with pytest.raises(
+        ValueError, match=r"prerequisites\.json is no map .* other skills than plan-v0 declares"
+    ):
         shipping.shipped_prerequisites(domain)
-    write_json(tmp_path / shipping.SHIPPED, {"pairs": []})
-    with pytest.raises(ValueError, match="no prerequisites as `etude prerequisites` writes them"):
+    write_json(tmp_path / shipping.SHIPPED, {**found.to_json(), "domain": "plan-v1"})
+    with pytest.raises(ValueError, match="of the domain plan-v1, not of plan-v0"):
         shipping.shipped_prerequisites(domain)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"pairs": []}', "KeyError: 'skills'"),
+        ('{"env_id": "EtudePlan-v0", "pai', "Unterminated"),
+        ("[]", "TypeError"),
+        ("\x00", "Expecting value"),
+    ],
+)
+def test_a_map_that_is_damaged_is_named_with_what_to_do(tmp_path, monkeypatch, content, said):
+    monkeypatch.setattr(shipping.inspect, "getfile", lambda _: str(tmp_path / "domain.py"))
+    (tmp_path / shipping.SHIPPED).write_text(content)
+    with pytest.raises(ValueError, match=f"{said}.*Write it again with `etude prerequisites`"):
+        shipping.shipped_prerequisites(make_domain("EtudePlan-v0"))
+
+
+def test_a_map_needs_a_score_of_each_skill_at_each_checkpoint(mapped):
+    record = mapped[2].to_json()
+    with pytest.raises(ValueError, match="each skill needs a score at each of 2 checkpoints"):
+        PrerequisiteMap.from_json({**record, "progress": [0.5, 1.0]})
+
+
+def test_a_domain_that_was_typed_in_ships_nothing(monkeypatch):
+    def fail(_):
+        raise TypeError("is a built-in class")
+
+    monkeypatch.setattr(shipping.inspect, "getfile", fail)
+    assert shipping.shipped_prerequisites(make_domain("EtudePlan-v0")) is None
 
 
 def test_the_command_prints_writes_and_draws(tmp_path, capsys):
@@ -251,7 +283,9 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     assert code == 0, err
     assert "No prerequisite stands up" in out
     assert "60 are needed" in " ".join(out.split())
-    assert json.loads((tmp_path / "prerequisites.json").read_text())["lineages"] == 12
+    record = json.loads((tmp_path / "prerequisites.json").read_text())
+    assert record["lineages"] == 12
+    assert record["made_by"] == f"etude prerequisites EtudePlan-v0 --panel {tmp_path.name}"
     assert (tmp_path / "prerequisites.png").read_bytes().startswith(b"\x89PNG")
     code, _, err = run(capsys, "prerequisites", "EtudeLogic-v0", "--panel", tmp_path)
     assert code == 2

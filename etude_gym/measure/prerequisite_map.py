@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from etude_gym.difficulty.skills import Skill
 from etude_gym.measure.mastery import SkillScores
 from etude_gym.measure.prerequisites import PrerequisiteAnalysis, SkillPair
+from etude_gym.measure.skill_profile import STANDINGS, UNDECIDED
 
-CROSSED, MISSING, UNDECIDED = "crossed", "missing", "undecided"
+CROSSED = "crossed"
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class PrerequisiteMap:
             (first skill, second skill, "crossed", "missing" or "undecided") for each prerequisite: whether
             the learner has mastered what the second skill needs.
         """
-        words = {1.0: CROSSED, 0.0: MISSING}
+        words = {**STANDINGS, 1.0: CROSSED}
         names = [curve.skill for curve in self.curves]
         return [
             (names[pair.first], names[pair.second], words.get(float(states[pair.first]), UNDECIDED))

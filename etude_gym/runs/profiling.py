@@ -48,8 +48,8 @@ class RunProfile:
     checkpoint: int
     compute: float
     profile: Profile
-    skills: SkillProfile | None = None
-    map: PrerequisiteMap | None = None
+    skills: SkillProfile | None
+    map: PrerequisiteMap | None
 
     @property
     def standings(self) -> tuple[SkillStanding, ...]:
