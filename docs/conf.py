@@ -24,7 +24,7 @@ myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 # Libraries of adapters, of which no two need be installed together.
-autodoc_mock_imports = ["datasets", "gem", "trl"]
+autodoc_mock_imports = ["datasets", "gem", "trl", "verifiers"]
 python_use_unqualified_type_names = True
 napoleon_use_rtype = False
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib
 import io
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import gymnasium as gym
 import pytest
@@ -114,6 +117,41 @@ def test_heavy_python_of_a_page_runs(page, folder):
             ray.shutdown()
     if not blocks:
         pytest.skip("there is none")
+
+
+REFERENCE = set(
+    re.findall(
+        r"automodule:: (\S+)",
+        "".join((ROOT / page).read_text() for page in PAGES if page.startswith("docs/reference/")),
+    )
+)
+"""Modules that the API reference holds."""
+
+
+def is_documented(module, name):
+    """Whether the reference holds something where it is imported from or defined, or parts of it."""
+    if module in REFERENCE or any(each.startswith(f"{module}.{name}") for each in REFERENCE):
+        return True
+    return getattr(importlib.import_module(module), name).__module__ in REFERENCE
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_snippets_import_stands_in_the_reference(page):
+    for fence in fences(page):
+        if not fence.info.startswith("python") or "etude_gym" not in fence.text:
+            continue
+        for node in ast.walk(ast.parse(fence.text)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("etude_gym"):
+                names = [each.name for each in node.names if not is_documented(node.module, each.name)]
+                assert not names, f"{page}:{fence.line}: {names} of {node.module}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_elsewhere_are_well_formed(page):
+    text = re.sub(r"```.*?```|`[^`]*`", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\((\w+://[^)\s]*)", text):
+        parts = urlsplit(link)
+        assert (parts.scheme, "." in parts.netloc) == ("https", True), f"{page}: {link}"
 
 
 def test_the_learner_of_the_tutorial_is_the_one_that_tests_measure():
