@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 QUICK = runs/quick
 PRINT_IDS = from etude_gym.environment.registration import registered_ids; print(*registered_ids())
 
-.PHONY: install practice test lint types kernels pytest slow slowest coverage benchmark clean
+.PHONY: install practice test lint types kernels pytest slow slowest coverage benchmark docs clean
 
 install: $(VENV)/installed
 
@@ -60,6 +60,11 @@ coverage: kernels
 
 benchmark: install
 	$(BIN)/python scripts/benchmark.py
+
+# The documentation as build/site, which opens without a server and without network. Warnings are errors.
+docs: install
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/site
+	@echo "Open build/site/index.html"
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

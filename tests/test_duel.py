@@ -571,14 +571,6 @@ def test_the_task_sampler_of_a_race_hears_of_the_learner():
 CARD = (Path(envs.__path__[0]) / "duel" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_examples_of_the_card_run():
-    sources = re.findall(r"```python\n(.*?)```", CARD, flags=re.DOTALL)
-    assert len(sources) >= 4
-    names: dict = {}
-    for source in sources:
-        exec(source, names)
-
-
 def test_the_card_lists_every_feature_of_a_proposer():
     for at, feature in enumerate(records.GLOBAL_FEATURES):
         assert f"| {at} | {feature} |" in CARD

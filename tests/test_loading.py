@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
-from small_runs import COUNTING, small_run
+from small_runs import small_run
 
 import etude_gym
 from etude_gym.measure.anchors import score_anchors
@@ -129,15 +127,3 @@ def test_the_loader_is_imported_when_it_is_asked_for():
     assert not done.stderr
     with pytest.raises(AttributeError, match="has no attribute 'load_agents'"):
         _ = etude_gym.load_agents
-
-
-def test_the_lines_of_the_readme_run(finished):
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    [code] = [
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "load_agent" in block
-    ]
-    assert code.count("\n") <= 16
-    names = {}
-    exec(code.replace("runs/quick/adaptive/seed_0", str(finished)), names)
-    assert 0.0 <= names["info"]["score"] <= 1.0
-    assert names["agent"].env_id == COUNTING

@@ -1,0 +1,49 @@
+"""How the documentation site is built: ``make docs``.
+
+The source folder of Sphinx is the root of the repository: README, cards and findings are pages where they
+stand, and the links between them are those that a reader of the repository follows.
+"""
+
+from typing import Any
+
+import etude_gym
+
+project = "etude-gym"
+author = "The etude-gym contributors"
+copyright = author
+version = release = etude_gym.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+root_doc = "docs/index"
+include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**.md", "envs/*/README.md"]
+exclude_patterns = [".*", "build", "dist", "runs"]
+
+# Anchors of headings as GitHub makes them, so that a link works here and there.
+myst_heading_anchors = 4
+
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints = "signature"
+# Libraries of adapters, of which no two need be installed together.
+autodoc_mock_imports = ["datasets", "gem", "trl", "verifiers"]
+python_use_unqualified_type_names = True
+napoleon_use_rtype = False
+
+# The theme's fonts are the system's: an opened page asks for nothing.
+html_theme = "furo"
+html_title = project
+html_extra_path = ["site"]
+html_copy_source = False
+html_show_sphinx = False
+
+
+def begin_with_an_empty_line(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from reading what stands before a colon in an attribute's docstring as its type."""
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx; napoleon listens with priority 500."""
+    app.connect("autodoc-process-docstring", begin_with_an_empty_line, priority=400)
