@@ -79,9 +79,11 @@ def kept_answers(run: LoadedRun) -> list[Answers]:
     if (run.folder / ANSWERS).exists():
         return read_answers(run.folder)
     config, curve = run.config, run.curve
-    if config.interface != "actions" or config.bands != BANDS:
-        raise ValueError(f"{run.folder} is no run of actions in bands {BANDS}, and has kept no answers.")
-    # Such a run is older than calibrations: its tasks were drawn for bands of the mean of the axes.
+    if config.interface != "actions" or config.bands != BANDS or config.calibration:
+        raise ValueError(
+            f"{run.folder} has kept no answers; they follow from its curve only for a run of actions in the "
+            f"bands {BANDS} of an uncalibrated domain."
+        )
     answers = []
     for index, compute, scores in zip(curve.index, curve.compute, curve.scores, strict=True):
         tasks, bands = _tasks(config.env_id, int(index), config.items, run.anchor_salt)
