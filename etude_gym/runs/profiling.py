@@ -13,6 +13,7 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.difficulty.region import Region
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.placing import FamilyPlacement, place_by_answers
 from etude_gym.measure.profile import Profile, profile
 from etude_gym.runs.agents import load_agent_class
 from etude_gym.runs.answers import read_answers
@@ -34,6 +35,7 @@ class RunProfile:
         checkpoint: place of the evaluation in the grid.
         compute: mean training compute at the evaluation, in the unit of the runs.
         profile: what their answers say.
+        placement: on the calibrated scale of each family; none without a calibration.
     """
 
     folders: tuple[Path, ...]
@@ -42,6 +44,7 @@ class RunProfile:
     checkpoint: int
     compute: float
     profile: Profile
+    placement: tuple[FamilyPlacement, ...] = ()
 
     def command(self, region: Region) -> str:
         """What practices a region, a quarter of the horizon, from where the runs ended; beside it `uniform`.
@@ -97,7 +100,7 @@ def profile_runs(paths: Sequence[Path], checkpoint: int | None = None, resamples
     runs = [answers[checkpoint] for answers in kept]
     found = profile(space, cells_of(space, config.bands), config.chance, runs, resamples)
     compute = float(np.mean([answers.compute for answers in runs]))
-    return RunProfile(folders, config, space, checkpoint, compute, found)
+    return RunProfile(folders, config, space, checkpoint, compute, found, place_by_answers(space, runs))
 
 
 def _check_alike(folders: Sequence[Path], configs: Sequence[RunConfig]) -> None:
