@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
+from rich.progress import Progress, TextColumn
 
 pytest.importorskip("openai")
 
 from commands import run
 from faulty_server import answer, error, faulty_server, status
 from scripted_model import PLAN, calls_of, ledger_of, model, usage_by_line
+from test_calibration import curve_of
 
+from etude_gym.agents.llm.client import Counts
 from etude_gym.agents.llm.curve import ModelCheckpoint
-from etude_gym.cli.asking import REPORT
+from etude_gym.cli.asking import REPORT, Counting
 from etude_gym.cli.results import PICTURE
+from etude_gym.difficulty.calibration import Calibration
+from etude_gym.difficulty.placement import Placement
+from etude_gym.envs.plan.domain import PlanDomain
 from etude_gym.measure.curves import from_records
 from etude_gym.report.comparison import compare
+from etude_gym.report.placement_tables import NO_CALIBRATION
 from etude_gym.report.plots import draw_comparison
 from etude_gym.runs.answers import read_answers
 from etude_gym.runs.folder import ANSWERS, CONFIG, CURVE, EPISODES, RECORD, Run, read_json
@@ -81,7 +89,7 @@ def test_a_model_is_asked_and_a_table_and_a_report_tell_where_it_stands(capsys, 
         assert f"{PLAN}: small, 2 worked solutions shown" in text
         assert re.search(r"family +band +score +± se +tasks +copied +constant", text)
         assert re.search(r"delivery +entry +\d\.\d\d +\d\.\d\d +3 +0\.\d\d +0\.\d\d +\d \w+", text)
-        assert "Placement: mean score" in text
+        assert "Rounds: mean score" in text
     folder = tmp_path / "asked" / PLAN
     spent = usage_by_line(folder)
     assert spent.keys() == {"rollout", "evaluation"}
@@ -123,10 +131,79 @@ def test_asking_goes_on_where_it_was_stopped_and_asks_nothing_again(capsys, serv
     assert holds_key(tmp_path) == []
 
 
+@pytest.fixture
+def calibrated(monkeypatch):
+    """Plan tasks have a known calibration, of which the scripted model is somewhere in the middle."""
+    calibration = Calibration(
+        "plan-v0", PlanDomain.space.names, ("delivery",), (curve_of(*(2.0,) * 4, floor=0.0),), ((1.0,),), 1e-3
+    )
+    monkeypatch.setattr(PlanDomain, "space", replace(PlanDomain.space, calibration=calibration))
+
+
+def placed_in(folder):
+    [placement] = read_json(folder / PLAN / "profile.json")["placement"]
+    return placement
+
+
+def test_all_answers_place_a_model_on_the_calibrated_scale(capsys, calibrated, server, tmp_path):
+    code, out, err = ask(capsys, server, tmp_path / "asked")
+    assert (code, err) == (0, "")
+    found = placed_in(tmp_path / "asked")
+    assert found["tasks"] == 8 + 6
+    assert found["ability"]["low"] < found["ability"]["value"] < found["ability"]["high"]
+    assert "Placement on the calibrated scale:\ndelivery: " in out
+    assert f"{found['ability']['value']:.2f} [{found['ability']['low']:.2f}, " in out
+
+
+def test_a_model_is_asked_until_it_is_placed_and_nothing_twice(capsys, calibrated, server, tmp_path):
+    whole, stopped, short = tmp_path / "whole", tmp_path / "stopped", tmp_path / "short"
+    assert ask(capsys, server, whole, "--place", 60)[0] == 0
+    found, number = placed_in(whole), len(server.asked)
+    assert 6 < found["tasks"] <= 66
+    prompts = [asked["messages"][-1]["content"] for asked in server.asked]
+    assert len(set(prompts)) == len(prompts)
+    lines = [episode["line"] for episode in Run(whole / PLAN).read(EPISODES)]
+    assert lines == ["evaluation"] * 6 + ["rollout"] * (len(lines) - 6)
+    assert run(capsys, "ask", "--resume", whole)[0] == 0
+    assert len(server.asked) == number
+    (stopped / PLAN).mkdir(parents=True)
+    shutil.copy(whole / PLAN / CONFIG, stopped / PLAN / CONFIG)  # the same anchor tasks
+    server.scripts["*"] = [stopping_after(number // 2)]
+    assert run(capsys, "ask", "--resume", stopped)[0] == 1
+    assert run(capsys, "ask", "--resume", stopped)[0] == 0
+    assert placed_in(stopped) == found
+    assert answers_of(stopped / PLAN) == (number, number)
+    assert ask(capsys, server, short, "--place", 3)[0] == 0
+    assert placed_in(short)["tasks"] <= 9
+    assert placed_in(short)["standard_error"] > found["standard_error"]
+
+
+def test_without_a_calibration_a_sentence_says_so_and_rounds_are_asked(capsys, monkeypatch, server, tmp_path):
+    monkeypatch.setattr(PlanDomain, "space", replace(PlanDomain.space, calibration=None))
+    code, out, err = ask(capsys, server, tmp_path / "asked", "--place", 60)
+    assert (code, err) == (0, "")
+    assert NO_CALIBRATION in out
+    assert "Rounds: mean score" in out
+    assert read_json(tmp_path / "asked" / PLAN / "profile.json")["placement"] == []
+
+
+def test_the_live_line_shows_standard_errors():
+    bars = Progress(TextColumn("{task.description}"))
+    line = Counting(bars, "EtudePlan-v0")
+    line.count(Counts(answered=12, retried=1, tokens=3400))
+    line.place({"chain": Placement(curve_of(2.0, 1.0))})
+    shown = bars.tasks[0].description
+    assert shown.startswith(
+        "EtudePlan-v0: 12 answered, 1 retried, 3,400 tokens; standard error of ability: chain "
+    )
+    assert re.search(r"chain \d\.\d\d$", shown)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "Name an environment, the model and its endpoint"),
+        ((PLAN, "--model", "m", "--base-url", "http://host/v1", "--place", "-1"), "place must be at least 0"),
         ((PLAN, "--model", "small"), "Name an environment, the model and its endpoint"),
         ((PLAN, "EtudePlann-v0", "--model", "m", "--base-url", "http://host/v1"), "EtudePlan-v0"),
         ((PLAN, "--model", "m", "--base-url", "http://u:secret@host/v1"), "must hold no user"),

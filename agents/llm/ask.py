@@ -15,8 +15,10 @@ from etude_gym.agents.llm.calls import Calls
 from etude_gym.agents.llm.client import Client
 from etude_gym.agents.llm.endpoint import Endpoint
 from etude_gym.agents.llm.memory import RULES, Memory
+from etude_gym.agents.llm.placing import place_model, take_in_texts
 from etude_gym.agents.llm.play import Player
 from etude_gym.difficulty.bands import BANDS, ENTRY_BAND, ENTRY_LEVEL, cells_of, check_bands
+from etude_gym.difficulty.placement import Placement
 from etude_gym.environment.registration import make_domain
 from etude_gym.environment.text_rounds import TextRounds, fingerprint
 from etude_gym.environment.text_task import TextTask, draw_tasks, text_tasks
@@ -25,12 +27,13 @@ from etude_gym.errors import check_name
 from etude_gym.measure.anchors import stratified_tasks
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.copying import copied_replies
+from etude_gym.measure.placing import FamilyPlacement, unplaced
 from etude_gym.randomness import fresh_seed
 from etude_gym.runs.folder import CALLS, CONFIG, EPISODES, IncompleteRun, Run, read_json, versions, write_json
 
 PROFILE = "profile.json"
 ROUND = 8
-"""Tasks of a round of the placement."""
+"""Tasks of a round that the adaptive sampler draws."""
 EXAMPLES_SEED = 1
 COPIED = 12
 """Anchor tasks of a cell whose reference replies are given to each other."""
@@ -44,11 +47,13 @@ class Question:
         env_id: id of the environment.
         endpoint: settings of the endpoint, by name.
         examples: worked solutions of easy tasks that stand before each task; fixed.
-        rounds: of the placement, eight tasks each, drawn by the adaptive sampler.
+        rounds: of practice tasks, eight each, drawn by the adaptive sampler.
         items: anchor tasks of each family and band.
         bands: of the anchor tasks.
         max_turns: replies to a task, at most.
         rules: where rules and format stand: "system", "message" or "none".
+        place: tasks of each family, at most, that place the model on the calibrated scale, instead of the
+            rounds; 0 for none. Without a calibration there are rounds all the same.
         seed: of the practice tasks.
         versions: of all packages that matter.
 
@@ -64,12 +69,13 @@ class Question:
     bands: tuple[int, ...] = (ENTRY_BAND, *BANDS)
     max_turns: int = 8
     rules: str = "system"
+    place: int = 0
     seed: int = 0
     versions: Mapping[str, str] = field(default_factory=versions)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bands", check_bands(self.bands))
-        for name, least in (("examples", 0), ("rounds", 0), ("items", 1), ("max_turns", 1)):
+        for name, least in (("examples", 0), ("rounds", 0), ("items", 1), ("max_turns", 1), ("place", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}.")
         check_name("place of the rules", self.rules, RULES)
@@ -83,7 +89,7 @@ class CellProfile:
     Attributes:
         family, band: the cell.
         scores: of the tasks that were graded.
-        left_out: tasks that were not, through no fault of the model, or that the placement had asked.
+        left_out: tasks that were not, through no fault of the model, or that the rounds had asked.
         statuses: of the last replies, counted.
         copied: mean score of reference replies of other tasks.
         constant: mean score of the best of them.
@@ -104,17 +110,19 @@ class Profile:
 
     Attributes:
         question: what was asked.
-        placement: the sampler's estimates after the adaptive rounds.
-        placement_score: mean score on their tasks; None without any.
+        sampler: its estimates after the adaptive rounds.
+        rounds_score: mean score on their tasks; None without any.
+        placement: on the calibrated scale of each family, by all answers; none without a calibration.
         cells: by family and band.
         reliability: of the confidence it stated; None where the domain asks for none.
         tokens: by line of the ledger and unit.
-        practiced: anchor tasks left out as the placement had asked the same.
+        practiced: anchor tasks left out as the rounds had asked the same.
     """
 
     question: Question
-    placement: Mapping[str, float]
-    placement_score: float | None
+    sampler: Mapping[str, float]
+    rounds_score: float | None
+    placement: tuple[FamilyPlacement, ...]
     cells: tuple[CellProfile, ...]
     reliability: Reliability | None
     tokens: Mapping[str, Mapping[str, float]]
@@ -124,8 +132,9 @@ class Profile:
         """The profile as plain data."""
         return {
             "question": asdict(self.question),
-            "placement": dict(self.placement),
-            "placement_score": self.placement_score,
+            "sampler": dict(self.sampler),
+            "rounds_score": self.rounds_score,
+            "placement": [family.record() for family in self.placement],
             "cells": [asdict(cell) for cell in self.cells],
             "reliability": self.reliability.record() if self.reliability else None,
             "tokens": {line: dict(amounts) for line, amounts in self.tokens.items()},
@@ -149,12 +158,17 @@ def begin(folder: Path, question: Question) -> None:
     write_json(folder / CONFIG, {**asdict(question), "salt": fresh_seed()})
 
 
-def ask(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -> Profile:
+def ask(
+    folder: Path,
+    on_progress: Callable[[Any], None] = lambda _: None,
+    on_placed: Callable[[Mapping[str, Placement]], None] = lambda _: None,
+) -> Profile:
     """Ask what a folder says, or what is left of it: answers are never asked for twice.
 
     Args:
         folder: laid out by ``begin``.
         on_progress: told the counts of the client whenever they change.
+        on_placed: told the placements before each round of tasks that place the model.
 
     Raises:
         IncompleteRun: if the folder holds no question.
@@ -172,20 +186,29 @@ def ask(folder: Path, on_progress: Callable[[Any], None] = lambda _: None) -> Pr
         client = Client(Endpoint(**question.endpoint), Calls(folder / CALLS))
         player = Player(client, _memory(question, domain), max_turns=question.max_turns)
         player.on_progress = on_progress
-        placement, score, practiced = _place(question, domain, player)
+        placements = unplaced(domain.space)
+        placing = bool(question.place and placements)
+        sampler, score, practiced = _rounds(
+            question, domain, player, placements, 0 if placing else question.rounds
+        )
         tasks = text_tasks(
             domain, stratified_tasks(domain, "anchor", 0, question.items, salt, question.bands)
         )
-        seen = [fingerprint(task) in practiced for task in tasks]
+        said = [fingerprint(task) for task in tasks]
+        seen = [each in practiced for each in said]
         graded = player.play(tasks, "evaluation", [f"evaluation/{task.key:016x}" for task in tasks])
         counts = [was_graded and not known for was_graded, known in zip(graded, seen, strict=True)]
+        take_in_texts(placements, tasks, counts)
+        if placing:
+            place_model(domain, player, placements, question.place, question.seed, set(said), on_placed)
         (folder / EPISODES).unlink(missing_ok=True)  # made anew: a run that goes on plays everything again
         for episode in player.take_episodes():
             run.append(EPISODES, 0, episode)
         profile = Profile(
             question,
-            placement,
+            sampler,
             score,
+            tuple(FamilyPlacement.of(family, [each]) for family, each in placements.items()),
             _cells(question, domain, tasks, counts),
             _reliability(tasks, counts),
             client.calls.amounts(),
@@ -208,22 +231,23 @@ def _memory(question: Question, domain: Any) -> Memory:
     return memory
 
 
-def _place(
-    question: Question, domain: Any, player: Player
+def _rounds(
+    question: Question, domain: Any, player: Player, placements: Mapping[str, Placement], number: int
 ) -> tuple[dict[str, float], float | None, set[int]]:
-    """The adaptive rounds: what the sampler thinks then, the mean score, and what was asked."""
+    """Rounds of the adaptive sampler: what it thinks then, the mean score, and what was asked."""
     env = EtudeVectorEnv(domain, ROUND, autoreset_mode=AutoresetMode.SAME_STEP, practice="adaptive")
     env.reset(seed=question.seed)
     rounds = TextRounds(env)
     scores: list[float] = []
-    for number in range(question.rounds):
+    for index in range(number):
         tasks = rounds.draw()
-        names = [f"rollout/{number * ROUND + i}/{task.key:016x}" for i, task in enumerate(tasks)]
+        names = [f"rollout/{index * ROUND + i}/{task.key:016x}" for i, task in enumerate(tasks)]
         graded = player.play(tasks, "rollout", names)
         rounds.report(tasks, graded)
+        take_in_texts(placements, tasks, graded)
         scores += [task.outcome()["score"] for task, counts in zip(tasks, graded, strict=True) if counts]
-    placement = env.stream.sampler.describe() if question.rounds else {}
-    return placement, float(np.mean(scores)) if scores else None, rounds.practiced
+    described = env.stream.sampler.describe() if number else {}
+    return described, float(np.mean(scores)) if scores else None, rounds.practiced
 
 
 def _cells(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -15,15 +15,56 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.difficulty.bands import band_name
+from etude_gym.difficulty.placement import Placement
 from etude_gym.measure.curves import LearningCurve
+from etude_gym.report.placement_tables import NO_CALIBRATION, placement_sentences
 from etude_gym.runs.folder import write_atomically
 
 REPORT = "report.md"
 
 
+class Counting:
+    """A live line of what the endpoint was asked.
+
+    Args:
+        bars: that show it.
+        what: is being asked about.
+    """
+
+    def __init__(self, bars: Progress, what: str) -> None:
+        self._bars, self._what, self._line = bars, what, bars.add_task(what)
+        self._counted = self._placed = ""
+
+    def count(self, counts: Any) -> None:
+        """Show what the client has done so far.
+
+        Args:
+            counts: an ``etude_gym.agents.llm.client.Counts``.
+        """
+        told = f": {counts.answered} answered"
+        for name in ("read_back", "retried", "ungraded"):
+            if number := getattr(counts, name):
+                told += f", {number} {name.replace('_', ' ')}"
+        self._counted = f"{told}, {counts.tokens:,} tokens"
+        self._show()
+
+    def place(self, placements: Mapping[str, Placement]) -> None:
+        """Show how well the model is placed.
+
+        Args:
+            placements: by name of the family.
+        """
+        errors = (f"{family} {each.standard_error:.2f}" for family, each in placements.items())
+        self._placed = f"; standard error of ability: {', '.join(errors)}"
+        self._show()
+
+    def _show(self) -> None:
+        self._bars.update(self._line, description=self._what + self._counted + self._placed)
+
+
 @contextmanager
-def counting(console: Console, what: str) -> Iterator[Any]:
-    """A live line of what the endpoint was asked; gives the function that updates it.
+def counting(console: Console, what: str) -> Iterator[Counting]:
+    """A live line of what the endpoint was asked, while it is.
 
     Args:
         console: where it is shown.
@@ -31,16 +72,7 @@ def counting(console: Console, what: str) -> Iterator[Any]:
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
-        line = bars.add_task(what)
-
-        def show(counts: Any) -> None:
-            told = f"{counts.answered} answered"
-            for name in ("read_back", "retried", "ungraded"):
-                if number := getattr(counts, name):
-                    told += f", {number} {name.replace('_', ' ')}"
-            bars.update(line, description=f"{what}: {told}, {counts.tokens:,} tokens")
-
-        yield show
+        yield Counting(bars, what)
 
 
 def profile_tables(profile: Any) -> Group:
@@ -83,15 +115,19 @@ def _cell_table(profile: Any) -> Table:
 def _notes(profile: Any) -> str:
     """How to read the table: chance, placement, confidence, tokens."""
     notes = ["copied: what a right reply to another task earns; constant: the best such reply for all."]
-    if profile.placement_score is not None:
+    if profile.placement:
+        notes += ["Placement on the calibrated scale:", *placement_sentences(profile.placement)]
+    else:
+        notes.append(NO_CALIBRATION)
+    if profile.rounds_score is not None:
         limits = [
             f"{name.removeprefix('limit_')} {value:.2f}"
-            for name, value in profile.placement.items()
+            for name, value in profile.sampler.items()
             if name.startswith("limit_")
         ]
         notes.append(
-            f"Placement: mean score {profile.placement_score:.2f} on {8 * profile.question.rounds} adaptive "
-            f"tasks; difficulty reached: {', '.join(limits)}."
+            f"Rounds: mean score {profile.rounds_score:.2f} on {8 * profile.question.rounds} adaptive tasks; "
+            f"difficulty reached: {', '.join(limits)}."
         )
     if profile.reliability is not None and profile.reliability.brier is not None:
         notes.append(f"Confidence: Brier score {profile.reliability.brier:.3f}.")
@@ -102,7 +138,7 @@ def _notes(profile: Any) -> str:
     )
     notes.append(f"Spent: {spent or 'nothing'}.")
     if profile.practiced:
-        notes.append(f"{profile.practiced} anchor tasks were left out: the placement had asked the same.")
+        notes.append(f"{profile.practiced} anchor tasks were left out: the rounds had asked the same.")
     return "\n".join(notes)
 
 

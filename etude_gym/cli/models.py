@@ -61,7 +61,8 @@ def _resumed(command: Any, folder: Path) -> Path:
 class Ask:
     """Ask a language model: where it stands in one or more environments.
 
-    First it gets practice tasks that adapt to it (a placement), then anchor tasks of every family and band.
+    First it gets practice tasks that adapt to it, then anchor tasks of every family and band. Where there is
+    a calibration, all answers place it on its scale; `--place N` asks on until that is known well.
     Any OpenAI-compatible endpoint will do. Interrupted, `etude ask --resume FOLDER` goes on without asking
     again what was answered. For example:
       etude ask EtudePlan-v0 EtudeLogic-v0 --model NAME --base-url http://127.0.0.1:8080/v1
@@ -73,7 +74,9 @@ class Ask:
         examples: worked solutions of easy tasks to show before each task.
         items: anchor tasks of each family and band.
         bands: of the anchor tasks: -1 is the entry band below the first one, 0 the easiest, 3 the hardest.
-        rounds: of the placement, eight tasks each.
+        rounds: of practice tasks that adapt to it, eight each.
+        place: instead of the rounds, tasks that tell most of its ability in each family, N at most, until its
+            standard error is 0.25 logits; about 100 are enough, unless all are too hard or too easy for it.
         rules: where rules and format stand: in a `system` message, in the first user `message`, or nowhere
             (`none`: for models that were trained without them).
         out: folder of the results.
@@ -88,6 +91,7 @@ class Ask:
     items: Annotated[int, shown("N")] = 4
     bands: Annotated[tuple[int, ...], shown("N ...")] = (-1, 0, 1, 2, 3)
     rounds: Annotated[int, shown("N")] = 4
+    place: Annotated[int, shown("N", "default: 0, none")] = 0
     rules: Literal["system", "message", "none"] = "system"
     out: Annotated[Path | None, shown("FOLDER", "default: runs/ask-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: ask anew")] = None
@@ -106,7 +110,7 @@ class Ask:
         profiles = []
         for part in inside:
             with counting(console, part.name) as show:
-                profiles.append(ask.ask(part, show))
+                profiles.append(ask.ask(part, show.count, show.place))
             console.print(profile_tables(profiles[-1]))
             console.print()
         write_report(folder / REPORT, profiles)
@@ -126,6 +130,7 @@ class Ask:
                 endpoint=endpoint,
                 examples=self.examples,
                 rounds=self.rounds,
+                place=self.place,
                 items=self.items,
                 bands=self.bands,
                 rules=self.rules,
@@ -183,7 +188,7 @@ class Curve:
         folder = self._begin(tool) if self.resume is None else _resumed(self, self.resume)
         say(f"Answers are kept. If it is interrupted: etude curve --resume {shlex.quote(str(folder))}")
         with counting(console, "checkpoints") as show:
-            curve = tool.measure(folder, show)
+            curve = tool.measure(folder, show.count)
         console.print(curve_table(curve))
         say(f"Set it against another curve: etude compare {shlex.quote(str(folder))} FOLDER")
 

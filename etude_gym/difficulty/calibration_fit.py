@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.calibration import Calibration
-from etude_gym.difficulty.curve import DifficultyCurve
+from etude_gym.difficulty.curve import DifficultyCurve, even_points
 from etude_gym.difficulty.family_fit import FamilyAnswers, FamilyFit, fit_family
 from etude_gym.difficulty.space import DifficultySpace
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-EDGE_POINTS = 1 << 14
-"""Points of the family's space, evenly spread, whose difficulty gives the edges of bands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +121,7 @@ def with_edges(curve: DifficultyCurve, axes: int) -> DifficultyCurve:
         curve: of a family.
         axes: number of axes.
     """
-    from scipy.stats import qmc
-
-    points = qmc.Sobol(axes, rng=np.random.default_rng(0)).random(EDGE_POINTS)
-    low, middle, high = np.quantile(curve.logits(points), [0.25, 0.5, 0.75]).tolist()
+    low, middle, high = np.quantile(curve.logits(even_points(axes)), [0.25, 0.5, 0.75]).tolist()
     return replace(curve, edges=(low, middle, high))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -14,6 +15,24 @@ from etude_gym.difficulty.monotone import COEFFICIENTS, SHARES, curve_basis
 Floats = NDArray[np.float64]
 
 BOTH, EITHER = "both", "either"
+EVEN_POINTS = 1 << 14
+
+
+@functools.cache
+def even_points(axes: int) -> Floats:
+    """Points spread evenly over the space of a family, as its tasks are: Sobol' points (Sobol' 1967).
+
+    Args:
+        axes: number of axes.
+
+    Returns:
+        float64 in [0, 1], shape (16384, axes), not to be written to.
+    """
+    from scipy.stats import qmc
+
+    points: Floats = qmc.Sobol(axes, rng=np.random.default_rng(0)).random(EVEN_POINTS)
+    points.flags.writeable = False
+    return points
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from etude_gym.difficulty.curve import DifficultyCurve
+from etude_gym.difficulty.curve import DifficultyCurve, even_points
 from etude_gym.difficulty.space import Difficulty
 
 Floats = NDArray[np.float64]
@@ -20,6 +20,12 @@ VAGUE = 3.0
 NEAR_BEST = 0.9
 """Tasks this near to the most informative one are all as good: one of them is drawn (randomesque exposure
 control, Kingsbury and Zara 1989, Applied Measurement in Education 2)."""
+STANDARD_ERROR = 0.25
+"""Of an ability, in logits, at which a learner counts as placed."""
+CLEARLY = 1.0
+"""Logits between the end of the scale and the interval of an ability that is off it."""
+CANDIDATES = 64
+"""Difficulties that a task is chosen from."""
 CERTAIN = 1e-6
 """How near to 0 and 1 expected scores may come."""
 
@@ -36,13 +42,10 @@ class Placement:
         self.asked = 0
         axes = len(curve.coefficients)
         easiest, hardest = curve.logits(np.array([[0.0] * axes, [1.0] * axes])).tolist()
+        self._easiest, self._hardest = easiest, hardest
         self._grid = np.arange(easiest - BEYOND, hardest + BEYOND, GRID_STEP)
         self._log_density = -0.5 * (self._grid / (VAGUE * curve.ability_deviation)) ** 2
-
-    @property
-    def _density(self) -> Floats:
-        density = np.exp(self._log_density - self._log_density.max())
-        return np.asarray(density / density.sum())
+        self._density = _normalized(self._log_density)
 
     @property
     def ability(self) -> float:
@@ -77,51 +80,106 @@ class Placement:
         mu = self.curve.expected(self._grid[:, None], self.curve.logits(difficulty))
         mu = np.clip(mu, CERTAIN, 1.0 - CERTAIN)
         self._log_density += np.log(mu) @ scores + np.log1p(-mu) @ (1.0 - scores)
+        self._density = _normalized(self._log_density)
         self.asked += len(scores)
 
-    def information(self, difficulty: Difficulty) -> Floats:
+    @property
+    def easier(self) -> float:
+        """Share of the family's tasks that are easier than the ability, in [0, 1]."""
+        return share_easier(self.curve, self.ability)
+
+    @property
+    def off_scale(self) -> bool:
+        """Whether the ability is clearly beyond all tasks: more of them would tell next to nothing."""
+        low, high = self.interval
+        return high < self._easiest - CLEARLY or low > self._hardest + CLEARLY
+
+    def information(self, difficulty: Difficulty, parts: int = 1) -> Floats:
         """Fisher information that an answer to each task is expected to give, over what ability may be.
 
         Args:
             difficulty: float64 in [0, 1], shape (n, axes).
+            parts: from the lowest to the highest, equally likely, that the ability is split into.
 
         Returns:
-            float64 of shape (n,), in 1 / squared logits.
+            float64 of shape (parts, n), in 1 / squared logits.
         """
-        logits = self.curve.logits(difficulty)
         density = self._density
         likely = density > 1e-4 * density.max()
-        mu = self.curve.expected(self._grid[likely, None], logits)
+        above = np.cumsum(density[likely])[:, None] / density[likely].sum() * parts
+        below = above - density[likely, None] / density[likely].sum() * parts
+        part = np.arange(parts)
+        weights = np.maximum(np.minimum(above, part + 1) - np.maximum(below, part), 0.0)
+        mu = self.curve.expected(self._grid[likely, None], self.curve.logits(difficulty))
         mu = np.clip(mu, CERTAIN, 1.0 - CERTAIN)
         height = self.curve.ceiling - self.curve.floor
         p = np.clip((mu - self.curve.floor) / height, CERTAIN, 1.0 - CERTAIN)
         slope = height * p * (1.0 - p)
-        expected: Floats = density[likely] @ (slope**2 / (mu * (1.0 - mu)))
-        return expected
+        return np.asarray(weights.T @ (slope**2 / (mu * (1.0 - mu))))
 
-    def choose(self, candidates: Difficulty, random: np.random.Generator) -> Difficulty:
-        """The next task: one of those that tell nearly the most.
+    def choose(
+        self, candidates: Difficulty, random: np.random.Generator, number: int = 1
+    ) -> NDArray[np.int64]:
+        """The next tasks: of those that tell nearly the most, one for each part of what the ability may be.
 
         Args:
-            candidates: float64 in [0, 1], shape (n, axes).
+            candidates: float64 in [0, 1], shape (n, axes), at least as many as tasks.
             random: which of them.
+            number: of tasks; several are answered before any of the answers is known.
 
         Returns:
-            float64 of shape (axes,).
+            int64 of shape (number,), which of the candidates, each once at most.
         """
-        information = self.information(candidates)
-        best = np.flatnonzero(information >= NEAR_BEST * information.max())
-        chosen: Difficulty = candidates[best[random.integers(len(best))]]
-        return chosen
+        chosen: list[int] = []
+        for information in self.information(candidates, number):
+            information[chosen] = -1.0
+            best = np.flatnonzero(information >= NEAR_BEST * information.max())
+            chosen.append(int(best[random.integers(len(best))]))
+        return np.array(chosen, dtype=np.int64)
+
+
+def _normalized(log_density: Floats) -> Floats:
+    density = np.exp(log_density - log_density.max())
+    return np.asarray(density / density.sum())
+
+
+def share_easier(curve: DifficultyCurve, ability: float) -> float:
+    """Share of a family's tasks, drawn uniformly from its space, that are easier than an ability.
+
+    Args:
+        curve: of the family.
+        ability: in logits.
+    """
+    return float((curve.logits(even_points(len(curve.coefficients))) < ability).mean())
+
+
+def level_candidates(number: int, axes: int, random: np.random.Generator) -> Difficulty:
+    """Difficulties to choose from, of which some are as easy and as hard as any.
+
+    Half of them lie all along the diagonal: uniform ones are nearly all of middling difficulty.
+
+    Args:
+        number: of them.
+        axes: number of axes.
+        random: where they come from.
+
+    Returns:
+        float64 in [0, 1], shape (number, axes).
+    """
+    tasks = random.random((number, axes))
+    level = random.random((number // 2, 1))
+    reach = np.minimum(level, 1.0 - level)
+    tasks[: number // 2] = level + reach * (2.0 * tasks[: number // 2] - 1.0)
+    return tasks
 
 
 def place(
     curve: DifficultyCurve,
     answer: Callable[[Difficulty], float],
     *,
-    standard_error: float = 0.25,
+    standard_error: float = STANDARD_ERROR,
     most: int = 1000,
-    candidates: int = 64,
+    draw: Callable[[np.random.Generator], Difficulty] | None = None,
     adaptive: bool = True,
     seed: int = 0,
 ) -> Placement:
@@ -132,19 +190,18 @@ def place(
         answer: what plays a task of a difficulty, float64 (axes,), and returns its score.
         standard_error: of the ability, in logits, at which to stop.
         most: tasks at most.
-        candidates: difficulties that each task is chosen from.
-        adaptive: whether to choose; otherwise tasks come from the whole space.
+        draw: the difficulties that a task is chosen from, float64 (n, axes); by default those of
+            ``level_candidates``, or one from the whole space where nothing is chosen.
+        adaptive: whether to choose; otherwise the first is taken.
         seed: of candidates and choices.
     """
     random, axes = np.random.default_rng(seed), len(curve.coefficients)
     placement = Placement(curve)
     while placement.asked < most and placement.standard_error > standard_error:
-        # Half of the candidates all along the diagonal: uniform ones are nearly all of middling difficulty.
-        tasks = random.random((candidates, axes))
-        if adaptive:
-            level = random.random((candidates // 2, 1))
-            reach = np.minimum(level, 1.0 - level)
-            tasks[: candidates // 2] = level + reach * (2.0 * tasks[: candidates // 2] - 1.0)
-        task = placement.choose(tasks, random) if adaptive else tasks[0]
+        if draw is not None:
+            tasks = draw(random)
+        else:
+            tasks = level_candidates(CANDIDATES, axes, random) if adaptive else random.random((1, axes))
+        task = tasks[placement.choose(tasks, random)[0] if adaptive else 0]
         placement.update(task[None], np.array([answer(task)]))
     return placement

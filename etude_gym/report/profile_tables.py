@@ -13,6 +13,7 @@ from etude_gym.difficulty.space import Axis
 from etude_gym.measure.compute import unit_name
 from etude_gym.measure.intervals import Estimate
 from etude_gym.measure.score_surface import LEVELS, AxisProfile
+from etude_gym.report.placement_tables import placement_parts
 from etude_gym.report.skill_tables import skill_report
 from etude_gym.report.tables import UNKNOWN, _named, _notes, _title
 from etude_gym.runs.profiling import RunProfile
@@ -48,6 +49,7 @@ def profile_report(found: RunProfile) -> Group:
         _notes(NOTES),
         _title("Scores by family and band of difficulty" if several else "Scores by band of difficulty"),
         cell_table(found),
+        *placement_parts(found.placement, profile.seeds),
         *_statuses(found),
         *_confidence(found),
         *skill_report(found),

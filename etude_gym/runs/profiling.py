@@ -13,6 +13,7 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.difficulty.region import Region
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.placing import FamilyPlacement, place_by_answers
 from etude_gym.measure.prerequisite_map import PrerequisiteMap
 from etude_gym.measure.profile import Profile, profile
 from etude_gym.measure.skill_profile import SkillProfile, SkillStanding
@@ -40,6 +41,7 @@ class RunProfile:
         profile: what their answers say.
         skills: how they came to each skill, at all checkpoints; None in a domain that declares no skills.
         map: of the domain's skills, as it is shipped; None without one.
+        placement: on the calibrated scale of each family; none without a calibration.
     """
 
     folders: tuple[Path, ...]
@@ -50,6 +52,7 @@ class RunProfile:
     profile: Profile
     skills: SkillProfile | None
     map: PrerequisiteMap | None
+    placement: tuple[FamilyPlacement, ...] = ()
 
     @property
     def standings(self) -> tuple[SkillStanding, ...]:
@@ -128,6 +131,7 @@ def profile_runs(paths: Sequence[Path], checkpoint: int | None = None, resamples
         found,
         _skills(domain, [[answers[place] for place in sorted(reached)] for answers in kept]),
         shipped_prerequisites(domain),
+        place_by_answers(space, runs),
     )
 
 
