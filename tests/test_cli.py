@@ -93,7 +93,7 @@ def words(text):
 def test_help_names_every_command(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^  ([\w-]+)  ", out, re.MULTILINE) == list(COMMANDS)
     assert run(capsys, "-h") == (0, out, "")
     for command in COMMANDS.values():
         assert words(command.__doc__.partition("\n")[0]) in words(out)

@@ -569,3 +569,24 @@ def test_a_part_of_a_batch_of_tasks_is_laid_out_as_the_whole_so_that_no_kernel_i
         part = getattr(whole[rows], name)
         assert part.flags.c_contiguous
         assert_array_equal(part, getattr(whole, name)[rows])
+
+
+# --- Action spaces ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        gym.spaces.MultiDiscrete([3, 4]),
+        gym.spaces.Box(-1.0, 1.0, (2,)),
+        gym.spaces.MultiBinary(3),
+        gym.spaces.Discrete(4, start=1),
+    ],
+    ids=lambda space: type(space).__name__,
+)
+def test_actions_that_a_mask_cannot_name_are_refused_at_the_door(space):
+    domain = CountingDomain()
+    domain.action_space = space
+    for make in (lambda: EtudeEnv(domain), lambda: EtudeVectorEnv(domain, 2)):
+        with pytest.raises(ValueError, match=r"counting-v0 has the action space .* number the combinations"):
+            make()

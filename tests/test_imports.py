@@ -54,6 +54,8 @@ SHARED = {"arithmetic", "entry_points", "errors", "randomness"}
 """Modules of the core that every folder may import, and that import no folder."""
 FRONTS = {("__init__.py",), ("text.py",)}
 """Modules of the core that only show what folders hold; no folder imports them."""
+TEMPLATE = ROOT / "etude_gym/cli/template"
+"""What `etude new-domain` writes: data here, a package of its own there."""
 ENTRY_POINTS = {
     "etude_gym/__init__.py",
     "etude_gym/runs/agents.py",
@@ -126,6 +128,8 @@ def sources(part):
     """Source files of a part with the package that each belongs to."""
     folder = ROOT / FOLDERS[part]
     for path in sorted(folder.rglob("*.py")):
+        if TEMPLATE in path.parents:
+            continue
         inside = path.relative_to(folder).parent.parts
         yield path, ".".join(["etude_gym", *([part] if part else []), *inside])
 

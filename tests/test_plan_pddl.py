@@ -134,5 +134,5 @@ def test_a_task_with_chance_events_is_refused_with_what_to_do():
 
 def test_without_unified_planning_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "unified_planning.shortcuts", None)
-    with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[dev\]"'):
+    with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[pddl\]"'):
         pddl.export(make_env({}, seed=0).unwrapped.worlds[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import etude_gym
+from etude_gym.runs.agents import AGENTS, EXTRAS, TOOLS
 
 yaml = pytest.importorskip("yaml")
 
@@ -57,6 +58,16 @@ def test_continuous_integration_installs_extras_that_exist_and_that_leave_gymnas
     assert extras
     wanted = extras[1].split(",")
     assert set(wanted) <= PROJECT["project"]["optional-dependencies"].keys() - {"rllib", "all", "dev"}
+
+
+def test_every_extra_that_an_error_names_exists():
+    extras = {*AGENTS.keys() - {"llm_finetune", "random", "greedy", "oracle"}, *EXTRAS.values()}
+    extras |= {extra for _, extra in TOOLS.values()}
+    for part in ("etude_gym", "envs", "wrappers", "agents"):
+        for path in (ROOT / part).rglob("*.py"):
+            extras |= set(re.findall(r'MissingExtra\([^\n]*"(\w+)"\)', path.read_text()))
+    assert {"sb3", "minari", "pddl", "report", "trl"} <= extras
+    assert extras <= PROJECT["project"]["optional-dependencies"].keys()
 
 
 def test_ruff_before_a_commit_is_the_pinned_one():

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import gem
-from gem.envs.registration import register
-
 from etude_gym.agents.adapters.source import Episodes, TaskSource
+from etude_gym.errors import MissingExtra
 from etude_gym.text import TextTask
+
+try:
+    import gem
+    from gem.envs.registration import register
+except ModuleNotFoundError as error:
+    raise MissingExtra("Practice with GEM", "gem") from error
 
 
 class EtudeEnv(gem.Env):

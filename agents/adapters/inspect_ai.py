@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai import Task, task
-from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
-from inspect_ai.solver import Generate, Solver, TaskState, solver
-
 from etude_gym.agents.adapters.source import TaskSource
+from etude_gym.errors import MissingExtra
 from etude_gym.text import TextTask
+
+try:
+    from inspect_ai import Task, task
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+    from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+    from inspect_ai.solver import Generate, Solver, TaskState, solver
+except ModuleNotFoundError as error:
+    raise MissingExtra("Evaluation with Inspect", "inspect") from error
 
 CUT = ("max_tokens", "model_length")
 """Reasons of Inspect for an answer that a limit of length stopped."""

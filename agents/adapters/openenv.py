@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from openenv.core.env_server import create_fastapi_app
-from openenv.core.env_server.interfaces import Environment
-from openenv.core.env_server.types import Action, Observation, State
-
 from etude_gym.agents.adapters.source import Episodes, TaskSource
+from etude_gym.errors import MissingExtra
 from etude_gym.text import TextTask
+
+try:
+    from openenv.core.env_server import create_fastapi_app
+    from openenv.core.env_server.interfaces import Environment
+    from openenv.core.env_server.types import Action, Observation, State
+except ModuleNotFoundError as error:
+    raise MissingExtra("The server for OpenEnv", "openenv") from error
 
 
 class Reply(Action):

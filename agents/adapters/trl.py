@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from datasets import IterableDataset
-
 from etude_gym.agents.adapters.source import TaskSource
+from etude_gym.errors import MissingExtra
 from etude_gym.text import TextTask
+
+try:
+    from datasets import IterableDataset
+except ModuleNotFoundError as error:
+    raise MissingExtra("Practice with TRL", "trl") from error
 
 
 class GRPOPractice:

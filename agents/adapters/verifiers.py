@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import verifiers.v1 as vf
-
 from etude_gym.agents.adapters.source import TaskSource
+from etude_gym.errors import MissingExtra
 from etude_gym.text import TextTask
+
+try:
+    import verifiers.v1 as vf
+except ModuleNotFoundError as error:
+    raise MissingExtra("The taskset for verifiers", "verifiers") from error
 
 __all__ = ["EtudeEnv", "EtudeTaskset"]
 

@@ -151,7 +151,7 @@ async def get(server: openai.AsyncOpenAI, path: str) -> Any:
             return None
         raise EndpointRefuses(
             f"Nothing answers at {server.base_url} ({_cause(error)}). Start the server or check the address: "
-            "scripts/serve_small_model.py starts a small model on this machine."
+            "in a checkout, scripts/serve_small_model.py starts a small model."
         ) from None
     except (openai.APIError, ValueError):
         return None

@@ -6,8 +6,14 @@ imports this: all others stand out.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import warnings
+
+from etude_gym.errors import MissingExtra
+
+if importlib.util.find_spec("ray") is None:
+    raise MissingExtra("The agent 'rllib'", "rllib")
 
 OF_RAY_ITSELF = {
     "ray._common.deprecation": "`RLModule(config=[RLModuleConfig object])` has been deprecated",

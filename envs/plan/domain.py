@@ -206,6 +206,11 @@ class PlanDomain(KernelDomain):
 
         return draw(worlds[row])
 
+    def pddl(self, worlds: Worlds, row: int) -> tuple[str, str]:
+        from etude_gym.envs.plan.pddl import write_pddl
+
+        return write_pddl(worlds[row])
+
     def prompt_parts(self, worlds: Worlds, row: int) -> Prompt:
         from etude_gym.envs.plan.text import write_prompt
 

@@ -47,7 +47,7 @@ def export(world: Any) -> Any:
     try:
         import unified_planning.shortcuts as planning
     except ImportError as error:
-        raise MissingExtra("The export to PDDL", "dev") from error
+        raise MissingExtra("The export to PDDL", "pddl") from error
     return _Export(planning, world).problem
 
 

@@ -1,4 +1,4 @@
-"""``etude export``: results of runs for other programs, and models that were fine-tuned."""
+"""``etude export``: results, episodes and tasks for other programs, and models that were fine-tuned."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from etude_gym.cli.export_tasks import EPISODES, MINARI, PDDL, export_dataset, export_pddl
+from etude_gym.cli.play import parse_difficulty
 from etude_gym.cli.terminal import say, shown
 from etude_gym.runs.finished import find_runs
 from etude_gym.runs.folder import write_atomically
@@ -25,7 +27,7 @@ TABLES, COMPARISONS = (".csv", ".parquet"), (".tex", ".svg")
 
 @dataclass(frozen=True)
 class Export:
-    """Write results of runs for other programs, or a fine-tuned model; the last name says what.
+    """Write results, episodes or tasks for other programs, or a fine-tuned model; the last name says what.
 
     For example:
       etude export runs/quick curves.csv              a row for each run, evaluation and cell
@@ -33,17 +35,24 @@ class Export:
       etude export runs/quick table.tex               the table of `etude compare`, for LaTeX (booktabs)
       etude export runs/quick curves.svg              its picture
       etude export runs/NAME/adaptive/seed_0 model    the model of a run of `--agent llm_finetune`
+      etude export EtudePlan-v0 minari:etude/plan-oracle-v0    episodes of the oracle as a Minari dataset
+      etude export runs/quick/adaptive/seed_0 minari:etude/plan-ppo-v0    those of a trained agent
+      etude export EtudePlan-v0 task.pddl --difficulty contingency=0    a task for planners
 
     A name with another ending, or none, is the folder of a model, which transformers and servers read; it
     must not exist.
 
     Args:
-        paths: folders of runs or of experiments, and what to write. For .tex and .svg NAME=FOLDER names the
-            arm, as for `etude compare`.
+        paths: folders of runs or of experiments, or the id of an environment; and what to write. For .tex and
+            .svg NAME=FOLDER names the arm, as for `etude compare`.
         answers: every anchor answer, in place of the learning curves (.csv, .parquet).
         reference: the arm that Practice Efficiency is relative to (.tex, .svg).
         by: what an arm is (.tex, .svg): `agent`, `arm` (the task sampler), or an option: `option:network`.
-        checkpoint: which model, as numbered in the run's curve.jsonl.
+        checkpoint: which model or agent, as numbered in the run's curve.jsonl (a model, minari:).
+        episodes: how many (minari:).
+        seed: of the first task (minari:, .pddl).
+        difficulty: values in [0, 1] for some or all axes, such as `horizon=0.2` (minari:, .pddl).
+        family: kind of task (minari:, .pddl).
     """
 
     paths: tyro.conf.Positional[Annotated[tuple[str, ...], shown("RUN ... OUT", "at least two")]] = ()
@@ -51,6 +60,10 @@ class Export:
     reference: Annotated[str | None, shown("ARM", "default: that of `etude compare`")] = None
     by: Annotated[str | None, shown("WHAT", "default: all that tells runs apart")] = None
     checkpoint: Annotated[int | None, shown("N", "default: the latest")] = None
+    episodes: Annotated[int | None, shown("N", f"default: {EPISODES}")] = None
+    seed: Annotated[int | None, shown("N", "default: 0")] = None
+    difficulty: Annotated[tuple[str, ...], shown("AXIS=VALUE ...", "default: uniform over all")] = ()
+    family: Annotated[str | None, shown("NAME", "default: any")] = None
 
     def run(self) -> None:
         """Write it, and say what was written."""
@@ -59,9 +72,11 @@ class Export:
                 "Name the folders of runs and, last, what to write: etude export runs/EXPERIMENT curves.csv"
             )
         runs, out = self.paths[:-1], Path(self.paths[-1])
-        suffix = out.suffix.lower()
+        suffix = MINARI if self.paths[-1].startswith(MINARI) else out.suffix.lower()
         self._check_options(suffix)
-        if suffix in TABLES:
+        if suffix in (MINARI, PDDL):
+            self._write_tasks(runs, out)
+        elif suffix in TABLES:
             self._write_table([Path(run) for run in runs], out)
         elif suffix in COMPARISONS:
             self._write_comparison(runs, out)
@@ -74,11 +89,29 @@ class Export:
             "answers": (suffix in TABLES, " and ".join(TABLES)),
             "reference": (suffix in COMPARISONS, " and ".join(COMPARISONS)),
             "by": (suffix in COMPARISONS, " and ".join(COMPARISONS)),
-            "checkpoint": (suffix not in FORMATS, "the folder of a model"),
+            "checkpoint": (suffix not in (*FORMATS, PDDL), f"{MINARI} and the folder of a model"),
+            "episodes": (suffix == MINARI, MINARI),
+            **dict.fromkeys(
+                ("seed", "difficulty", "family"), (suffix in (MINARI, PDDL), f"{MINARI} and {PDDL}")
+            ),
         }
         for name, (fits, kinds) in fitting.items():
-            if getattr(self, name) not in (None, False) and not fits:
+            if getattr(self, name) not in (None, False, ()) and not fits:
                 raise ValueError(f"--{name} is for {kinds}: leave it out, or write something else.")
+
+    def _write_tasks(self, sources: Sequence[str], out: Path) -> None:
+        if len(sources) > 1:
+            raise ValueError(f"Name one run or environment: etude export EtudePlan-v0 {out}")
+        task = {
+            "seed": self.seed or 0,
+            "difficulty": parse_difficulty(self.difficulty),
+            "family": self.family,
+        }
+        if out.suffix.lower() == PDDL:
+            export_pddl(sources[0], out, **task)
+        else:
+            name = self.paths[-1].removeprefix(MINARI)
+            export_dataset(sources[0], name, self.checkpoint, self.episodes, **task)
 
     def _write_table(self, runs: Sequence[Path], out: Path) -> None:
         from etude_gym.report.records import answer_records, curve_records, write_records

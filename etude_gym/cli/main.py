@@ -19,6 +19,7 @@ from rich.text import Text
 from etude_gym.cli.about import PURPOSE, overview, version_block
 from etude_gym.cli.export import Export
 from etude_gym.cli.models import Ask, Curve
+from etude_gym.cli.new_domain import NewDomain
 from etude_gym.cli.panel import Calibrate, Panel
 from etude_gym.cli.pilot import Pilot
 from etude_gym.cli.practicing import Practice
@@ -159,6 +160,7 @@ COMMANDS: dict[str, Any] = {
     "prerequisites": Prerequisites,
     "transfer": Transfer,
     "check": Check,
+    "new-domain": NewDomain,
     "ask": Ask,
     "curve": Curve,
     "export": Export,

@@ -102,7 +102,7 @@ class Domain(ABC):
         render_modes: what ``render`` can do, "ansi" and "rgb_array" or nothing; environments make the rest
             from that, or from the observation.
         observation_space: a Box or a Dict of Boxes, for one environment.
-        action_space: Discrete; the mask says which actions are legal.
+        action_space: Discrete from 0; the mask says which actions are legal.
         least_left: the fewest actions of the reference solution that a drill leaves to the agent: so many
             that guessing from there is worth nothing.
     """
@@ -408,6 +408,18 @@ class Domain(ABC):
             _, over = self.step_one(copy, action, observation, mask)
         return "\n".join(["```", *names, "```"])
 
+    def pddl(self, worlds: Worlds, row: int) -> tuple[str, str]:
+        """The task of one row, as it was at its start, as the texts of a PDDL domain and a PDDL problem.
+
+        Args:
+            worlds: array (n,).
+            row: 0 to n - 1.
+
+        Raises:
+            ValueError: for a task that PDDL cannot express.
+        """
+        raise NotImplementedError(f"{self.name} has no PDDL form.")
+
     def reply_schema(self, worlds: Worlds, row: int) -> dict[str, Any]:
         """The JSON schema of a reply, for servers that enforce one; ``parse`` reads such replies as well.
 
@@ -477,7 +489,7 @@ def load_domain(
 
     Raises:
         TypeError: for an option that the class does not take.
-        ValueError: if there is no such class.
+        ValueError: if there is no such class, or its actions are not Discrete from 0.
     """
     made = load_entry_point(entry_point) if isinstance(entry_point, str) else entry_point
     taken = keywords(made) if callable(made) else ()
@@ -490,4 +502,16 @@ def load_domain(
     domain = made(**options) if callable(made) else made
     if not isinstance(domain, Domain):
         raise ValueError(f"{entry_point!r} is no Domain but {type(domain).__name__}.")
+    _check_actions(domain)
     return domain
+
+
+def _check_actions(domain: Domain) -> None:
+    """Refuse a domain whose actions a mask cannot name one by one."""
+    space = domain.action_space
+    if not isinstance(space, gymnasium.spaces.Discrete) or space.start != 0:
+        raise ValueError(
+            f"{domain.name} has the action space {space}; a domain's actions are Discrete and begin at 0, so "
+            "that a mask can say which are legal: number the combinations of a MultiDiscrete space "
+            "(numpy.unravel_index), and cut a Box into levels."
+        )
