@@ -87,6 +87,7 @@ class Section:
         blocks: pictures and tables.
         notes: what limits it.
         commands: lines for a terminal.
+        links: names and addresses of other pages.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Section:
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
