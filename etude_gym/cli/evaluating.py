@@ -6,7 +6,7 @@ import os
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.table import Table
@@ -42,10 +42,11 @@ def _of_depth() -> str:
 class Evaluate:
     """Evaluate a learner in full: all domains, one report, one number and what is behind it.
 
-    In every domain the learner practices with a fixed set of tasks, the reference, and with others. The report
-    has Practice Efficiency by domain and over all, profiles, differences and transfer between domains, how
-    scores fall with difficulty, confidence, and what it cost. A domain that fails does not stop the others;
-    the exit code is 1 then. Ctrl-C saves every run; go on with `etude evaluate --resume FOLDER`. For example:
+    In every domain the learner practices with a fixed set of tasks, the reference, and with others. The
+    report has Practice Efficiency by domain and over all, profiles, differences and transfer between
+    domains, how scores fall with difficulty, confidence, and what it cost. A domain that fails does not stop
+    the others; the exit code is 1 then. Ctrl-C saves every run; go on with `etude evaluate --resume FOLDER`.
+    For example:
       etude evaluate --depth quick --dry-run
       etude evaluate --agent llm --model NAME --base-url http://127.0.0.1:8080/v1 --depth quick
 
@@ -65,10 +66,14 @@ class Evaluate:
         language_model: for `--agent llm` and `--agent llm_finetune`.
     """
 
-    agent: Annotated[str, shown("NAME", "default: sb3, that is MaskablePPO; rllib, llm, llm_finetune")] = "sb3"
+    agent: Annotated[str, shown("NAME", "default: sb3, that is MaskablePPO; rllib, llm, llm_finetune")] = (
+        "sb3"
+    )
     depth: Annotated[Literal["quick", "recommended", "full"], shown("DEPTH", _of_depth())] = "recommended"
     envs: Annotated[tuple[str, ...], shown("ID ...", "default: code, logic, plan and creative")] = ()
-    horizon: Annotated[tuple[str, ...], shown("[ID=]NUMBER ...", "default: the recipes', times the share")] = ()
+    horizon: Annotated[
+        tuple[str, ...], shown("[ID=]NUMBER ...", "default: the recipes', times the share")
+    ] = ()
     workers: Annotated[int | None, shown("N", "default: one for each core; 1 with a server")] = None
     out: Annotated[Path | None, shown("FOLDER", "default: runs/evaluation-TIME")] = None
     resume: Annotated[Path | None, shown("FOLDER", "default: start a new one")] = None
@@ -90,11 +95,12 @@ class Evaluate:
         if self.resume is not None:
             evaluation = Evaluation(self.resume)
         else:
+            folder = self.out or Path("runs") / f"evaluation-{timestamp()}"
+            Evaluation.check_free(folder)
             plan, estimate = self._plan()
             _announce(plan, estimate, self._workers(plan.config.agent), self.price)
             if self.dry_run:
                 return say("Nothing was run: leave out --dry-run to begin.")
-            folder = self.out or Path("runs") / f"evaluation-{timestamp()}"
             evaluation = Evaluation.create(folder, plan, estimate)
         folder = evaluation.folder
         go_on = f"Go on with: etude evaluate --resume {shlex.quote(str(folder))}"
@@ -102,10 +108,11 @@ class Evaluate:
         if not practice_all(evaluation, self._workers(evaluation.record["agent"]), console):
             say(f"Stopped; every run is saved. {go_on}")
             raise SystemExit(130)
+        _transfer(evaluation)
         failures = _show(evaluation)
         if failures:
             told = "\n".join(f"{name}: {reason}" for name, reason in failures.items())
-            raise RuntimeError(f"{len(failures)} of {len(evaluation.experiments)} domains failed.\n{told}\n{go_on}")
+            raise RuntimeError(f"Failed: {', '.join(failures)}.\n{told}\n{go_on}")
 
     def _check(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -152,7 +159,10 @@ def _announce(plan: Plan, estimate: Estimate, workers: int, price: tuple[float, 
     """Say what will be done and what it will cost."""
     from etude_gym.measure.compute import unit_name
 
-    say(f"{plan.config.agent}, depth {plan.config.depth} ({plan.depth.purpose}). In every domain: {plan.depth.words}.")
+    say(
+        f"{plan.config.agent}, depth {plan.config.depth} ({plan.depth.purpose}). "
+        f"In every domain: {plan.depth.words}."
+    )
     table = Table(box=None, pad_edge=False)
     table.add_column("domain")
     costs = ("tokens of a run", "all its runs") if plan.remote else ("CPU time of a run", "all its runs")
@@ -185,16 +195,32 @@ def cost_words(estimate: Estimate, workers: int, price: tuple[float, float] | No
     if seconds := estimate.seconds(workers):
         side = f"{workers} runs side by side" if workers > 1 else "one run after another"
         return (
-            f"CPU time: about {duration(estimate.total('cpu_seconds'))}, by a short trial on this machine; with "
-            f"{side} it takes about {duration(seconds)} if the cores are free."
+            f"CPU time: about {duration(estimate.total('cpu_seconds'))}, by a short trial on this machine; "
+            f"with {side} it takes about {duration(seconds)} if the cores are free."
         )
     tokens = [estimate.total(unit) for unit in ("tokens_in", "most_tokens_in", "tokens_out")]
     said = f"From {tokens[0]:.2g} to {tokens[1]:.2g} tokens in (with a full memory), {tokens[2]:.2g} out"
     if price is not None:
         low, high = estimate.money(price)
         said += f"; at {price[0]:g} and {price[1]:g} a million that is {low:.2f} to {high:.2f}"
-    note = "It counts one reply to a task, as long as the worked solution: a model that thinks aloud or needs "
+    note = (
+        "It counts one reply to a task, as long as the worked solution: a model that thinks aloud or needs "
+    )
     return f"{said}. {note}several replies takes a multiple. How long it takes depends on the endpoint."
+
+
+def _transfer(evaluation: Evaluation) -> None:
+    """Measure transfer between domains, where the learner can read them all."""
+    from etude_gym.runs.cross_domain import measure_transfer
+    from etude_gym.runs.depths import HEADLINE_ARM
+
+    with console.status("Transfer between domains ...") as status:
+        evaluation.attempt(
+            "transfer between domains",
+            lambda: measure_transfer(
+                evaluation, HEADLINE_ARM, lambda pair: status.update(f"Transfer: {pair} ...")
+            ),
+        )
 
 
 def _show(evaluation: Evaluation) -> dict[str, str]:

@@ -81,9 +81,7 @@ def practice_all(evaluation: Evaluation, workers: int, console: Console) -> bool
     remaining = Remaining(evaluation)
     number = len(evaluation.experiments)
     with bars:
-        whole = bars.add_task(
-            f"all {number} domains", total=SHARE, completed=round(SHARE * remaining.share)
-        )
+        whole = bars.add_task(f"all {number} domains", total=SHARE, completed=round(SHARE * remaining.share))
 
         def practice(name: str, experiment: Experiment) -> bool:
             left = "" if remaining.seconds is None else f", about {duration(remaining.seconds)} left in all"

@@ -1,9 +1,10 @@
 """Several domains together: their Practice Efficiency as one number, and where they differ.
 
-Domains are independent samples: other tasks, other runs. So what is estimated in each of them (the logarithm of
-Practice Efficiency, a final score) adds up with its variance, and the degrees of freedom of the sum are those
-of Welch (1947) and Satterthwaite (1946). A bootstrap over three seeds would be too sure of itself: with four domains
-its 95% interval holds the truth in 80% of simulated cases (89% with five seeds), this one in 95%.
+Domains are independent samples: other tasks, other runs. So what is estimated in each of them (the logarithm
+of Practice Efficiency, a final score) adds up with its variance, and the degrees of freedom of the sum are
+those of Welch (1947) and Satterthwaite (1946). A bootstrap over three seeds would be too sure of itself: with
+four domains its 95% interval holds the truth in 80% of simulated cases (89% with five seeds), this one in
+95%.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class OverallEfficiency:
     domains: tuple[str, ...]
 
 
-def overall_efficiency(log_efficiencies: Mapping[str, Measured], confidence: float = 0.95) -> OverallEfficiency:
+def overall_efficiency(
+    log_efficiencies: Mapping[str, Measured], confidence: float = 0.95
+) -> OverallEfficiency:
     """The geometric mean of the Practice Efficiency of domains, each with the same weight.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from etude_gym.measure.curves import area
 from etude_gym.measure.overall import (
     Contrast,
     Measured,
@@ -37,7 +38,6 @@ class EvaluationResult:
         undefined: why a domain is not part of the headline arm's, by domain.
         efficiency_contrasts: of the logarithm of the headline arm's Practice Efficiency between domains.
         final_contrasts: of its final score.
-        bands: Practice Efficiency over domains by band, of the headline arm.
     """
 
     evaluation: Evaluation
@@ -156,9 +156,7 @@ def _band_logs(result: EvaluationResult, band: int) -> dict[str, Measured]:
         ours = result.result(name)
         if ours is None or band not in ours.bands or ours.bands[band].value is None:
             continue
-        mine, theirs = (
-            band_areas(comparison, arm, band) for arm in (result.headline, comparison.reference)
-        )
+        mine, theirs = (band_areas(comparison, arm, band) for arm in (result.headline, comparison.reference))
         if min(*mine, *theirs) > 0:
             found[name] = log_ratio(mine, theirs, ours.efficiency.paired)
     return found
@@ -172,8 +170,6 @@ def band_areas(comparison: Comparison, arm: str, band: int) -> Sequence[float]:
         arm: its name.
         band: its number.
     """
-    from etude_gym.measure.curves import area
-
     curves = [run.curve for run in comparison.runs[arm]]
     inside = [number == band for _, number in curves[0].cells]
     return [

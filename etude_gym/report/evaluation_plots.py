@@ -97,8 +97,8 @@ def band_efficiency_figure(result: EvaluationResult) -> Any:
             axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2, marker="o", markersize=3.5)
     for band, each in overall.items():
         if each.value is not None and each.low is not None and each.high is not None:
-            axes.plot([place[band]] * 2, [each.low, each.high], color=OVER_ALL_COLOR, linewidth=3.5, alpha=0.4,
-                      solid_capstyle="butt")  # fmt: skip
+            axes.plot([place[band]] * 2, [each.low, each.high], color=OVER_ALL_COLOR, linewidth=3.5,
+                      alpha=0.4, solid_capstyle="butt")  # fmt: skip
             shown.append((each.value, each.low, each.high))
     means = [(place[band], each.value) for band, each in overall.items() if each.value is not None]
     if means:

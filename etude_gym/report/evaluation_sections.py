@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from etude_gym.measure.compute import LINES, ComputeMeter
 from etude_gym.report.comparison import Comparison
 from etude_gym.report.confidence_plots import reliability_figure
 from etude_gym.report.curve_plots import curve_figure
 from etude_gym.report.evaluation import EvaluationResult
+from etude_gym.report.evaluation_cost import cost_section
 from etude_gym.report.evaluation_plots import (
     OVER_ALL_COLOR,
     band_efficiency_figure,
@@ -31,14 +31,12 @@ from etude_gym.report.evaluation_tables import (
 )
 from etude_gym.report.evaluation_transfer import transfer_section
 from etude_gym.report.figures import arm_colors
-from etude_gym.report.ledger import LINE_COLORS, ledger_figure, mean_ledger
 from etude_gym.report.origin_section import repeat_commands
 from etude_gym.report.page import REPORT
 from etude_gym.report.parts import Block, Chart, Grid, Section
 from etude_gym.report.profile_section import profile_section
 from etude_gym.report.tables import RELIABILITY_NOTES, reliability_table
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
-from etude_gym.runs.folder import COMPUTE, read_json
 
 
 def failure_section(result: EvaluationResult) -> Section | None:
@@ -74,16 +72,16 @@ def overall_section(result: EvaluationResult) -> Section:
     notes += [f"Not evaluated, of the domains of the suite: {', '.join(left)}."] if left else []
     if result.evaluation.depth.share != 1:
         notes.append(
-            f"Runs of this depth practice {result.evaluation.depth.share:g} of the recipe's horizon. PE depends "
-            "on the horizon: compare it only with runs as long as these."
+            f"Runs of this depth practice {result.evaluation.depth.share:g} of the recipe's horizon. PE "
+            "depends on the horizon: compare it only with runs as long as these."
         )
     return Section(
         "efficiency",
         "Practice Efficiency",
         (
-            "Practice Efficiency (PE) is the area under an arm's anchor scores over compute, up to the horizon, "
-            "divided by the area of static practice, which repeats a fixed set of tasks. Above 1 the learner "
-            "learns more per unit of compute. An arm is a way to choose practice tasks.",
+            "Practice Efficiency (PE) is the area under an arm's anchor scores over compute, up to the "
+            "horizon, divided by the area of static practice, which repeats a fixed set of tasks. Above 1 "
+            "the learner learns more per unit of compute. An arm is a way to choose practice tasks.",
         ),
         (Block("", (chart,), tables),),
         tuple(notes),
@@ -104,8 +102,8 @@ def curves_section(result: EvaluationResult) -> Section:
         "curves",
         "Learning curves",
         (
-            "Anchor scores, corrected for chance: guessing is worth 0, the domain's solver 1. Dotted lines are "
-            "shares of the reference's gain.",
+            "Anchor scores, corrected for chance: guessing is worth 0, the domain's solver 1. Dotted lines "
+            "are shares of the reference's gain.",
         ),
         (Block("", charts),),
         links=tuple((f"Everything about {name}", f"{name}/{REPORT}") for name in result.comparisons),
@@ -158,8 +156,8 @@ def asymmetry_section(result: EvaluationResult) -> Section | None:
         (Block("", tables=tuple(tables)),),
         (
             f"Of {result.headline} practice. The intervals of a table hold together with 95% confidence "
-            "(Bonferroni). Scores are corrected for chance and reach from guessing to the domain's solver, but a "
-            "domain's tasks may be harder than another's for any learner.",
+            "(Bonferroni). Scores are corrected for chance and reach from guessing to the domain's solver, "
+            "but a domain's tasks may be harder than another's for any learner.",
         ),
     )
 
@@ -176,7 +174,9 @@ def _asymmetries(result: EvaluationResult) -> list[str]:
         if beyond:
             said.append(f"Beyond chance: {'; '.join(beyond)}.")
         elif found:
-            reason = "No two domains differ beyond chance" if known else "One seed gives no intervals to judge"
+            reason = (
+                "No two domains differ beyond chance" if known else "One seed gives no intervals to judge"
+            )
             said.append(f"{reason} in {'PE' if what.endswith('(PE)') else 'final scores'}.")
     return said
 
@@ -233,57 +233,6 @@ def confidence_section(result: EvaluationResult) -> Section | None:
     )
 
 
-def cost_section(result: EvaluationResult) -> Section:
-    """The ledger, what was used of the machine or an endpoint, and what had been estimated."""
-    charts, lines = [], {}
-    for name, comparison in result.comparisons.items():
-        ledger = mean_ledger(comparison)
-        if own := next(iter(ledger.values())):
-            lines |= dict.fromkeys(own)
-            charts.append(Chart(ledger_figure(comparison, ledger), name, "Mean of a run, in horizons."))
-    legend = tuple((f"{line}: {LINES[line]}", LINE_COLORS[line]) for line in LINES if line in lines)
-    return Section(
-        "cost",
-        "What it cost",
-        ("Where the compute of training went, line by line of the ledger; evaluation is never part of it.",),
-        (Block("", tuple(charts), (_spent_grid(result),), legend, small=True),),
-        _estimate_notes(result),
-    )
-
-
-UNITS_SHOWN = ("cpu_seconds", "wall_seconds", "env_steps", "requests", "tokens_in", "tokens_out")
-
-
-def _spent_grid(result: EvaluationResult) -> Grid:
-    """What all runs of a domain used; units of which nothing was used are left out."""
-    spent = {name: _spent(comparison) for name, comparison in result.comparisons.items()}
-    units = [unit for unit in UNITS_SHOWN if any(each[unit] for each in spent.values())]
-    rows = [(name, *(f"{each[unit]:,.0f}" for unit in units)) for name, each in spent.items()]
-    totals = (f"{sum(each[unit] for each in spent.values()):,.0f}" for unit in units)
-    columns = ("domain", *(unit.replace("_", " ") for unit in units))
-    return Grid("All runs together, evaluation included", columns, (*rows, (OVER_ALL, *totals)))
-
-
-def _spent(comparison: Comparison) -> dict[str, float]:
-    meters = [
-        ComputeMeter.from_state(read_json(run.folder / COMPUTE))
-        for runs in comparison.runs.values()
-        for run in runs
-    ]
-    return {
-        unit: sum(meter.amount(line, unit) for meter in meters for line in LINES) for unit in UNITS_SHOWN
-    }
-
-
-def _estimate_notes(result: EvaluationResult) -> tuple[str, ...]:
-    estimate = result.evaluation.estimate
-    if seconds := estimate.total("cpu_seconds"):
-        return (f"Before it began, {seconds:,.0f} CPU seconds had been estimated by a short trial.",)
-    low, high = estimate.total("tokens_in"), estimate.total("most_tokens_in")
-    out = estimate.total("tokens_out")
-    return (f"Before it began, {low:.2g} to {high:.2g} tokens in and {out:.2g} out had been estimated.",)
-
-
 def origin_section(result: EvaluationResult) -> Section:
     """Versions, machine, and the commands that repeat the evaluation."""
     record = result.evaluation.record
@@ -293,15 +242,13 @@ def origin_section(result: EvaluationResult) -> Section:
         Grid("Machine", ("host", "date", "commit"), ((host, record["date"], commits),), words=3),
         Grid("Versions", ("package", "version"), tuple(record["versions"].items()), words=2),
     )
-    runs = [
-        run for each in result.comparisons.values() for runs in each.runs.values() for run in runs
-    ]
+    runs = [run for each in result.comparisons.values() for runs in each.runs.values() for run in runs]
     return Section(
         "origin",
         "Where it comes from",
         (
-            "The first command does the same with fresh anchor tasks. The others practice the domains with the "
-            "anchor tasks of this evaluation, whose salts were secret until its runs had ended.",
+            "The first command does the same with fresh anchor tasks. The others practice the domains with "
+            "the anchor tasks of this evaluation, whose salts were secret until its runs had ended.",
         ),
         (Block(tables=tables, folded="Machine and versions"),),
         commands=(_command(record), *repeat_commands(runs)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 
 from etude_gym.difficulty.bands import band_name
 from etude_gym.measure.compute import unit_name
 from etude_gym.measure.overall import Contrast, OverallEfficiency
-from etude_gym.measure.practice_efficiency import PracticeEfficiency
 from etude_gym.report.evaluation import EvaluationResult, band_efficiencies
 from etude_gym.report.parts import Grid
 from etude_gym.report.tables import ENOUGH_SEEDS, UNKNOWN, interval_text, value_text
@@ -19,8 +19,8 @@ OVER_ALL = "all domains"
 
 COMBINED = (
     "Over all domains: the geometric mean of their PE, each domain with the same weight. Its 95% interval is "
-    "Student's t on the mean of the logarithms, whose variances come from the seeds of each domain (Welch 1947; "
-    "Satterthwaite 1946)."
+    "Student's t on the mean of the logarithms, whose variances come from the seeds of each domain (Welch "
+    "1947; Satterthwaite 1946)."
 )
 """How one number is made of several."""
 
@@ -34,7 +34,9 @@ def evaluation_headline(result: EvaluationResult) -> str:
     overall, count = result.overall[result.headline], len(result.evaluation.experiments)
     if overall.value is None:
         return f"Practice Efficiency is defined in none of {_domains(count)}: see the reasons."
-    counted = _domains(count) if len(overall.domains) == count else f"{len(overall.domains)} of {_domains(count)}"
+    counted = (
+        _domains(count) if len(overall.domains) == count else f"{len(overall.domains)} of {_domains(count)}"
+    )
     seeds = result.evaluation.depth.seeds
     look = ": a first look" if seeds < ENOUGH_SEEDS else ""
     over = f"over {counted}"
@@ -143,7 +145,7 @@ def band_grid(result: EvaluationResult) -> Grid:
     """
     overall = band_efficiencies(result)
     rows = []
-    for name, comparison in result.comparisons.items():
+    for name in result.comparisons:
         ours = result.result(name)
         if ours is None:
             continue
@@ -157,7 +159,6 @@ def band_grid(result: EvaluationResult) -> Grid:
                 ),
             )
         )
-        assert comparison.arms
     rows.append(
         (OVER_ALL, *(UNKNOWN if each.value is None else _with_interval(each) for each in overall.values()))
     )
@@ -197,6 +198,7 @@ def contrast_grid(title: str, found: Sequence[Contrast], ratio: bool) -> Grid:
         found: the differences, of logarithms where they are shown as ratios.
         ratio: whether they are.
     """
+
     def shown(value: float | None) -> str:
         if value is None:
             return UNKNOWN
@@ -214,18 +216,7 @@ def contrast_grid(title: str, found: Sequence[Contrast], ratio: bool) -> Grid:
     return Grid(title, ("domains", "ratio" if ratio else "difference", "interval", "beyond chance"), rows)
 
 
-def defined(pe: PracticeEfficiency | None) -> bool:
-    """Whether there is a Practice Efficiency.
-
-    Args:
-        pe: of an arm, if it has finished runs.
-    """
-    return pe is not None and pe.value is not None
-
-
 def _table(first: str, *columns: str) -> Table:
-    from rich import box
-
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column(first, overflow="fold", min_width=8)
     for name in columns:

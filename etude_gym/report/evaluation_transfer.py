@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import permutations
 
+import numpy as np
+
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.intervals import half_width
 from etude_gym.report.evaluation import EvaluationResult
 from etude_gym.report.parts import Block, Grid, Section
+from etude_gym.report.tables import UNKNOWN
+from etude_gym.runs.cross_domain import Visit, read_visits
+
+NAME, TITLE = "transfer", "Transfer between domains"
+INSIDE = "etude transfer {} SKILL_A SKILL_B --placebo SKILL_C"
+"""The command that measures transfer between the skills of one domain."""
 
 
 def transfer_section(result: EvaluationResult) -> Section | None:
@@ -14,14 +24,65 @@ def transfer_section(result: EvaluationResult) -> Section | None:
     names = list(result.comparisons)
     if len(names) < 2:
         return None
-    configs = {name: next(iter(each.runs.values()))[0].config for name, each in result.comparisons.items()}
-    if configs[names[0]].interface == "text":
-        return _of_text(result)
-    domains = {name: make_domain(config.env_id) for name, config in configs.items()}
+    if result.comparisons[names[0]].arms and _reads_text(result, names[0]):
+        visits = read_visits(result.evaluation)
+        return _measured(result, visits) if visits else _missing(result)
+    return _impossible(result, names)
+
+
+def _reads_text(result: EvaluationResult, name: str) -> bool:
+    return next(iter(result.comparisons[name].runs.values()))[0].config.interface == "text"
+
+
+def _measured(result: EvaluationResult, visits: list[Visit]) -> Section:
+    names = list(result.comparisons)
+    rows = []
+    for practiced in names:
+        cells = []
+        for tested in names:
+            own = [each for each in visits if (each.practiced, each.tested) == (practiced, tested)]
+            cells.append("own domain" if practiced == tested else _gain(own))
+        rows.append((practiced, *cells))
+    grid = Grid("Practiced in (rows), tested in (columns)", ("domain", *names), tuple(rows))
+    return Section(
+        NAME,
+        TITLE,
+        (
+            f"What {result.headline} practice in one domain was worth in another: by how much the practiced "
+            "learner scores higher there than the untrained one, on the same tasks.",
+        ),
+        (Block(tables=(grid,)),),
+        ("± is the 95% interval over seeds.", *_inside(names)),
+    )
+
+
+def _gain(visits: list[Visit]) -> str:
+    """The gain in the other domain, with its interval."""
+    if not visits:
+        return UNKNOWN
+    gains = np.array([each.after - each.before for each in visits])
+    return f"{gains.mean():+.3f}" + (f" ±{half_width(gains):.3f}" if len(gains) > 1 else "")
+
+
+def _missing(result: EvaluationResult) -> Section:
+    return Section(
+        NAME,
+        TITLE,
+        ("Not measured yet: this command does, once the domains are finished.",),
+        commands=(f"etude evaluate --resume {shlex.quote(str(result.evaluation.folder))}",),
+    )
+
+
+def _impossible(result: EvaluationResult, names: list[str]) -> Section:
+    """What a learner that acts cannot do, pair by pair."""
+    domains = {
+        name: make_domain(next(iter(each.runs.values()))[0].config.env_id)
+        for name, each in result.comparisons.items()
+    }
     rows = []
     for first, second in permutations(names, 2):
         mine, other = domains[first], domains[second]
-        parts = [
+        unlike = [
             what
             for what, same in (
                 ("observations", mine.observation_space == other.observation_space),
@@ -29,24 +90,20 @@ def transfer_section(result: EvaluationResult) -> Section | None:
             )
             if not same
         ]
-        reason = f"not possible: other {' and '.join(parts)}" if parts else "possible, not measured"
-        rows.append((first, second, reason))
+        rows.append((first, second, f"other {' and '.join(unlike)}" if unlike else "not measured here"))
+    grid = Grid("Why not", ("practiced", "tested", "reason"), tuple(rows), words=3)
     return Section(
-        "transfer",
-        "Transfer between domains",
+        NAME,
+        TITLE,
         (
-            "Not measured. This learner acts on the observations of one domain, and a network that was made for "
-            "them cannot act in another. What can be measured is transfer between the skills of one domain "
-            "(second command), and between domains for a learner that reads text (first command).",
+            "Not measured: a network that was made for the observations and actions of one domain cannot act "
+            "in another. Learners that read text can; their evaluation measures it, with the command below.",
         ),
-        (Block(tables=(Grid("Practice in, then tested in", ("practiced", "tested", "transfer"), tuple(rows), words=3),),
-               folded="All pairs"),),  # fmt: skip
-        commands=(
-            "etude evaluate --agent llm --model NAME --base-url URL",
-            f"etude transfer {names[0]} SKILL_A SKILL_B --placebo SKILL_C",
-        ),
+        (Block(tables=(grid,), folded="All pairs"),),
+        _inside(names),
+        ("etude evaluate --agent llm --model NAME --base-url URL",),
     )
 
 
-def _of_text(result: EvaluationResult) -> Section:
-    return Section("transfer", "Transfer between domains", ("Not measured.",))
+def _inside(names: list[str]) -> tuple[str, ...]:
+    return (f"Transfer between the skills of one domain takes an experiment: {INSIDE.format(names[0])}",)

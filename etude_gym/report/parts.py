@@ -50,7 +50,7 @@ class Grid:
             table: of the terminal.
             words: how many columns hold words.
         """
-        columns = [[str(cell) for cell in column.cells] for column in table.columns]
+        columns = [[str(cell).replace("\n", " ") for cell in column.cells] for column in table.columns]
         rows = tuple(zip(*columns, strict=True))
         return cls(title, tuple(str(column.header) for column in table.columns), rows, words)
 

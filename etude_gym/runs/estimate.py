@@ -25,6 +25,8 @@ from etude_gym.runs.workers import Job, carry_out
 
 TRIAL_SECONDS = 1.0
 """CPU seconds of practice that a trial takes, at least, besides what compiles first."""
+LONG_ITERATION = 10.0
+"""CPU seconds of a first iteration after which there is no second one."""
 TRIAL_ITEMS = 10
 """Anchor tasks per family that a trial of a learner that acts answers."""
 START_SECONDS = 6.0
@@ -113,9 +115,7 @@ def estimate(plan: Plan, workers: int | None = None) -> Estimate:
 def _trials(parts: Sequence[Part], workers: int) -> dict[str, Cost]:
     with TemporaryDirectory() as folder:
         results = {part.name: Path(folder) / f"{part.name}.json" for part in parts}
-        jobs = {
-            part.name: Job(trial, (part.layout.config, results[part.name])) for part in parts
-        }
+        jobs = {part.name: Job(trial, (part.layout.config, results[part.name])) for part in parts}
         failures = carry_out(jobs, Path(folder) / "stop", min(workers, len(parts)))
         if failures:
             raise RuntimeError("The learner fails in a first trial.\n" + "\n".join(failures))
@@ -136,30 +136,36 @@ def trial(config: RunConfig, path: Path, should_stop: Callable[[], bool] = lambd
 
     Args:
         config: of a run.
-        path: of the file that is written: CPU seconds "per_compute" of practice, and "per_task" of evaluation.
+        path: of the file that is written: CPU seconds "per_compute" of practice, "per_task" of evaluation.
         should_stop: asked after every iteration.
 
     Returns:
         Whether the file is written.
     """
     load_agent_class(config.agent)
-    with TemporaryDirectory() as folder, one_thread():
-        with closing(PracticeRun(Run(Path(folder)), config, salt=0)) as practice:
-            costs: list[tuple[float, float]] = []
-            while not costs or sum(seconds for seconds, _ in costs[1:] or costs) < TRIAL_SECONDS:
-                if should_stop() or practice.compute > config.horizon:
-                    break
-                cpu, compute = time.process_time(), practice.compute
-                practice.practice()
-                costs.append((time.process_time() - cpu, practice.compute - compute))
-                if len(costs) == 1 and costs[0][0] > 10 * TRIAL_SECONDS:
-                    break
-            seconds, compute = np.sum(costs[1:] or costs, axis=0) if costs else (0.0, 1.0)
-            per_task = _evaluation_seconds(practice)
-    if should_stop():
-        return False
-    write_json(path, {"per_compute": float(seconds / compute), "per_task": per_task})
+    with (
+        TemporaryDirectory() as folder,
+        one_thread(),
+        closing(PracticeRun(Run(Path(folder)), config, salt=0)) as practice,
+    ):
+        per_compute = _practice_seconds(practice, should_stop)
+        if should_stop():
+            return False
+        write_json(path, {"per_compute": per_compute, "per_task": _evaluation_seconds(practice)})
     return True
+
+
+def _practice_seconds(practice: PracticeRun, should_stop: Callable[[], bool]) -> float:
+    """CPU seconds that a unit of compute takes; the first iteration may compile, and counts if it is all."""
+    costs: list[tuple[float, float]] = []
+    while not costs or sum(seconds for seconds, _ in costs[1:]) < TRIAL_SECONDS:
+        cpu, compute = time.process_time(), practice.compute
+        practice.practice()
+        costs.append((time.process_time() - cpu, practice.compute - compute))
+        if should_stop() or practice.compute >= practice.config.horizon or costs[0][0] > LONG_ITERATION:
+            break
+    seconds, compute = np.sum(costs[1:] or costs, axis=0)
+    return float(seconds / compute)
 
 
 def _evaluation_seconds(practice: PracticeRun) -> float:

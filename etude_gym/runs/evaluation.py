@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from etude_gym.runs.depths import Depth
 from etude_gym.runs.estimate import Cost, Estimate
@@ -16,6 +16,8 @@ from etude_gym.runs.folder import IncompleteRun, Run, read_json, write_json
 from etude_gym.runs.provenance import provenance
 
 EVALUATION = "evaluation.json"
+
+T = TypeVar("T")
 
 
 class Evaluation:
@@ -32,7 +34,9 @@ class Evaluation:
         self.folder = Path(folder)
         path = self.folder / EVALUATION
         if not path.exists():
-            raise IncompleteRun(f"{folder} holds no evaluation ({EVALUATION}). Begin one with: etude evaluate")
+            raise IncompleteRun(
+                f"{folder} holds no evaluation ({EVALUATION}). Begin one with: etude evaluate"
+            )
         self.record: dict[str, Any] = read_json(path)
         try:
             depth = self.record["depth"]
@@ -43,6 +47,21 @@ class Evaluation:
             self.failures: dict[str, str] = self.record["failures"]
         except (AttributeError, KeyError, TypeError) as error:
             raise IncompleteRun(f"{path} is not the record of an evaluation ({error}).") from error
+
+    @staticmethod
+    def check_free(folder: Path) -> None:
+        """Refuse a folder that is taken.
+
+        Args:
+            folder: for a new evaluation.
+
+        Raises:
+            FileExistsError: if it already holds one.
+        """
+        if (folder / EVALUATION).exists():
+            raise FileExistsError(
+                f"{folder} already holds an evaluation. Continue it with --resume, or choose another folder."
+            )
 
     @classmethod
     def create(cls, folder: Path, plan: Plan, estimate: Estimate) -> Evaluation:
@@ -57,10 +76,7 @@ class Evaluation:
             FileExistsError: if the folder already holds one.
         """
         folder = Path(folder)
-        if (folder / EVALUATION).exists():
-            raise FileExistsError(
-                f"{folder} already holds an evaluation. Continue it with --resume, or choose another folder."
-            )
+        cls.check_free(folder)
         for part in plan.parts:
             Experiment.create(folder / part.name, part.config, part.layout)
         write_json(
@@ -104,13 +120,29 @@ class Evaluation:
             False if it was interrupted: what is missing is left for later. ``failures`` says what failed.
         """
         for name, experiment in self.unfinished.items():
-            self._note(name, None)
-            try:
-                if not practice(name, experiment):
-                    return False
-            except (RuntimeError, ValueError, OSError) as error:
-                self._note(name, str(error))
+            if (
+                self.attempt(name, lambda name=name, experiment=experiment: practice(name, experiment))
+                is False
+            ):
+                return False
         return True
+
+    def attempt(self, name: str, work: Callable[[], T]) -> T | None:
+        """Do a part of the evaluation; if it fails, keep why.
+
+        Args:
+            name: of the part.
+            work: what is done.
+
+        Returns:
+            What the work returns; None if it failed.
+        """
+        self._note(name, None)
+        try:
+            return work()
+        except (RuntimeError, ValueError, OSError) as error:
+            self._note(name, str(error))
+            return None
 
     def _note(self, name: str, failure: str | None) -> None:
         """Keep why a domain failed, or that it goes on."""

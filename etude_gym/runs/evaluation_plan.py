@@ -10,6 +10,7 @@ from typing import Any
 
 from etude_gym.environment.registration import find_spec, make_domain
 from etude_gym.errors import check_name
+from etude_gym.measure.checkpoints import GRID_HALVINGS
 from etude_gym.measure.compute import unit_name
 from etude_gym.runs.agents import horizon_of, load_agent_class, reads_text, unit_of
 from etude_gym.runs.depths import ACTIONS, DEPTHS, TEXT, Depth
@@ -18,6 +19,10 @@ from etude_gym.runs.layout import ExperimentConfig, Layout, find_recipe
 
 PRIMARY_DOMAINS = ("EtudeCode-v0", "EtudeLogic-v0", "EtudePlan-v0", "EtudeCreative-v0")
 """What an evaluation is of, unless it says otherwise."""
+
+
+GRID_POINTS = GRID_HALVINGS + 2
+"""Evaluations of the checkpoint grid."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,12 @@ class Part:
     Attributes:
         config: what is asked of it.
         layout: what its runs are made of.
+        visitors: other domains whose learners are tested on its tasks in the end.
     """
 
     config: ExperimentConfig
     layout: Layout
+    visitors: int = 0
 
     @property
     def name(self) -> str:
@@ -72,9 +79,10 @@ class Part:
 
     @property
     def evaluated(self) -> int:
-        """Anchor tasks that one run answers, over all evaluations."""
-        points = 9 if self.config.evaluations is None else self.config.evaluations + 1
-        return points * len(self.layout.config.chance) * self.config.items
+        """Anchor tasks that are answered for each run, those that visitors answer included."""
+        points = GRID_POINTS if self.config.evaluations is None else self.config.evaluations + 1
+        visits = self.visitors / len(self.config.arms)
+        return round((points + visits) * len(self.layout.config.chance) * self.config.items)
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,8 @@ def parse_horizons(texts: Sequence[str], env_ids: Sequence[str]) -> dict[str, fl
             horizon = math.nan
         if not 0 < horizon < math.inf or (not equals and len(texts) > 1):
             raise ValueError(
-                f"--horizon takes one positive number for all environments, or ID=NUMBER for each; got {text!r}."
+                "--horizon takes one positive number for all environments, or ID=NUMBER for each; "
+                f"got {text!r}."
             )
         if not equals:
             return dict.fromkeys(env_ids, horizon)
@@ -171,7 +180,8 @@ def plan_evaluation(config: EvaluationConfig) -> Plan:
     if not hasattr(agent_class, "learn"):
         raise ValueError(f"The agent {config.agent!r} does not learn, so there is no learning to evaluate.")
     _check_horizons(experiments, agent_class)
-    parts = tuple(Part(experiment, Layout.of(experiment)) for experiment in experiments)
+    visitors = len(experiments) - 1 if reads_text(agent_class) else 0
+    parts = tuple(Part(experiment, Layout.of(experiment), visitors) for experiment in experiments)
     if hasattr(agent_class, "check_reachable"):
         agent_class.check_reachable(parts[0].layout.config.options)
     return Plan(config, depth, parts)
@@ -199,6 +209,6 @@ def _check_horizons(experiments: Sequence[ExperimentConfig], agent_class: Any) -
     first = f" (about {GUESSED_STEPS:,} environment steps, a first choice)" if guess is not None else ""
     raise ValueError(
         f"No horizon is known for {missing[0].agent!r} in {', '.join(part_name(e.env_id) for e in missing)}. "
-        f"Give the compute of a run in {unit}{first}: --horizon {' '.join(given)}. Or find it with etude pilot, "
-        f"and give the file that it writes: --recipes FILE. {' '.join(sorted(sources))}".rstrip()
+        f"Give the compute of a run in {unit}{first}: --horizon {' '.join(given)}. Or find it with etude "
+        f"pilot, and give the file that it writes: --recipes FILE. {' '.join(sorted(sources))}".rstrip()
     )
