@@ -158,6 +158,7 @@ def test_the_reference_is_static_or_else_the_first_arm(doubled):
     [
         ("env_id", "Other-v0", "has Other-v0. Compare one environment at a time."),
         ("suite_version", 2, "practice anew what is older."),
+        ("calibration", "0123456789abcdef", "practice anew what is older."),
         ("unit", "tokens", "--parameters says how many it has."),
         ("horizon", HORIZON * 1.05, "with --horizon 1e+06 or 1.05e+06."),
         ("bands", (-1, 0, 1), "with --bands 0 1 2 3 or -1 0 1."),

@@ -405,6 +405,11 @@ def test_an_agent_that_looks_behind_observations_is_refused(submission):
     refused(submission, "observations", "does not learn")
 
 
+def test_bands_of_another_calibration_are_refused(submission):
+    configure(submission, calibration="0123456789abcdef")
+    refused(submission, "anchors", "follow the calibration 0123456789abcdef, those here none")
+
+
 def test_tasks_of_another_suite_version_are_refused(submission):
     sign(submission, suite_version=2)
     refused(submission, "suite", "version 2")

@@ -98,12 +98,18 @@ def check_family(
     calibrated = fit.curve.logits(levels)
     difficulty = free.difficulty * free.slopes
     errors = np.hypot(free.errors, 1e-3)
-    explained = _explained(calibrated, difficulty, errors)
+    explained, spread = _explained(calibrated, difficulty, errors)
     gap, slope, expected, scores = _left_out_kinds(fit, answers, panel, items)
     largest, where = _differential_functioning(fit, panel, names)
     checks = (
         _at_least("log-loss gap closed for kinds left out", family, gap, LEAST_GAP),
-        _at_least("R2 on free item difficulties", family, explained, LEAST_R2),
+        _at_least(
+            "R2 on free item difficulties",
+            family,
+            explained,
+            LEAST_R2,
+            f"tasks alike in difficulty differ by {spread:.2f} logits",
+        ),
         Check(
             "calibration slope", family, slope, f"{SLOPES[0]} to {SLOPES[1]}", SLOPES[0] <= slope <= SLOPES[1]
         ),
@@ -136,8 +142,8 @@ def verdict(checks: Sequence[Check]) -> str:
     return "calibrated" if not missed else "not calibrated. " + "; ".join(missed)
 
 
-def _at_least(name: str, family: str, value: float, least: float) -> Check:
-    return Check(name, family, value, f">= {least}", bool(value >= least))
+def _at_least(name: str, family: str, value: float, least: float, note: str = "") -> Check:
+    return Check(name, family, value, f">= {least}", bool(value >= least), note)
 
 
 def _table(common: FamilyAnswers) -> tuple[Ints, Floats, Floats]:
@@ -149,18 +155,22 @@ def _table(common: FamilyAnswers) -> tuple[Ints, Floats, Floats]:
     return items, table, common.difficulty[first]
 
 
-def _explained(calibrated: Floats, free: Floats, errors: Floats) -> float:
-    """Share of the variance of free difficulties that the curve explains, their errors taken off.
+def _explained(calibrated: Floats, free: Floats, errors: Floats) -> tuple[float, float]:
+    """What the curve explains of free difficulties, and what it leaves, their errors taken off.
 
     Each item is weighted by what is known of it.
+
+    Returns:
+        The share of their variance, and the standard deviation in logits of what is left.
     """
     weights = errors**-2.0 / np.sum(errors**-2.0)
     covariance = np.cov(calibrated, free, aweights=weights)
     if covariance[0, 0] <= 0.0:
-        return 0.0
+        return 0.0, float(np.sqrt(covariance[1, 1]))
     left = covariance[1, 1] - covariance[0, 1] ** 2 / covariance[0, 0]
     noise = float(weights @ errors**2)
-    return float(1.0 - max(left - noise, 0.0) / max(covariance[1, 1] - noise, 1e-12))
+    unexplained = max(float(left) - noise, 0.0)
+    return 1.0 - unexplained / max(float(covariance[1, 1]) - noise, 1e-12), unexplained**0.5
 
 
 def _left_out_kinds(

@@ -65,6 +65,11 @@ class DifficultySpace:
         """Names of the axes, in order."""
         return tuple(axis.name for axis in self.axes)
 
+    @property
+    def calibration_hash(self) -> str:
+        """Hash of the calibration, which bands follow; empty without one."""
+        return self.calibration.hash if self.calibration else ""
+
     def __len__(self) -> int:
         return len(self.axes)
 

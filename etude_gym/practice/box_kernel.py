@@ -36,7 +36,7 @@ def moved(limit: Any, score: Any, box: Any, start: Any, rate: Any, highest: Any)
 @entry_point
 def follow(
     boxes: Any,
-    difficulty: Any,
+    hardest: Any,
     family: Any,
     scores: Any,
     reasons: Any,
@@ -49,11 +49,11 @@ def follow(
 
     Args:
         boxes: BOX_RECORD (families,), changed.
-        difficulty: float64 (n, axes).
+        hardest: float64 (n,), limits at which tasks come within reach.
         family: int64 (n,).
         scores: float64 (n,).
         reasons: int64 (n,), indices into ``REASONS``.
-        start: highest value of every axis in the basics.
+        start: limit of the basics.
         rate: smallest step of a limit for each result.
         failures_teach: whether the box is the whole space, as failures teach as well.
         reached: float64 (n,), written: limit times score where the result is one of the box, else NOTHING.
@@ -69,10 +69,7 @@ def follow(
                 if box.gap_limit >= box.limit:
                     box.gap_limit = CLOSED
             continue
-        hardest = 0.0
-        for axis in range(difficulty.shape[1]):
-            hardest = max(hardest, difficulty[i, axis])
-        if hardest <= start:
+        if hardest[i] <= start:
             box.num_basics += 1
             box.basics += max(BASICS_RATE, 1.0 / box.num_basics) * (score - box.basics)
             if box.limit > BEYOND_BASICS * start:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etude_gym.difficulty.space import DifficultySpace
+from etude_gym.practice.axis_scale import AxisScale
 from etude_gym.practice.drills import StartLimits
 from etude_gym.practice.plateau import PlateauTest
 from etude_gym.practice.probing import Finding, ProbeRound
@@ -86,12 +87,20 @@ class GrowingBoxSampler(TaskSampler):
         rate: smallest step of a limit for each result.
         drill_share: share of the episodes that are drills of tasks from the whole space, started where
             :class:`StartLimits` lets them.
+        calibrated: whether limits are what an axis costs by the domain's calibration (see
+            :class:`AxisScale`), and not its highest value.
     """
 
     name = "adaptive"
 
     def __init__(
-        self, space: DifficultySpace, *, start: float = 0.1, rate: float = 0.002, drill_share: float = 0.0
+        self,
+        space: DifficultySpace,
+        *,
+        start: float = 0.1,
+        rate: float = 0.002,
+        drill_share: float = 0.0,
+        calibrated: bool = False,
     ) -> None:
         super().__init__(space)
         self.start = _check_range("start", start, 0.0, 1.0)
@@ -100,9 +109,11 @@ class GrowingBoxSampler(TaskSampler):
         self.start_limits = StartLimits(space)
         self.findings: list[Finding] = []
         self._boxes = np.zeros(len(space.families), dtype=BOX_RECORD)
+        self._scale = AxisScale(space, calibrated)
         self._families = [
-            _Family(self._boxes, index, len(space), self.start) for index in range(len(space.families))
+            _Family(self._boxes, index, self._scale, self.start) for index in range(len(space.families))
         ]
+        self._basics = np.array([state.corner(self.start) for state in self._families])
         self._num_results = 0
         self._waiting = WaitingResults(len(space))
         self._draw_counters = _counters(len(space) + 4)
@@ -113,13 +124,12 @@ class GrowingBoxSampler(TaskSampler):
         numbers = drawn[:, : len(self.space)]
         families, kind, which, neighbor = drawn[:, len(self.space) :].T
         family = (families * len(self.space.families)).astype(np.int64)
-        if self.failures_teach:
-            high, reason = np.ones(len(keys)), np.full(len(keys), BOX)
-        else:
+        difficulty, reason = numbers.copy(), np.full(len(keys), BOX)
+        if not self.failures_teach:
             basics = kind < BASICS_SHARE * (1.0 - self._boxes["basics"][family])
-            high = np.where(basics, self.start, self._boxes["limit"][family])
+            boxes = np.array([state.corner(state.box["limit"]) for state in self._families])
+            difficulty *= np.where(basics[:, None], self._basics[family], boxes[family])
             reason = np.where(basics, BASICS, BOX)
-        difficulty = high[:, None] * numbers
         for index, state in enumerate(self._families):
             if state.probing is not None:
                 rows = np.flatnonzero((family == index) & (which < PROBE_SHARE))
@@ -128,8 +138,8 @@ class GrowingBoxSampler(TaskSampler):
                 difficulty[rows], reason[rows] = low + (high - low) * numbers[rows], PROBE
             elif state.gap_axes:
                 rows = np.flatnonzero((family == index) & (which < GAP_SHARE) & (reason == BOX))
-                gap = rows[:, None], np.array(state.gap_axes)
-                difficulty[gap], reason[rows] = state.box["gap_limit"] * numbers[gap], GAP
+                gap, high = (rows[:, None], state.gap_axes), state.corner(state.box["gap_limit"])
+                difficulty[gap], reason[rows] = high[state.gap_axes] * numbers[gap], GAP
         if not self.drill_share:
             return Draw(keys, difficulty, family, reason)
         drilled, start = uniform(keys[:, None], self._drill_counters).T
@@ -159,7 +169,8 @@ class GrowingBoxSampler(TaskSampler):
 
         reasons = np.full(len(batch), BOX) if batch.reason is None else batch.reason
         reached = np.empty(len(batch))
-        columns = (batch.difficulty, batch.family, batch.scores, reasons)
+        hardest = self._scale.hardest(batch.difficulty, batch.family)
+        columns = (hardest, batch.family, batch.scores, reasons)
         follow(self._boxes, *columns, self.start, self.rate, self.failures_teach, reached)
         values: list[list[float]] = [[] for _ in self._families]
         for index, value in zip(batch.family.tolist(), reached.tolist(), strict=True):
@@ -215,18 +226,18 @@ class _Family:
     Args:
         boxes: the records of all families, ``BOX_RECORD``.
         index: which of them is its own.
-        axes: number of axes.
-        start: highest value of every axis in the basics.
+        scale: how far limits reach along the axes.
+        start: limit of the basics.
 
     Attributes:
         gap_axes: axes that explained the failures at the last plateau; empty if none did, or it is closed.
         probing: the round of probes that is going on.
     """
 
-    def __init__(self, boxes: NDArray[Any], index: int, axes: int, start: float) -> None:
+    def __init__(self, boxes: NDArray[Any], index: int, scale: AxisScale, start: float) -> None:
         self._boxes, self._index = boxes, index
         self.box["limit"], self.box["gap_limit"] = start, CLOSED
-        self._axes, self._start = axes, start
+        self._scale, self._start = scale, start
         self.gap_axes: list[int] = []
         self.probing: ProbeRound | None = None
         self._plateau = PlateauTest()
@@ -235,6 +246,14 @@ class _Family:
     def box(self) -> Any:
         """Its record, which can be written."""
         return self._boxes[self._index]
+
+    def corner(self, limit: float) -> NDArray[np.float64]:
+        """The highest value of each axis at a limit, float64 (axes,).
+
+        Args:
+            limit: in [0, 1].
+        """
+        return self._scale.corner(self._index, limit)
 
     def notice(self, reached: list[float]) -> None:
         """Take note of how far results got, now that the box has moved.
@@ -268,7 +287,7 @@ class _Family:
                 stuck = Finding(self._index, score, (), basics, boxes, (), True)
                 return [stuck] if elsewhere else []
             if score < HIGH_SCORE and (basics >= LEARNED or failures_teach):
-                self.probing = ProbeRound(self._axes, limit, self._start)
+                self.probing = self._probe_round(limit)
         if self.probing is None or not self.probing.finished:
             return []
         finding = self.probing.finding(self._index, boxes, elsewhere)
@@ -276,9 +295,12 @@ class _Family:
         if finding.axes:
             self.gap_axes = [finding.axes[0]]
         elif finding.basics_alone:
-            self.gap_axes = list(range(self._axes))
+            self.gap_axes = list(range(len(self.corner(limit))))
         self.box["gap_limit"] = self._start if self.gap_axes else CLOSED
         return [finding]
+
+    def _probe_round(self, limit: float) -> ProbeRound:
+        return ProbeRound(limit, self.corner(limit), self.corner(self._start))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything as plain numbers and lists that JSON can hold."""
@@ -301,5 +323,5 @@ class _Family:
         self._plateau.load_state_dict(state["plateau"])
         self.probing = None
         if state["probing"] is not None:
-            self.probing = ProbeRound(self._axes, state["probing"]["limit"], self._start)
+            self.probing = self._probe_round(state["probing"]["limit"])
             self.probing.load_state_dict(state["probing"])

@@ -86,18 +86,18 @@ class ProbeRound:
     """A round of probes of one family. Its neighbors are the hard tasks, one for each axis, and the basics.
 
     Args:
-        axes: number of axes.
-        limit: highest value of every axis in the box.
-        start: highest value of every axis in the basics; below ``limit``.
+        limit: of the box.
+        box: highest value of each axis in the box, float64 (axes,).
+        basics: highest value of each axis in the basics, float64 (axes,).
     """
 
-    def __init__(self, axes: int, limit: float, start: float) -> None:
-        self.limit, self.start = limit, start
-        self.low = np.full((axes + 2, axes), max(0.5 * limit, start))
-        self.high = np.full((axes + 2, axes), limit)
+    def __init__(self, limit: float, box: NDArray[np.float64], basics: NDArray[np.float64]) -> None:
+        self.limit, axes = limit, len(box)
+        self.low = np.tile(np.minimum(np.maximum(0.5 * box, basics), box), (axes + 2, 1))
+        self.high = np.tile(box, (axes + 2, 1))
         for axis in range(axes):
-            self.low[1 + axis, axis], self.high[1 + axis, axis] = 0.0, start
-        self.low[-1], self.high[-1] = 0.0, start
+            self.low[1 + axis, axis], self.high[1 + axis, axis] = 0.0, basics[axis]
+        self.low[-1], self.high[-1] = 0.0, basics
         self._count = [0] * (axes + 2)
         self._sum = [0.0] * (axes + 2)
 

@@ -129,6 +129,12 @@ _RULES: tuple[_Rule, ...] = (
         lambda a, b: "The tasks have changed in between: practice anew what is older.",
     ),
     (
+        "calibration",
+        lambda config: config.calibration,
+        _equal,
+        lambda a, b: "Bands of difficulty have moved in between: practice anew what is older.",
+    ),
+    (
         "unit",
         lambda config: unit_name(config.unit),
         _equal,

@@ -130,6 +130,8 @@ def _standing(entry: Entry, domain: DomainEntry, reference: DomainEntry | None) 
         return Standing(entry, domain, None, {}, area_, final, "no reference ships for this unit of compute")
     if domain.horizon != reference.horizon:
         return Standing(entry, domain, None, {}, area_, final, "another horizon than the reference")
+    if domain.calibration != reference.calibration:
+        return Standing(entry, domain, None, {}, area_, final, "bands of another calibration")
     base = reference.learning_curves
     try:
         efficiency = practice_efficiency(curves, base, domain.horizon, paired=False)

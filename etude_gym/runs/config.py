@@ -31,6 +31,7 @@ class RunConfig:
         bands: of the anchor tasks.
         interface: how tasks were shown and answered, "actions" or "text"; each has its own chance levels.
         suite_version: of the tasks (``etude_gym.tasks.keys.SUITE_VERSION``).
+        calibration: hash of the domain's calibration, which bands follow; empty where there was none.
         salt: secret of the experiment's anchor tasks where the user chose it; None where it was drawn, and is
             published when all runs have ended.
         evaluations: number of evaluations after the first, evenly spaced; None for the checkpoint grid.
@@ -59,6 +60,7 @@ class RunConfig:
     bands: tuple[int, ...] = BANDS
     interface: str = "actions"
     suite_version: int = SUITE_VERSION
+    calibration: str = ""
     salt: int | None = None
     evaluations: int | None = None
     name: str = ""

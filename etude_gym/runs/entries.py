@@ -37,6 +37,7 @@ class DomainEntry:
         curves: records of each run's curve, as in ``curve.jsonl``, with one mean score for each cell.
         options: what the runs have that the recipe does not.
         ledger: mean amounts over the runs, by line of the ledger and unit.
+        calibration: hash of the domain's calibration, which bands followed; empty where there was none.
     """
 
     agent: str
@@ -47,6 +48,7 @@ class DomainEntry:
     curves: tuple[tuple[dict[str, Any], ...], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    calibration: str = ""
 
     @functools.cached_property
     def learning_curves(self) -> list[LearningCurve]:

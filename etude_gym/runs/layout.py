@@ -157,6 +157,7 @@ class Layout:
             bands=bands,
             interface="text" if text else "actions",
             suite_version=SUITE_VERSION,
+            calibration=domain.space.calibration_hash,
             salt=asked.salt,
             evaluations=asked.evaluations,
             name=asked.name,

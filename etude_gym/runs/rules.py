@@ -154,7 +154,7 @@ def check_horizon(configs: Configs) -> str:
 
 
 def check_anchors(configs: Configs) -> str:
-    """Refuse other bands than all, and other chance levels than those measured here.
+    """Refuse other bands than all, of another calibration, and other chance levels than those measured here.
 
     Args:
         configs: of the runs.
@@ -165,6 +165,13 @@ def check_anchors(configs: Configs) -> str:
         bands = (ENTRY_BAND, *BANDS) if text else BANDS
         if config.bands != bands:
             raise Refused("anchors", f"{name} has the bands {config.bands}, scored are {bands}")
+        calibration = make_domain(config.env_id).space.calibration_hash
+        if config.calibration != calibration:
+            raise Refused(
+                "anchors",
+                f"bands of {name} follow the calibration {config.calibration or 'none'}, those here "
+                f"{calibration or 'none'}",
+            )
         if config.env_id not in measured:
             levels = (text_chance_levels if text else chance_levels)(make_domain(config.env_id), bands=bands)
             measured[config.env_id] = tuple(levels.round(6).tolist())

@@ -259,4 +259,5 @@ class Verification:
                 }
                 for line, amounts in ledgers[0].items()
             },
+            calibration=first.calibration,
         )
