@@ -15,7 +15,8 @@ UNITS_SHOWN = ("cpu_seconds", "wall_seconds", "env_steps", "requests", "tokens_i
 
 def cost_section(result: EvaluationResult) -> Section:
     """The ledger, what was used of the machine or an endpoint, and what had been estimated."""
-    charts, lines = [], {}
+    charts: list[Chart] = []
+    lines: dict[str, None] = {}
     for name, comparison in result.comparisons.items():
         ledger = mean_ledger(comparison)
         if own := next(iter(ledger.values())):

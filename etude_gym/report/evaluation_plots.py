@@ -11,6 +11,8 @@ from etude_gym.report.evaluation_tables import OVER_ALL, band_finals
 from etude_gym.report.figures import COLORS, GRAY, INK, PANEL, arm_colors, new_figure
 
 OVER_ALL_COLOR = INK
+LEAST_RANGE = 0.1
+"""Of an axis of Practice Efficiency, in each direction."""
 ROOM = 3.0
 """How far an axis of Practice Efficiency reaches beyond its values, in multiples of their range."""
 
@@ -56,7 +58,7 @@ def efficiency_figure(result: EvaluationResult) -> Any:
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
     for label in axes.get_yticklabels():
         label.set_color(INK)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("PE (above 1: learns more per unit of compute)")
     return figure
@@ -65,11 +67,11 @@ def efficiency_figure(result: EvaluationResult) -> Any:
 def _limits(effects: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float]:
     """All values and 1, and intervals as far as they do not dwarf them."""
     values = [1.0, *(value for value, _, _ in effects)]
-    room = ROOM * max(max(values) - min(values), 0.1)
+    room = ROOM * max(max(values) - min(values), LEAST_RANGE)
     lows = [max(low, min(values) - room) for _, low, _ in effects if low is not None]
     highs = [min(high, max(values) + room) for _, _, high in effects if high is not None]
     left, right = min([*values, *lows]), max([*values, *highs])
-    margin = 0.06 * (right - left)
+    margin = max(0.06 * (right - left), LEAST_RANGE)
     return left - margin, right + margin
 
 

@@ -23,7 +23,7 @@ from etude_gym.runs.folder import Run, read_json, write_json
 from etude_gym.runs.practice_run import PracticeRun, one_thread
 from etude_gym.runs.workers import Job, carry_out
 
-TRIAL_SECONDS = 1.0
+TRIAL_SECONDS = 2.0
 """CPU seconds of practice that a trial takes, at least, besides what compiles first."""
 LONG_ITERATION = 10.0
 """CPU seconds of a first iteration after which there is no second one."""
@@ -156,7 +156,10 @@ def trial(config: RunConfig, path: Path, should_stop: Callable[[], bool] = lambd
 
 
 def _practice_seconds(practice: PracticeRun, should_stop: Callable[[], bool]) -> float:
-    """CPU seconds that a unit of compute takes; the first iteration may compile, and counts if it is all."""
+    """CPU seconds that a unit of compute takes, in the fastest iteration: what compiles only adds.
+
+    The first iteration counts if it is the only one.
+    """
     costs: list[tuple[float, float]] = []
     while not costs or sum(seconds for seconds, _ in costs[1:]) < TRIAL_SECONDS:
         cpu, compute = time.process_time(), practice.compute
@@ -164,8 +167,7 @@ def _practice_seconds(practice: PracticeRun, should_stop: Callable[[], bool]) ->
         costs.append((time.process_time() - cpu, practice.compute - compute))
         if should_stop() or practice.compute >= practice.config.horizon or costs[0][0] > LONG_ITERATION:
             break
-    seconds, compute = np.sum(costs[1:] or costs, axis=0)
-    return float(seconds / compute)
+    return min(seconds / compute for seconds, compute in costs[1:] or costs)
 
 
 def _evaluation_seconds(practice: PracticeRun) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,10 +120,7 @@ class Evaluation:
             False if it was interrupted: what is missing is left for later. ``failures`` says what failed.
         """
         for name, experiment in self.unfinished.items():
-            if (
-                self.attempt(name, lambda name=name, experiment=experiment: practice(name, experiment))
-                is False
-            ):
+            if self.attempt(name, partial(practice, name, experiment)) is False:
                 return False
         return True
 
