@@ -119,6 +119,19 @@ class InContextLearner:
         """
         cls(domain, **options)
 
+    @classmethod
+    def check_reachable(cls, options: Mapping[str, Any]) -> None:
+        """Ask the endpoint about itself, which costs no tokens.
+
+        Args:
+            options: arguments of the class.
+
+        Raises:
+            RuntimeError: if nothing listens there, or the key is refused.
+        """
+        given = {name: options[name] for name in keywords(Endpoint) if name in options}
+        Client(Endpoint(**given), Calls(None)).context_length()
+
     @staticmethod
     def recipe(env_id: str) -> Recipe:
         """How language models practice, the same in every domain."""

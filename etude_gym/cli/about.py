@@ -16,7 +16,7 @@ from etude_gym.tasks.keys import SUITE_VERSION
 
 PURPOSE = """Practice agents on generated tasks; measure how fast they learn per unit of compute.
 
-First steps: etude list, etude play, etude practice --preset quick."""
+First steps: etude list, etude play, etude practice --preset quick, etude evaluate."""
 MORE = """All about a command: etude COMMAND --help.  What is installed: etude --version."""
 
 

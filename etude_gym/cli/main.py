@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.cli.about import PURPOSE, overview, version_block
+from etude_gym.cli.evaluating import Evaluate
 from etude_gym.cli.export import Export
 from etude_gym.cli.models import Ask, Curve
 from etude_gym.cli.new_domain import NewDomain
@@ -149,6 +150,7 @@ class Check:
 COMMANDS: dict[str, Any] = {
     "list": List,
     "play": Play,
+    "evaluate": Evaluate,
     "practice": Practice,
     "compare": Compare,
     "pilot": Pilot,

@@ -98,6 +98,11 @@ class ProgressDisplay:
             elif share > 0.0 or calls.answered:
                 self.going_on[name] = self.bars.add_task(label, total=SHARE, completed=_shown(share))
 
+    def close(self) -> None:
+        """Take the bars away."""
+        for bar in (self.whole, *self.going_on.values()):
+            self.bars.remove_task(bar)
+
     def _announce(self, name: str) -> None:
         self.finished.add(name)
         if name in self.going_on:

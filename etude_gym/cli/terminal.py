@@ -41,6 +41,18 @@ def shown(metavar: str, hint: str | None = None) -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=None if hint is None else f"({hint})")
 
 
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    Args:
+        seconds: how long.
+    """
+    minutes = max(1, round(seconds / 60))
+    if minutes < 90:
+        return "a minute" if minutes == 1 else f"{minutes} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
 def _plainly(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     given = error.object[error.start : error.end].translate(PLAIN)

@@ -47,6 +47,8 @@ class Learning(Protocol):
       calls the listener of the environment's task stream with finished episodes.
     - ``check_options(domain, options)``, of the class, which raises ValueError for arguments that make no
       learner, before a run is laid out; for one that is made in no time.
+    - ``check_reachable(options)``, of the class, for one that asks an endpoint: raises RuntimeError if that
+      does not answer, before a run is laid out, and costs nothing.
     - ``policy_state()`` and ``load_policy_state(state)``, for one whose ``act`` needs less than its whole
       ``state_dict``: only that (the weights of its network). It is kept for every checkpoint that is scored,
       so that it can be scored again; see ``etude_gym.runs.rescoring``.

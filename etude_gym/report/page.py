@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,50 @@ def write_report(
             on_progress(name, place / len(SECTIONS))
             section = section_of(comparison)
             if section is not None:
-                sections.append({"section": section, "drawn": list(_drawn(section))})
-    colors = arm_colors(list(comparison.runs))
+                sections.append(section)
+        write_page(
+            path,
+            title=comparison.title,
+            headline=headline(comparison),
+            facts=facts(comparison),
+            sections=sections,
+            closing=closing_notes(comparison).splitlines(),
+            data=data(comparison),
+            arms=list(comparison.runs),
+        )
+
+
+def write_page(
+    path: Path,
+    *,
+    title: str,
+    headline: str,
+    facts: Mapping[str, str],
+    sections: Sequence[Section],
+    closing: Sequence[str],
+    data: Mapping[str, Any],
+    arms: Sequence[str],
+) -> None:
+    """Write a page from its sections, inside ``drawing()``.
+
+    Args:
+        path: of the page, written whole or not at all.
+        title: of the page.
+        headline: what happened, in one sentence.
+        facts: what the results have to be read with, by name.
+        sections: in the order in which they are read.
+        closing: notes at the end.
+        data: what the page shows, for programs.
+        arms: names that have a color where they stand in tables.
+    """
     content = {
-        "comparison": comparison,
-        "headline": headline(comparison),
-        "facts": facts(comparison),
-        "sections": sections,
-        "closing": closing_notes(comparison).splitlines(),
-        "data": data(comparison),
-        "arm_colors": {arm: variable(color) for arm, color in colors.items()},
+        "title": title,
+        "headline": headline,
+        "facts": facts,
+        "sections": [{"section": section, "drawn": list(_drawn(section))} for section in sections],
+        "closing": closing,
+        "data": data,
+        "arm_colors": {arm: variable(color) for arm, color in arm_colors(arms).items()},
     }
     write_atomically(path, render(REPORT, **content).encode())
 

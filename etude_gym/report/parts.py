@@ -50,7 +50,7 @@ class Grid:
             table: of the terminal.
             words: how many columns hold words.
         """
-        columns = [[str(cell) for cell in column.cells] for column in table.columns]
+        columns = [[str(cell).replace("\n", " ") for cell in column.cells] for column in table.columns]
         rows = tuple(zip(*columns, strict=True))
         return cls(title, tuple(str(column.header) for column in table.columns), rows, words)
 
@@ -87,6 +87,7 @@ class Section:
         blocks: pictures and tables.
         notes: what limits it.
         commands: lines for a terminal.
+        links: names and addresses of other pages.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Section:
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()

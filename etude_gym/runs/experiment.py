@@ -30,12 +30,13 @@ class Experiment:
         self.folder = Path(folder)
 
     @classmethod
-    def create(cls, folder: Path, config: ExperimentConfig) -> Experiment:
+    def create(cls, folder: Path, config: ExperimentConfig, layout: Layout | None = None) -> Experiment:
         """Lay out a new experiment.
 
         Args:
             folder: of the experiment; made if it does not exist.
             config: arms, seeds and the rest.
+            layout: of this configuration, where it was settled before; None settles it now.
 
         Raises:
             FileExistsError: if the folder already holds one.
@@ -47,7 +48,7 @@ class Experiment:
             raise FileExistsError(
                 f"{folder} already holds an experiment. Continue it with --resume, or choose another folder."
             )
-        layout = Layout.of(config)
+        layout = layout or Layout.of(config)
         experiment.folder.mkdir(parents=True, exist_ok=True)
         salt = fresh_seed() if config.salt is None else config.salt
         (experiment.folder / SALT).write_text(f"{salt}\n")
