@@ -90,7 +90,8 @@ class SkillProfile:
     def scores(self) -> NDArray[np.float64]:
         """Mean score at each checkpoint, NaN without answers, shape (checkpoints, skills)."""
         means = np.full(self.numbers.shape, np.nan)
-        return np.divide(self.totals, self.numbers, out=means, where=self.numbers > 0)
+        np.divide(self.totals, self.numbers, out=means, where=self.numbers > 0)
+        return means
 
     def states(self, checkpoint: int) -> NDArray[np.float64]:
         """Mastery of each skill: 1, 0 or NaN where it is not decided, shape (skills,).
