@@ -49,16 +49,26 @@ class NoModule(Directive):
         return []
 
 
-def begin_with_an_empty_line(
-    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
-) -> None:
-    """Keep napoleon from reading what stands before a colon in an attribute's docstring as its type."""
-    if what in ("attribute", "data", "property"):
-        lines.insert(0, "")
+_written: dict[str, list[str]] = {}
+"""Docstrings of attributes as they stand in the source."""
+_ATTRIBUTES = ("attribute", "data", "property")
+
+
+def keep_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Before napoleon, which reads what stands before a colon in an attribute's docstring as its type."""
+    if what in _ATTRIBUTES and not {"Returns:", "Raises:"} & set(lines):
+        _written[name] = list(lines)
+
+
+def restore_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """After napoleon."""
+    if what in _ATTRIBUTES and name in _written:
+        lines[:] = _written.pop(name)
 
 
 def setup(app: Any) -> None:
     """Called by Sphinx; napoleon listens with priority 500."""
-    app.connect("autodoc-process-docstring", begin_with_an_empty_line, priority=400)
+    app.connect("autodoc-process-docstring", keep_docstring, priority=400)
+    app.connect("autodoc-process-docstring", restore_docstring, priority=600)
     if "pages" in app.tags:
         app.add_directive("automodule", NoModule, override=True)
