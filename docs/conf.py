@@ -66,9 +66,14 @@ def restore_docstring(app: Any, what: str, name: str, obj: Any, options: Any, li
         lines[:] = _written.pop(name)
 
 
+def empty_reference(app: Any) -> None:
+    """Leave the reference empty if that was asked for; autodoc has made its directives by now."""
+    if "pages" in app.tags:
+        app.add_directive("automodule", NoModule, override=True)
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx; napoleon listens with priority 500."""
     app.connect("autodoc-process-docstring", keep_docstring, priority=400)
     app.connect("autodoc-process-docstring", restore_docstring, priority=600)
-    if "pages" in app.tags:
-        app.add_directive("automodule", NoModule, override=True)
+    app.connect("builder-inited", empty_reference)
