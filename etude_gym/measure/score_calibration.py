@@ -96,8 +96,8 @@ class HeldOut:
 def fit_curve(scores: ArrayLike, ratings: ArrayLike, weights: ArrayLike) -> Curve:
     """Least squares: a straight line below ``ISOTONIC_FROM`` ratings, a monotone curve from there on.
 
-    A line that would fall is level instead: a score that people contradict predicts the mean. The monotone curve
-    is isotonic regression (Barlow et al. 1972).
+    A line that would fall is level instead: a score that people contradict predicts the mean. The monotone
+    curve is isotonic regression (Barlow et al. 1972).
 
     Args:
         scores: automated scores, shape (items,).
