@@ -54,7 +54,7 @@ SHORTER = {
     },
     "docs/tutorials/own_learner.md": {
         "--seeds 5 --horizon 1e9": "--seeds 2 --items 2 --horizon 2e7",
-        "--budget 1e9": "--budget 2e8 --seeds 2",
+        "--budget 4e9": "--budget 4e9 --seeds 2",
         "--recipes recipes.json": "--recipes recipes.json --arms static --seeds 1 --items 2",
     },
     "docs/tutorials/own_domain.md": {
@@ -194,6 +194,11 @@ def test_a_tutorial_can_be_followed_to_its_end(page, folder, capsys):
                 assert code == 0, f"etude {line}\n{errors}"
 
 
+with_sphinx = pytest.mark.skipif(
+    not (find_spec("sphinx") and find_spec("furo") and find_spec("myst_parser")),
+    reason="needs the extra docs",
+)
+
 ASKS = (
     re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="(?:https?:)?//'),
     re.compile(r'<link[^>]*\shref="(?:https?:)?//'),
@@ -202,13 +207,26 @@ ASKS = (
 """What a browser would fetch from elsewhere when it opens a page."""
 
 
-@pytest.mark.skipif(not (find_spec("sphinx") and find_spec("furo")), reason="needs the extra docs")
-def test_the_site_builds_without_warnings_and_an_opened_page_asks_for_nothing(tmp_path):
-    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", ".", str(tmp_path)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+def build_site(folder, *options):
+    """Build the site, warnings being errors; return its pages and style sheets."""
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", *options, "-c", "docs", "."]
+    done = subprocess.run([*build, str(folder)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    files = [path for path in tmp_path.rglob("*") if path.suffix in (".html", ".css")]
+    return [path for path in folder.rglob("*") if path.suffix in (".html", ".css")]
+
+
+@with_sphinx
+def test_links_between_pages_lead_somewhere_and_an_opened_page_asks_for_nothing(tmp_path):
+    files = build_site(tmp_path, "-t", "pages")
     assert len(files) > len(PAGES)
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert not any(asks.search(text) for asks in ASKS), path
+
+
+@pytest.mark.slow
+@with_sphinx
+def test_the_reference_holds_what_docstrings_say(tmp_path):
+    build_site(tmp_path)
+    page = (tmp_path / "docs/reference/measure.html").read_text(encoding="utf-8")
+    assert 'id="etude_gym.measure.practice_efficiency.practice_efficiency"' in page
