@@ -46,9 +46,7 @@ class Agent(nn.Module):
 if __name__ == "__main__":
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    envs = gym.make_vec(
-        args.env_id, args.num_envs, practice=args.practice, vector_kwargs={"autoreset_mode": "SameStep"}
-    )
+    envs = gym.make_vec(args.env_id, args.num_envs, practice=args.practice, autoreset_mode="SameStep")
     inputs, actions_n = envs.single_observation_space.shape[0], int(envs.single_action_space.n)
     agent = Agent(inputs, actions_n)
     optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5)

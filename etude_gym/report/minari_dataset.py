@@ -37,29 +37,28 @@ def write_dataset(name: str, env: Any, act: Act, algorithm: str, *, episodes: in
         MissingExtra: if Minari is not installed.
     """
     try:
-        import h5py  # noqa: F401  (what Minari writes with)
+        import h5py  # noqa: F401 (what Minari writes with)
         import minari
     except ModuleNotFoundError as error:
         raise MissingExtra("A Minari dataset", "minari") from error
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, got {episodes}.")
     _check_name(minari, name)
-    collector = minari.DataCollector(env, _masks_alone(minari), record_infos=True)
-    try:
-        scores = [_play(collector, act, seed + episode) for episode in range(episodes)]
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*is set to None", UserWarning)  # no author, no link
-            collector.create_dataset(
-                dataset_id=name,
-                algorithm_name=algorithm,
-                description=f"{env.spec.id}: {episodes} episodes of {algorithm}, seeds from {seed}.",
-                ref_min_score=0.0,
-                ref_max_score=1.0,
-                requirements=[f"etude-gym=={__version__}"],
-            )
-    finally:
-        collector.close()
-    return float(np.mean(scores))
+    played = [_play(env, act, seed + episode) for episode in range(episodes)]
+    env.close()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is set to None", UserWarning)  # no author, no link
+        minari.create_dataset_from_buffers(
+            name,
+            played,
+            env=env,
+            algorithm_name=algorithm,
+            description=f"{env.spec.id}: {episodes} episodes of {algorithm}, seeds from {seed}.",
+            ref_min_score=0.0,
+            ref_max_score=1.0,
+            requirements=[f"etude-gym=={__version__}"],
+        )
+    return float(np.mean([sum(episode.rewards) for episode in played]))
 
 
 def _check_name(minari: Any, name: str) -> None:
@@ -72,22 +71,33 @@ def _check_name(minari: Any, name: str) -> None:
         raise ValueError(f"There is a dataset {name} already; take another name, or: minari delete {name}")
 
 
-def _masks_alone(minari: Any) -> Any:
-    """A callback that keeps the mask of ``info`` and no more: at every step the same, as Minari needs."""
+def _play(env: Any, act: Act, seed: int) -> Any:
+    """One episode, as Minari keeps it."""
+    from minari.data_collector import EpisodeBuffer
 
-    class MasksAlone(minari.StepDataCallback):  # type: ignore[misc]
-        def __call__(self, env: Any, **step: Any) -> Any:
-            kept = super().__call__(env, **step)
-            kept["info"] = {"action_mask": step["info"]["action_mask"]}
-            return kept
-
-    return MasksAlone
-
-
-def _play(env: Any, act: Act, seed: int) -> float:
     observation, info = env.reset(seed=seed)
-    over = truncated = False
-    while not (over or truncated):
-        action = np.int64(act(env.unwrapped, observation, info["action_mask"]))
-        observation, _, over, truncated, info = env.step(action)
-    return float(info["score"])
+    observations, masks = [observation], [info["action_mask"]]
+    steps: list[tuple[Any, float, bool, bool]] = []
+    while not steps or not (steps[-1][2] or steps[-1][3]):
+        action = act(env.unwrapped, observation, masks[-1])
+        observation, reward, over, truncated, info = env.step(action)
+        observations.append(observation)
+        masks.append(info["action_mask"])
+        steps.append((np.int64(action), reward, over, truncated))
+    actions, rewards, ends, truncations = map(list, zip(*steps, strict=True))
+    return EpisodeBuffer(
+        seed=seed,
+        observations=_by_part(observations),
+        actions=actions,
+        rewards=rewards,
+        terminations=ends,
+        truncations=truncations,
+        infos={"action_mask": masks},
+    )
+
+
+def _by_part(observations: list[Any]) -> Any:
+    """Observations of an episode; a dictionary of lists where each is a dictionary."""
+    if isinstance(observations[0], dict):
+        return {name: [seen[name] for seen in observations] for name in observations[0]}
+    return observations
