@@ -149,7 +149,7 @@ class Found:
         there = np.mean([self.sample.scores[rows].mean() if rows.any() else np.nan for rows in near])
         held = [each.interval[0] <= self.ability <= each.interval[1] for each in self.placements[way]]
         told = f"{errors.mean():+.2f} | {np.sqrt((errors**2).mean()):.2f} | {sum(held)}/{len(held)}"
-        return f"{told} | {there:.2f}"
+        return f"{told} | {'–' if np.isnan(there) else f'{there:.2f}'}"
 
 
 def find(
