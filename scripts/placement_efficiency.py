@@ -69,7 +69,7 @@ class PlacementEfficiency:
     practice: str = "adaptive"
     seed: int = 2000
     checkpoints: tuple[float, ...] = (0.0, 1 / 64, 1 / 16, 1 / 4, 1.0)
-    pool: int = 4000
+    pool: int = 3000
     repetitions: int = 10
 
 
@@ -148,7 +148,8 @@ class Found:
         near = [np.abs(levels - each.ability) < NEAR for each in self.placements[way]]
         there = np.mean([self.sample.scores[rows].mean() if rows.any() else np.nan for rows in near])
         held = [each.interval[0] <= self.ability <= each.interval[1] for each in self.placements[way]]
-        return f"{errors.mean():+.2f} | {np.sqrt((errors**2).mean()):.2f} | {sum(held)}/{len(held)} | {there:.2f}"
+        told = f"{errors.mean():+.2f} | {np.sqrt((errors**2).mean()):.2f} | {sum(held)}/{len(held)}"
+        return f"{told} | {'–' if np.isnan(there) else f'{there:.2f}'}"
 
 
 def find(
@@ -279,8 +280,8 @@ def tell(title: str, learners: Sequence[Found]) -> None:
     print("".join(f" {way}: bias | RMSE | held | score |" for way in WAYS) + f"\n{'| --- ' * 16}|")
     for each in learners:
         agreement = " | ".join(each.agreement(way) for way in WAYS)
-        about = f"{each.sample.scores.mean():.3f} | {each.ability:+.2f} ± {each.error:.2f} | {each.dispersion:.2f}"
-        print(f"| {each.name} | {about} | {agreement} |", flush=True)
+        about = f"{each.sample.scores.mean():.3f} | {each.ability:+.2f} ± {each.error:.2f}"
+        print(f"| {each.name} | {about} | {each.dispersion:.2f} | {agreement} |", flush=True)
 
 
 def main(given: PlacementEfficiency) -> None:

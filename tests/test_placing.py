@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -221,3 +225,25 @@ def test_profiles_have_a_table_of_placements_or_say_why_not():
     assert "given the calibration" in text
     assert "Student's t" in printed(placement_parts([placed(0.5)], seeds=3))
     assert NO_CALIBRATION in printed(placement_parts([], seeds=1))
+
+
+# --- The script that counts tasks ------------------------------------------------------------------------
+
+
+def test_the_script_places_a_simulated_learner_by_each_way():
+    path = Path(__file__).parents[1] / "scripts" / "placement_efficiency.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    script = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = script  # dataclasses look their module up
+    spec.loader.exec_module(script)
+    curve, random = curve_of(4.0, 4.0, floor=0.0, ceiling=1.0), np.random.default_rng(0)
+    given = script.PlacementEfficiency("Toy-v0", pool=800, repetitions=3)
+
+    def play(number, difficulty):
+        return (random.random(len(difficulty)) < curve.expected(-1.0, curve.logits(difficulty))).astype(float)
+
+    found = script.find("novice", curve, play, given, -1.0)
+    assert found.fewest == pytest.approx(64, rel=0.02)  # 1 / (.25 squared x .25)
+    assert found.fewest < found.asked(script.CHOSEN) < found.asked(script.EVEN) < found.asked(script.RANDOM)
+    assert found.dispersion == pytest.approx(1.0, abs=0.4)
+    assert all(each.standard_error <= 0.25 for each in found.placements[script.CHOSEN])

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude_gym.measure.placing import FamilyPlacement
-from etude_gym.report.tables import _notes, _table, _title
+from etude_gym.report.tables import _named, _notes, _title
 
 NOTES = (
     "Ability: at tasks of that calibrated difficulty, in logits, the score is midway between guessing and "
@@ -39,8 +39,7 @@ def placement_table(placements: Sequence[FamilyPlacement]) -> Table:
     Args:
         placements: of the families.
     """
-    table = _table("ability", "± se", "easier", "tasks")
-    table.columns[0].header = "family"
+    table = _named("family", right=["ability", "± se", "easier", "tasks"])
     for each in placements:
         table.add_row(
             each.family,
