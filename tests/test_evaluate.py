@@ -24,7 +24,8 @@ from etude_gym.report.page import REPORT
 from etude_gym.runs import depths
 from etude_gym.runs import estimate as estimating
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.depths import ACTIONS, DEPTHS, Depth
+from etude_gym.runs.cross_domain import read_visits
+from etude_gym.runs.depths import ACTIONS, DEPTHS, TEXT, Depth
 from etude_gym.runs.estimate import Cost, Estimate
 from etude_gym.runs.evaluation import EVALUATION, Evaluation
 from etude_gym.runs.evaluation_plan import parse_horizons
@@ -204,6 +205,31 @@ def test_interrupted_it_says_how_to_go_on_and_goes_on(tmp_path, capsys, monkeypa
     code, _, err = run(capsys, "evaluate", "--resume", folder)
     assert (code, err) == (0, "")
     assert not Evaluation(folder).unfinished
+
+
+@pytest.mark.usefixtures("no_pages_of_domains")
+def test_a_language_model_is_tested_in_domains_that_it_did_not_practice(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("openai")
+    from faulty_server import faulty_server
+    from scripted_model import model
+
+    register_domain("Errands-v0", "etude_gym.envs.plan.domain:PlanDomain")
+    monkeypatch.setitem(DEPTHS["quick"], TEXT, Depth(("static", "adaptive"), 1, 1.0, 1, 1, "for tests"))
+    folder = tmp_path / "all"
+    with faulty_server({"*": [model]}) as server:
+        asked = ("evaluate", "--depth", "quick", "--envs", "EtudePlan-v0", "Errands-v0", "--horizon", "4000")
+        asked += ("--agent", "llm", "--model", "small", "--base-url", server.base_url)
+        code, out, err = run(capsys, *asked, "--dry-run", "--price", "1", "4")
+        assert (code, err) == (0, "")
+        assert re.search(r"From \S+ to \S+ tokens in .* at 1 and 4 a million that is \d+\.\d\d to", out)
+        assert not folder.exists()
+        code, out, err = run(capsys, *asked, "--out", folder)
+    assert (code, err) == (0, "")
+    visits = read_visits(Evaluation(folder))
+    pairs = [("EtudePlan-v0", "Errands-v0"), ("Errands-v0", "EtudePlan-v0")]
+    assert [(each.practiced, each.tested) for each in visits] == pairs
+    rows = Page(folder / REPORT).tables["Practiced in (rows), tested in (columns)"]
+    assert rows[1][2] == f"{visits[0].after - visits[0].before:+.3f}"
 
 
 @pytest.mark.slow
