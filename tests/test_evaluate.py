@@ -119,10 +119,11 @@ def test_one_command_leaves_one_experiment_for_each_domain_and_one_report(tmp_pa
         assert (folder / name / RECORD).exists()
         assert Page(folder / name / REPORT).data["env_id"].endswith(name)
     result = evaluate(Evaluation(folder))
-    logs = log_efficiencies(result.comparisons, "adaptive").values()
-    assert all(isinstance(each, Measured) for each in logs)
+    found = log_efficiencies(result.comparisons, "adaptive").values()
+    logs = [each.value for each in found if isinstance(each, Measured)]
+    assert len(logs) == 2
     stored = read_json(folder / RESULTS)
-    mean = math.exp(sum(each.value for each in logs) / 2)
+    mean = math.exp(sum(logs) / 2)
     assert stored["overall"]["adaptive"]["value"] == pytest.approx(mean)
     assert f"{stored['overall']['adaptive']['value']:.3f}" in out
     page = Page(folder / REPORT)
@@ -217,8 +218,8 @@ def test_a_language_model_is_tested_in_domains_that_it_did_not_practice(tmp_path
     monkeypatch.setitem(DEPTHS["quick"], TEXT, Depth(("static", "adaptive"), 1, 1.0, 1, 1, "for tests"))
     folder = tmp_path / "all"
     with faulty_server({"*": [model]}) as server:
-        asked = ("evaluate", "--depth", "quick", "--envs", "EtudePlan-v0", "Errands-v0", "--horizon", "4000")
-        asked += ("--agent", "llm", "--model", "small", "--base-url", server.base_url)
+        asked = ["evaluate", "--depth", "quick", "--envs", "EtudePlan-v0", "Errands-v0", "--horizon", "4000"]
+        asked += ["--agent", "llm", "--model", "small", "--base-url", server.base_url]
         code, out, err = run(capsys, *asked, "--dry-run", "--price", "1", "4")
         assert (code, err) == (0, "")
         assert re.search(r"From \S+ to \S+ tokens in .* at 1 and 4 a million that is \d+\.\d\d to", out)
