@@ -271,6 +271,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
         (("--agent", PATIENT, "--envs", THROWING, "--horizon", "Thrown-v0=5"), "Did you mean 'Throwing-v0'?"),
         (("--agent", PATIENT, "--envs", THROWING, "--option", "rat=1"), "Did you mean 'rate'?"),
         (("--price", "-1", "2"), "price takes two amounts"),
+        (("--agent", PATIENT, "--envs", THROWING, "--horizon", "9", "--price", "1", "2"), "an endpoint"),
         (("--workers", "0"), "workers must be at least 1"),
         (("--resume", "nowhere", "--depth", "quick"), "leave out depth"),
         (("--resume", "nowhere"), "nowhere holds no evaluation"),
