@@ -19,7 +19,8 @@ class Prerequisites:
     """Find which skills of a domain are prerequisites of others, from the answers of a panel.
 
     What does not stand up to the evidence asked for is a difficulty order. `etude transfer` tests a
-    prerequisite by an experiment.
+    prerequisite by an experiment. Placed beside the module of the domain, prerequisites.json is what profiles
+    and reports show.
 
     Args:
         env: id of the environment.
@@ -36,13 +37,12 @@ class Prerequisites:
         """Print tables, write prerequisites.json, draw the picture."""
         from etude_gym.report.prerequisite_plots import draw_prerequisites
         from etude_gym.report.prerequisite_tables import prerequisite_report
-        from etude_gym.runs.folder import write_json
-        from etude_gym.runs.prerequisites import SHIPPED, map_prerequisites
+        from etude_gym.runs.prerequisites import SHIPPED, map_prerequisites, write_prerequisites
 
         found = map_prerequisites(self.env, self.panel)
         console.print(prerequisite_report(found))
         out = self.out or self.panel
-        write_json(out / SHIPPED, found.to_json())
+        write_prerequisites(found, self.panel, out / SHIPPED)
         say(f"\nResults: {out / SHIPPED}")
         try:
             draw_prerequisites(found, out / PICTURE)

@@ -48,8 +48,11 @@ class Calibration:
 
     @property
     def hash(self) -> str:
-        """Names the calibration: the same for the same curves, whatever the report says. 16 hex digits."""
-        content = json.dumps(self._content(), sort_keys=True)
+        """Names the calibration: the same for the same curves, whatever the report says. 16 hex digits.
+
+        Numbers count to eight digits, as their last bits differ between machines that fit the same panel.
+        """
+        content = json.dumps(_rounded(self._content()), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def logits(self, family: NDArray[np.int64], difficulty: Floats) -> Floats:
@@ -114,6 +117,14 @@ class Calibration:
                 f"{source} is no calibration ({error}). Make one with: etude calibrate."
             ) from error
         return calibration
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _rounded(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value) for value in content]
+    return f"{content:.8g}" if isinstance(content, float) else content
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -83,10 +83,39 @@ def mastery(numbers: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArra
     """
     from scipy.special import betainc
 
-    right, wrong = _PRIOR + np.maximum(totals, 0), _PRIOR + np.maximum(numbers - totals, 0)
+    right, wrong = _posterior(numbers, totals)
     mastered = 1 - betainc(right, wrong, MASTERED) > CERTAINTY
     unmastered = betainc(right, wrong, UNMASTERED) > CERTAINTY
     return np.where(mastered, 1.0, np.where(unmastered, 0.0, np.nan))
+
+
+def mean_interval(
+    numbers: NDArray[np.float64], totals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The central 90% of the posterior distribution of the mean score, which shows what ``mastery`` decides.
+
+    A skill is mastered where the lower end is above ``MASTERED``, unmastered where the upper one is below
+    ``UNMASTERED``.
+
+    Args:
+        numbers: tasks answered.
+        totals: sums of their scores, of the same shape.
+
+    Returns:
+        Lower and upper ends, each of that shape.
+    """
+    from scipy.special import betaincinv
+
+    right, wrong = _posterior(numbers, totals)
+    low, high = (np.asarray(betaincinv(right, wrong, each)) for each in (1 - CERTAINTY, CERTAINTY))
+    return low, high
+
+
+def _posterior(
+    numbers: NDArray[np.float64], totals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both parameters of the posterior Beta distribution of the mean score."""
+    return _PRIOR + np.maximum(totals, 0), _PRIOR + np.maximum(numbers - totals, 0)
 
 
 def score_skills(

@@ -123,7 +123,8 @@ class PrerequisiteMap:
         """
         try:
             curves = tuple(
-                SkillCurve(**{**skill, "scores": tuple(skill["scores"])}) for skill in data["skills"]
+                SkillCurve(**{**skill, "scores": tuple(map(float, skill["scores"]))})
+                for skill in data["skills"]
             )
             names = [curve.skill for curve in curves]
             pairs = []
@@ -133,34 +134,28 @@ class PrerequisiteMap:
                 record["placebos"] = tuple(names.index(name) for name in record["placebos"])
                 record["evidence"] = float("nan" if record["evidence"] is None else record["evidence"])
                 pairs.append(SkillPair(**{**record, "reasons": tuple(record["reasons"])}))
-            return cls(
-                data["env_id"],
-                data["domain"],
-                int(data["lineages"]),
-                curves,
-                tuple(data["progress"]),
-                tuple(pairs),
-            )
+            progress = tuple(map(float, data["progress"]))
+            if any(len(curve.scores) != len(progress) for curve in curves):
+                raise ValueError(f"each skill needs a score at each of {len(progress)} checkpoints")
+            return cls(data["env_id"], data["domain"], int(data["lineages"]), curves, progress, tuple(pairs))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"These are no prerequisites as `etude prerequisites` writes them: {error!r}."
-            ) from error
+            raise ValueError(f"these are no prerequisites ({type(error).__name__}: {error})") from error
 
-    def check_skills(self, skills: Sequence[Skill]) -> None:
-        """Check that the map is of these skills.
+    def check_domain(self, name: str, skills: Sequence[Skill]) -> None:
+        """Check that the map is of a domain as it is now.
 
         Args:
-            skills: those that the domain declares.
+            name: of the domain, with its version.
+            skills: those that it declares.
 
         Raises:
             ValueError: if it was made for others.
         """
         declared = [(skill.name, skill.region.words) for skill in skills]
+        if self.domain != name:
+            raise ValueError(f"it is of the domain {self.domain}, not of {name}")
         if [(curve.skill, curve.tasks) for curve in self.curves] != declared:
-            raise ValueError(
-                f"The prerequisites of {self.domain} were found for other skills than it declares now: run "
-                "`etude prerequisites` again."
-            )
+            raise ValueError(f"it was found for other skills than {name} declares now")
 
     def standing(self, states: NDArray[np.float64]) -> list[tuple[str, str, str]]:
         """Where a learner stands on each prerequisite: crossed, missing or undecided.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from etude_gym.difficulty.calibration import Calibration
 from etude_gym.difficulty.calibration_checks import FamilyChecks
 from etude_gym.difficulty.curve import DifficultyCurve
 from etude_gym.difficulty.monotone import curve_basis
@@ -43,6 +44,55 @@ def draw_calibration(found: Calibrated, path: Path) -> None:
             _draw_predictions(row[2], checks)
         figure.suptitle(f"{calibration.domain}: {verdict}", fontsize=10, x=0.01, ha="left")
         save_figure(figure, path)
+
+
+def draw_shipped(calibration: Calibration, path: Path, made_by: str = "") -> None:
+    """Draw what a shipped calibration says: two pictures for each family.
+
+    Args:
+        calibration: as it stands beside the domain's module.
+        path: of the picture; its suffix (".png", ".svg") decides the format.
+        made_by: the command that it comes from.
+
+    Raises:
+        MissingExtra: if matplotlib is not installed.
+        ValueError: for a suffix that matplotlib does not know.
+    """
+    rows = len(calibration.families)
+    with drawing():
+        figure = new_figure(8.6, 3.2 * rows)
+        panels = figure.subplots(rows, 2, squeeze=False)
+        for row, family, curve in zip(panels, calibration.families, calibration.curves, strict=True):
+            _draw_axes(row[0], family, curve, calibration.axes)
+            intervals = calibration.report.get("intervals", {}).get(family, {})
+            _draw_axis_intervals(row[0], [intervals.get(name, (None, None)) for name in calibration.axes])
+            _draw_scores(row[1], curve)
+        save_figure(figure, path, made_by)
+
+
+def _draw_axis_intervals(panel: Any, intervals: list[tuple[float | None, float | None]]) -> None:
+    """95% intervals of what each axis costs in all, beside its end; none where an end is open."""
+    for axis, (low, high) in enumerate(intervals):
+        if low is not None and high is not None:
+            panel.plot([1.03 + 0.025 * axis] * 2, [low, high], color=COLORS[axis % len(COLORS)], linewidth=2)
+
+
+def _draw_scores(panel: Any, curve: DifficultyCurve) -> None:
+    """Expected scores over difficulty for learners of three abilities, and where bands begin and end."""
+    corners = np.array(list(np.ndindex(*(2,) * len(curve.coefficients))), dtype=np.float64)
+    ends = curve.logits(corners)
+    logits = np.linspace(float(ends.min()), float(ends.max()), 101)
+    for sign, word, line in ((1, "above", "--"), (0, "mean ability", "-"), (-1, "below", ":")):
+        label = word if sign == 0 else f"one standard deviation {word}"
+        scores = curve.expected(np.array(sign * curve.ability_deviation), logits)
+        panel.plot(logits, scores, color=COLORS[1], linestyle=line, label=label)
+    for edge in curve.edges:
+        panel.axvline(edge, color=GRAY, linewidth=0.8, linestyle=(0, (1, 2)))
+    panel.set_ylim(0, 1)
+    panel.set_xlabel("calibrated difficulty, logits")
+    panel.set_ylabel("expected score")
+    panel.legend(fontsize=8)
+    set_title(panel, "Scores", "learners of the panel; vertical lines: edges of bands")
 
 
 def _draw_axes(panel: Any, family: str, curve: DifficultyCurve, names: tuple[str, ...]) -> None:

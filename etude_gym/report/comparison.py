@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from etude_gym.practice.strategies import REFERENCE_ARM
 from etude_gym.report.agreement import check_agreement, differences
 from etude_gym.report.methods import Source, group_by_method, load_sources
 from etude_gym.runs.finished import LoadedRun
+from etude_gym.runs.profiling import RunProfile, profile_runs
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,16 @@ class Comparison:
         stated = {arm.arm: arm.reliability for arm in self.arms if arm.reliability is not None}
         order = sorted(stated, key=lambda arm: float("inf") if (b := stated[arm].brier) is None else b)
         return {arm: stated[arm] for arm in order}
+
+    @cached_property
+    def profiles(self) -> dict[str, RunProfile]:
+        """Profile of each arm at its last checkpoint, all seeds pooled.
+
+        Raises:
+            ValueError: if runs hold no answers, or differ in more than their seeds.
+            gymnasium.error.Error: if the environment is not installed here.
+        """
+        return {arm: profile_runs([run.folder for run in runs]) for arm, runs in self.runs.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The results as plain data."""

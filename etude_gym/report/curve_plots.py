@@ -61,13 +61,14 @@ def seed_figure(comparison: Comparison, arm: str) -> Any:
         )
         line |= {"linestyle": DASHED, "linewidth": 1.2} if other == comparison.reference else {}
         if other != arm:
-            axes.plot(_log(grid / comparison.horizon), curve_on_grid(runs, grid)[0], **line)
+            axes.plot(log_places(grid / comparison.horizon), curve_on_grid(runs, grid)[0], **line)
     for run in comparison.runs[arm]:
-        axes.plot(_log(run.curve.compute / comparison.horizon), run.curve.mean, color=color, linewidth=0.8,
+        shares = log_places(run.curve.compute / comparison.horizon)
+        axes.plot(shares, run.curve.mean, color=color, linewidth=0.8,
                   alpha=0.55, marker="o", markersize=2.5, markeredgewidth=0, clip_on=False)  # fmt: skip
     mean = curve_on_grid(comparison.runs[arm], grid)[0]
-    axes.plot(_log(grid / comparison.horizon), mean, color=color, linewidth=2.2, zorder=3)
-    _set_compute_axis(axes, "log")
+    axes.plot(log_places(grid / comparison.horizon), mean, color=color, linewidth=2.2, zorder=3)
+    set_compute_axis(axes, "log")
     axes.set_ylim(*score_limits(comparison))
     return figure
 
@@ -85,7 +86,7 @@ def draw_curves(
         named: whether names stand beside the curves.
     """
     shares = np.array(checkpoint_grid(comparison.horizon)) / comparison.horizon
-    places = shares if scale == "linear" else _log(shares)
+    places = shares if scale == "linear" else log_places(shares)
     means = {}
     for arm, runs in comparison.runs.items():
         means[arm], half = curve_on_grid(runs, shares * comparison.horizon)
@@ -96,7 +97,7 @@ def draw_curves(
             axes.fill_between(places, means[arm] - half, means[arm] + half, linewidth=0, color=colors[arm],
                               alpha=0.12)  # fmt: skip
     axes.set_ylim(*score_limits(comparison))
-    _set_compute_axis(axes, scale)
+    set_compute_axis(axes, scale)
     if named:
         _label_ends(axes, {arm: float(mean[-1]) for arm, mean in means.items()}, colors)
     axes.set_xlabel(f"training compute (1 = horizon = {comparison.horizon:.3g} {unit_name(comparison.unit)})")
@@ -147,14 +148,23 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
-def _log(shares: ArrayLike) -> NDArray[np.float64]:
-    """Places on the log axis, in powers of two of the horizon."""
+def log_places(shares: ArrayLike) -> NDArray[np.float64]:
+    """Places on the log axis, in powers of two of the horizon.
+
+    Args:
+        shares: compute, in horizons.
+    """
     places: NDArray[np.float64] = np.log2(np.maximum(np.asarray(shares, dtype=np.float64), 2.0**START))
     return places
 
 
-def _set_compute_axis(axes: Any, scale: str) -> None:
-    """Limits and ticks of compute, in horizons; on the log axis, at every second checkpoint."""
+def set_compute_axis(axes: Any, scale: str) -> None:
+    """Limits and ticks of compute, in horizons; on the log axis, at every second checkpoint.
+
+    Args:
+        axes: of matplotlib.
+        scale: "linear" or "log".
+    """
     if scale == "linear":
         axes.set_xlim(0, 1)
         return

@@ -92,18 +92,22 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_figure(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path, made_by: str = "") -> None:
     """Write a figure whole or not at all.
 
     Args:
         figure: to write.
         path: of the picture; its suffix (".png", ".svg") decides the format.
+        made_by: the command that it comes from, which SVG and PNG keep.
 
     Raises:
         ValueError: for a suffix that matplotlib does not know.
     """
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.lstrip(".") or "png", dpi=150)
+    content, kind = io.BytesIO(), path.suffix.lstrip(".") or "png"
+    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
+    if made_by:
+        metadata["Description"] = f"Made by: {made_by}"
+    figure.savefig(content, format=kind, dpi=150, metadata=metadata)
     write_atomically(path, content.getvalue())
 
 

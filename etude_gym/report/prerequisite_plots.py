@@ -3,83 +3,148 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from etude_gym.errors import MissingExtra
 from etude_gym.measure.prerequisite_map import PrerequisiteMap
-from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, save_figure, set_title
+from etude_gym.measure.skill_profile import SkillStanding
+from etude_gym.report.figures import (
+    COLORS,
+    GRAY,
+    INK,
+    PANEL,
+    PAPER,
+    drawing,
+    new_figure,
+    save_figure,
+    set_title,
+)
 
 LONGEST_LINE = 22
 """Characters of a line in a label."""
+LINE = 12.0
+"""Points from one line of a label to the next."""
+ROW = 0.58
+"""Height in inches of the row of a skill."""
+DASHED = (0, (4, 3))
+FILLS = {"mastered": "full", "undecided": "left", "missing": "none"}
+"""How the dot of a skill is filled."""
 
 
-def draw_prerequisites(found: PrerequisiteMap, path: Path) -> None:
+def draw_prerequisites(found: PrerequisiteMap, path: Path, made_by: str = "") -> None:
     """Draw the graph of skills and the curve of each.
-
-    Skills stand from the easiest at the top to the hardest, one to a row, so that no label covers another.
-    Solid arrows are prerequisites, dashed ones difficulty orders; what follows from others is left out.
 
     Args:
         found: the map.
         path: of the picture; its suffix (".png", ".svg") decides the format.
+        made_by: the command that it comes from.
 
     Raises:
         MissingExtra: if matplotlib or networkx is not installed.
         ValueError: for a suffix that matplotlib does not know.
     """
     with drawing():
-        figure = new_figure(12, 1.6 + 0.62 * len(found.curves))
-        graph, curves = figure.subplots(1, 2, width_ratios=(1.25, 1))
-        _draw_graph(graph, found)
+        figure = new_figure(11, max(3.2, 1.2 + ROW * len(found.curves)))
+        graph, curves = figure.subplots(1, 2)
+        _draw_graph(graph, found, COLORS)
         _draw_curves(curves, found)
-        save_figure(figure, path)
+        number = sum(pair.is_prerequisite for pair in found.pairs)
+        set_title(
+            graph,
+            f"{found.env_id}: {number or 'no'} prerequisite{'' if number == 1 else 's'}",
+            f"solid: prerequisite; dashed: difficulty order; {found.lineages} lineages",
+        )
+        save_figure(figure, path, made_by)
 
 
-def _draw_graph(panel: Any, found: PrerequisiteMap) -> None:
-    places, arrows = _places(found), _arrows(found)
-    labels = [
-        panel.text(
-            *places[place],
-            "\n".join(textwrap.wrap(curve.skill, LONGEST_LINE)),
-            ha="center",
-            va="center",
-            fontsize=9,
-            bbox={
-                "boxstyle": "round,pad=0.35",
-                "facecolor": "white",
-                "edgecolor": COLORS[place],
-                "linewidth": 1.8,
-            },
-        )
-        for place, curve in enumerate(found.curves)
-    ]
-    for first, second, solid in arrows:
-        panel.annotate(
-            "",
-            xy=places[second],
-            xytext=places[first],
-            zorder=2,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "black" if solid else GRAY,
-                "linewidth": 1.8 if solid else 0.9,
-                "linestyle": "-" if solid else (0, (4, 3)),
-                "patchA": labels[first].get_bbox_patch(),
-                "patchB": labels[second].get_bbox_patch(),
-                "shrinkA": 1,
-                "shrinkB": 3,
-                "connectionstyle": "arc3,rad=0.12",
-            },
-        )
-    panel.set_xlim(-0.75, max(x for x, _ in places) + 0.75)
-    panel.set_ylim(-len(places) + 0.4, 0.6)
+def map_figure(found: PrerequisiteMap, standings: Sequence[SkillStanding]) -> Any:
+    """The graph of skills, and where a learner stands in it.
+
+    Args:
+        found: the map.
+        standings: of the learner, in the order of the map's skills.
+
+    Raises:
+        MissingExtra: if networkx is not installed.
+    """
+    figure = new_figure(PANEL, 0.2 + ROW * len(found.curves))
+    _draw_graph(figure.subplots(), found, [INK] * len(found.curves), standings)
+    return figure
+
+
+def easiest_first(found: PrerequisiteMap) -> list[int]:
+    """Places of the skills, in the order in which they are drawn.
+
+    Args:
+        found: the map.
+    """
+    return sorted(range(len(found.curves)), key=lambda place: -found.curves[place].mean)
+
+
+def _draw_graph(
+    panel: Any, found: PrerequisiteMap, colors: Sequence[str], standings: Sequence[SkillStanding] = ()
+) -> None:
+    """Skills in a column, the easiest at the top, and an arrow beside it for each pair.
+
+    So no label covers another or an arrow, whatever the graph. Solid arrows are prerequisites, dashed ones
+    difficulty orders; what follows from others is left out.
+    """
+    rows = {place: row for row, place in enumerate(easiest_first(found))}
+    for place, row in rows.items():
+        fill = FILLS[standings[place].word] if standings else "full"
+        panel.plot(0, row, "o", color=colors[place], fillstyle=fill, markersize=7,
+                   markerfacecoloralt=PAPER, zorder=3)  # fmt: skip
+        standing = f"{standings[place].word} ({standings[place].score.value:.2f})" if standings else ""
+        _label(panel, row, found.curves[place].skill, standing)
+    arrows = [(rows[first], rows[second], solid) for first, second, solid in _arrows(found)]
+    for start, end, solid in arrows:
+        leaving = _aside(end - start, [to - at for at, to, _ in arrows if at == start])
+        arriving = _aside(end - start, [to - at for at, to, _ in arrows if to == end])
+        _draw_arrow(panel, start + leaving, end - arriving, len(rows), solid)
+    panel.set_xlim(-0.06, 1)
+    panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.axis("off")
-    number = sum(solid for *_, solid in arrows)
-    set_title(
-        panel,
-        f"{found.env_id}: {number or 'no'} prerequisite{'' if number == 1 else 's'}",
-        f"solid: prerequisite; dashed: difficulty order; easiest at the top; {found.lineages} lineages",
+
+
+def _label(panel: Any, row: int, name: str, standing: str) -> None:
+    """The name of a skill before its dot, and below it where the learner stands."""
+    lines = textwrap.wrap(name, LONGEST_LINE)
+    above = LINE / 2 if standing else 0.0
+    place = {"textcoords": "offset points", "ha": "right", "va": "center", "annotation_clip": False}
+    panel.annotate("\n".join(lines), (0, row), (-9, above), color=INK, fontsize=10, **place)
+    if standing:
+        panel.annotate(standing, (0, row), (-9, -LINE * len(lines) / 2), color=GRAY, fontsize=9, **place)
+
+
+def _aside(reach: int, reaches: Sequence[int]) -> float:
+    """How far from its dot an arrow leaves or arrives, in rows, towards the other end: the shortest farthest.
+
+    So the arrows of a dot neither touch nor cross there.
+    """
+    alike = sorted((abs(each) for each in reaches if each * reach > 0), reverse=True)
+    aside = 0.08 + 0.22 * alike.index(abs(reach)) / max(1, len(alike) - 1)
+    return aside if reach > 0 else -aside
+
+
+def _draw_arrow(panel: Any, start: float, end: float, rows: int, solid: bool) -> None:
+    """An arc from height to height that swings out the farther the longer it is."""
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    far = 0.1 + 1.15 * abs(end - start) / max(1, rows - 1)
+    points = [(0.04, start), (far, start), (far, end), (0.04, end)]
+    panel.add_patch(
+        FancyArrowPatch(
+            path=Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * 3]),
+            arrowstyle="-|>",
+            mutation_scale=11 if solid else 8,
+            color=INK if solid else GRAY,
+            linewidth=1.8 if solid else 0.9,
+            linestyle="-" if solid else DASHED,
+            zorder=2 if solid else 1,
+        )
     )
 
 
@@ -95,17 +160,6 @@ def _draw_curves(panel: Any, found: PrerequisiteMap) -> None:
     panel.grid(alpha=0.25)
     set_title(panel, "How each skill is learned", "mean over the lineages")
     panel.legend(fontsize=8, frameon=False, loc="upper left")
-
-
-def _places(found: PrerequisiteMap) -> list[tuple[float, float]]:
-    """Where each skill stands: a row of its own by mean score, a column by how many come before it."""
-    graph = _graph(found)
-    columns = [0.0] * len(found.curves)
-    for column, generation in enumerate(_networkx().topological_generations(graph)):
-        for place in generation:
-            columns[place] = float(column % 3)
-    order = sorted(range(len(columns)), key=lambda place: -found.curves[place].mean)
-    return [(columns[place], -float(order.index(place))) for place in range(len(columns))]
 
 
 def _arrows(found: PrerequisiteMap) -> list[tuple[int, int, bool]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Group
 from rich.table import Table
 
 from etude_gym.measure.prerequisite_map import PrerequisiteMap
+from etude_gym.report.tables import UNKNOWN
 
 
 def prerequisite_report(found: PrerequisiteMap) -> Group:
@@ -40,3 +43,25 @@ def prerequisite_report(found: PrerequisiteMap) -> Group:
     if orders.rows:
         parts.append(orders)
     return Group(*parts)
+
+
+def pair_table(found: PrerequisiteMap) -> Table:
+    """All pairs with the figures behind them, prerequisites first.
+
+    Args:
+        found: the map.
+    """
+    table = Table("first", "second", "what it is", "lacking", "placebos lacking", "p", "bootstraps", "BIC")
+    names = [curve.skill for curve in found.curves]
+    for pair in sorted(found.pairs, key=lambda pair: not pair.is_prerequisite):
+        table.add_row(
+            names[pair.first],
+            names[pair.second],
+            "prerequisite" if pair.is_prerequisite else "difficulty order",
+            f"{pair.violations} of {pair.masters}",
+            f"{pair.placebo_violations:.1f} of {pair.compared}" if pair.placebos else UNKNOWN,
+            f"{pair.p_value:.3f}" if pair.placebos else UNKNOWN,
+            f"{pair.frequency:.0%}",
+            UNKNOWN if math.isnan(pair.evidence) else f"{pair.evidence:.1f}",
+        )
+    return table

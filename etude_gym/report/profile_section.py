@@ -11,7 +11,7 @@ from etude_gym.report.comparison import Comparison
 from etude_gym.report.figures import arm_colors
 from etude_gym.report.parts import Block, Chart, Grid, Section
 from etude_gym.report.profile_tables import NEXT_NOTES, NOTES, axis_table, region_table, sentences
-from etude_gym.runs.profiling import RunProfile, profile_runs
+from etude_gym.runs.profiling import RunProfile
 
 
 def profile_section(comparison: Comparison) -> Section:
@@ -21,7 +21,7 @@ def profile_section(comparison: Comparison) -> Section:
         comparison: of finished runs; where they hold no answers, the section says so.
     """
     try:
-        found = {arm: profile_runs([run.folder for run in runs]) for arm, runs in comparison.runs.items()}
+        found = comparison.profiles
     except (ValueError, gymnasium.error.Error) as error:
         return Section("profile", "What is weak", (f"No profile of the agents can be shown: {error}",))
     leader = max(comparison.arms, key=lambda result: result.efficiency.area_agent).arm

@@ -13,7 +13,8 @@ from etude_gym.difficulty.space import Axis
 from etude_gym.measure.compute import unit_name
 from etude_gym.measure.intervals import Estimate
 from etude_gym.measure.score_surface import LEVELS, AxisProfile
-from etude_gym.report.tables import UNKNOWN, _notes, _table, _title
+from etude_gym.report.skill_tables import skill_report
+from etude_gym.report.tables import UNKNOWN, _named, _notes, _title
 from etude_gym.runs.profiling import RunProfile
 
 LEVELS_SHOWN = range(0, len(LEVELS), (len(LEVELS) - 1) // 4)
@@ -49,6 +50,7 @@ def profile_report(found: RunProfile) -> Group:
         cell_table(found),
         *_statuses(found),
         *_confidence(found),
+        *skill_report(found),
         _title("Practice next: where practice is predicted to raise the anchor score most"),
         region_table(found),
         _notes(NEXT_NOTES),
@@ -178,16 +180,6 @@ def _confidence(found: RunProfile) -> tuple[Text, ...]:
             f"{reliability.share_correct:.2f} of its answers.{skill}"
         ),
     )
-
-
-def _named(*names: str, right: list[str]) -> Table:
-    table = _table()
-    table.columns.clear()
-    for name in names:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
 
 
 def _in_two_lines(estimate: Estimate) -> str:

@@ -15,12 +15,14 @@ from etude_gym.report.result_sections import (
     curve_section,
     efficiency_section,
 )
+from etude_gym.report.skill_section import skill_section
 
 SECTIONS: tuple[tuple[str, Callable[[Comparison], Section | None]], ...] = (
     ("Practice Efficiency", efficiency_section),
     ("learning curves", curve_section),
     ("families and bands", cell_section),
     ("profiles", profile_section),
+    ("skills", skill_section),
     ("confidence", confidence_section),
     ("what practice drew", practice_section),
     ("the ledger", ledger_section),

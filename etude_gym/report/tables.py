@@ -405,3 +405,14 @@ def _table(*columns: str) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _named(*names: str, right: list[str]) -> Table:
+    """A table whose first columns hold words, the others numbers."""
+    table = _table()
+    table.columns.clear()
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

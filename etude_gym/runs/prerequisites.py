@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from etude_gym.measure.prerequisites import find_prerequisites
 from etude_gym.runs.answers import Answers, read_answers
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import find_runs
-from etude_gym.runs.folder import IncompleteRun, read_json
+from etude_gym.runs.folder import IncompleteRun, versions, write_json
 from etude_gym.runs.panel import PANEL, Panel
 from etude_gym.tasks.domain import Domain
 
@@ -58,6 +60,18 @@ def _answers(env_id: str, panel: Path) -> list[list[Answers]]:
     return [read_answers(folder) for folder in folders]
 
 
+def write_prerequisites(found: PrerequisiteMap, panel: Path, path: Path) -> None:
+    """Write a map whole or not at all, with how it was made.
+
+    Args:
+        found: the map.
+        panel: that it was found in.
+        path: of the file, such as ``prerequisites.json`` beside the domain's module.
+    """
+    made_by = shlex.join(["etude", "prerequisites", found.env_id, "--panel", panel.name])
+    write_json(path, {**found.to_json(), "made_by": made_by, "versions": versions()})
+
+
 def shipped_prerequisites(domain: Domain) -> PrerequisiteMap | None:
     """The map that is shipped with a domain, beside its module; None without one.
 
@@ -65,14 +79,33 @@ def shipped_prerequisites(domain: Domain) -> PrerequisiteMap | None:
         domain: of this package or of another.
 
     Raises:
-        ValueError: if the file is damaged, or was made for other skills.
+        ValueError: if the file is damaged, or was made for other skills or another version of the domain.
     """
-    path = Path(inspect.getfile(type(domain))).with_name(SHIPPED)
-    if not path.exists():
+    path = path_beside(domain, SHIPPED)
+    if path is None or not path.exists():
         return None
-    found = PrerequisiteMap.from_json(read_json(path))
-    found.check_skills(domain.skills)
+    try:
+        found = PrerequisiteMap.from_json(json.loads(path.read_text()))
+        found.check_domain(domain.name, domain.skills)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no map of prerequisites that can be used: {error}. Write it again with "
+            "`etude prerequisites`, or delete it."
+        ) from error
     return found
+
+
+def path_beside(domain: Domain, name: str) -> Path | None:
+    """A file beside the module of a domain; None for a class that was typed in and has no file.
+
+    Args:
+        domain: of this package or of another.
+        name: of the file, which need not exist.
+    """
+    try:
+        return Path(inspect.getfile(type(domain))).with_name(name)
+    except (OSError, TypeError):
+        return None
 
 
 def _ability(domain: Domain, place: int) -> int:

@@ -13,11 +13,15 @@ from etude_gym.difficulty.bands import cells_of
 from etude_gym.difficulty.region import Region
 from etude_gym.difficulty.space import DifficultySpace
 from etude_gym.environment.registration import make_domain
+from etude_gym.measure.prerequisite_map import PrerequisiteMap
 from etude_gym.measure.profile import Profile, profile
+from etude_gym.measure.skill_profile import SkillProfile, SkillStanding
 from etude_gym.runs.agents import load_agent_class
-from etude_gym.runs.answers import read_answers
+from etude_gym.runs.answers import Answers, read_answers
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.finished import find_runs
+from etude_gym.runs.prerequisites import shipped_prerequisites
+from etude_gym.tasks.domain import Domain
 
 PRACTICE_SHARE = 0.25
 """Of the horizon: how long the command practices what comes next."""
@@ -34,6 +38,8 @@ class RunProfile:
         checkpoint: place of the evaluation in the grid.
         compute: mean training compute at the evaluation, in the unit of the runs.
         profile: what their answers say.
+        skills: how they came to each skill, at all checkpoints; None in a domain that declares no skills.
+        map: of the domain's skills, as it is shipped; None without one.
     """
 
     folders: tuple[Path, ...]
@@ -42,6 +48,20 @@ class RunProfile:
     checkpoint: int
     compute: float
     profile: Profile
+    skills: SkillProfile | None = None
+    map: PrerequisiteMap | None = None
+
+    @property
+    def standings(self) -> tuple[SkillStanding, ...]:
+        """How the agent stands in each skill; empty in a domain that declares none."""
+        return () if self.skills is None else self.skills.standings(self.checkpoint)
+
+    @property
+    def crossed(self) -> list[tuple[str, str, str]]:
+        """(first skill, second skill, "crossed", "missing" or "undecided") of each prerequisite known."""
+        if self.skills is None or self.map is None:
+            return []
+        return self.map.standing(self.skills.states(self.checkpoint))
 
     def command(self, region: Region) -> str:
         """What practices a region, a quarter of the horizon, from where the runs ended; beside it `uniform`.
@@ -79,12 +99,14 @@ def profile_runs(paths: Sequence[Path], checkpoint: int | None = None, resamples
 
     Raises:
         IncompleteRun: if there is no run, or one without answers.
-        ValueError: for runs that differ in more than their seeds, or a checkpoint that one has not reached.
+        ValueError: for runs that differ in more than their seeds, a checkpoint that one has not reached, or a
+            domain whose map of prerequisites is damaged.
     """
     folders = tuple(find_runs(list(paths)))
     configs = [RunConfig.read(folder) for folder in folders]
     _check_alike(folders, configs)
-    config, space = configs[0], make_domain(configs[0].env_id).space
+    config, domain = configs[0], make_domain(configs[0].env_id)
+    space = domain.space
     kept = [{answers.evaluation: answers for answers in read_answers(folder)} for folder in folders]
     reached = set.intersection(*(set(answers) for answers in kept))
     if checkpoint is None and reached:
@@ -97,7 +119,20 @@ def profile_runs(paths: Sequence[Path], checkpoint: int | None = None, resamples
     runs = [answers[checkpoint] for answers in kept]
     found = profile(space, cells_of(space, config.bands), config.chance, runs, resamples)
     compute = float(np.mean([answers.compute for answers in runs]))
-    return RunProfile(folders, config, space, checkpoint, compute, found)
+    return RunProfile(
+        folders,
+        config,
+        space,
+        checkpoint,
+        compute,
+        found,
+        _skills(domain, [[answers[place] for place in sorted(reached)] for answers in kept]),
+        shipped_prerequisites(domain),
+    )
+
+
+def _skills(domain: Domain, runs: Sequence[Sequence[Answers]]) -> SkillProfile | None:
+    return SkillProfile.of(domain.space, domain.skills, runs) if domain.skills else None
 
 
 def _check_alike(folders: Sequence[Path], configs: Sequence[RunConfig]) -> None:
