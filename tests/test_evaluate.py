@@ -24,7 +24,8 @@ from etude_gym.report.page import REPORT
 from etude_gym.runs import depths
 from etude_gym.runs import estimate as estimating
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.depths import ACTIONS, DEPTHS, Depth
+from etude_gym.runs.cross_domain import read_visits
+from etude_gym.runs.depths import ACTIONS, DEPTHS, TEXT, Depth
 from etude_gym.runs.estimate import Cost, Estimate
 from etude_gym.runs.evaluation import EVALUATION, Evaluation
 from etude_gym.runs.evaluation_plan import parse_horizons
@@ -118,10 +119,11 @@ def test_one_command_leaves_one_experiment_for_each_domain_and_one_report(tmp_pa
         assert (folder / name / RECORD).exists()
         assert Page(folder / name / REPORT).data["env_id"].endswith(name)
     result = evaluate(Evaluation(folder))
-    logs = log_efficiencies(result.comparisons, "adaptive").values()
-    assert all(isinstance(each, Measured) for each in logs)
+    found = log_efficiencies(result.comparisons, "adaptive").values()
+    logs = [each.value for each in found if isinstance(each, Measured)]
+    assert len(logs) == 2
     stored = read_json(folder / RESULTS)
-    mean = math.exp(sum(each.value for each in logs) / 2)
+    mean = math.exp(sum(logs) / 2)
     assert stored["overall"]["adaptive"]["value"] == pytest.approx(mean)
     assert f"{stored['overall']['adaptive']['value']:.3f}" in out
     page = Page(folder / REPORT)
@@ -206,6 +208,31 @@ def test_interrupted_it_says_how_to_go_on_and_goes_on(tmp_path, capsys, monkeypa
     assert not Evaluation(folder).unfinished
 
 
+@pytest.mark.usefixtures("no_pages_of_domains")
+def test_a_language_model_is_tested_in_domains_that_it_did_not_practice(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("openai")
+    from faulty_server import faulty_server
+    from scripted_model import model
+
+    register_domain("Errands-v0", "etude_gym.envs.plan.domain:PlanDomain")
+    monkeypatch.setitem(DEPTHS["quick"], TEXT, Depth(("static", "adaptive"), 1, 1.0, 1, 1, "for tests"))
+    folder = tmp_path / "all"
+    with faulty_server({"*": [model]}) as server:
+        asked = ["evaluate", "--depth", "quick", "--envs", "EtudePlan-v0", "Errands-v0", "--horizon", "4000"]
+        asked += ["--agent", "llm", "--model", "small", "--base-url", server.base_url]
+        code, out, err = run(capsys, *asked, "--dry-run", "--price", "1", "4")
+        assert (code, err) == (0, "")
+        assert re.search(r"From \S+ to \S+ tokens in .* at 1 and 4 a million that is \d+\.\d\d to", out)
+        assert not folder.exists()
+        code, out, err = run(capsys, *asked, "--out", folder)
+    assert (code, err) == (0, "")
+    visits = read_visits(Evaluation(folder))
+    pairs = [("EtudePlan-v0", "Errands-v0"), ("Errands-v0", "EtudePlan-v0")]
+    assert [(each.practiced, each.tested) for each in visits] == pairs
+    rows = Page(folder / REPORT).tables["Practiced in (rows), tested in (columns)"]
+    assert rows[1][2] == f"{visits[0].after - visits[0].before:+.3f}"
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(tmp_path):
     """In processes of its own, with workers."""
@@ -244,6 +271,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
         (("--agent", PATIENT, "--envs", THROWING, "--horizon", "Thrown-v0=5"), "Did you mean 'Throwing-v0'?"),
         (("--agent", PATIENT, "--envs", THROWING, "--option", "rat=1"), "Did you mean 'rate'?"),
         (("--price", "-1", "2"), "price takes two amounts"),
+        (("--agent", PATIENT, "--envs", THROWING, "--horizon", "9", "--price", "1", "2"), "an endpoint"),
         (("--workers", "0"), "workers must be at least 1"),
         (("--resume", "nowhere", "--depth", "quick"), "leave out depth"),
         (("--resume", "nowhere"), "nowhere holds no evaluation"),

@@ -145,6 +145,10 @@ class Evaluate:
         )
         with console.status("Preparing: compiling kernels if needed, measuring the random agent ..."):
             plan = plan_evaluation(config)
+        if self.price is not None and not plan.remote:
+            raise ValueError(
+                f"--price is for language models behind an endpoint: {self.agent} works on this machine."
+            )
         with console.status("Measuring what it will cost ..."):
             return plan, estimate(plan, self._workers(self.agent))
 

@@ -22,6 +22,7 @@ from etude_gym.practice.strategies import REFERENCE_ARM
 from etude_gym.report.comparison import ArmResult, Comparison, compare
 from etude_gym.runs.depths import HEADLINE_ARM
 from etude_gym.runs.evaluation import Evaluation
+from etude_gym.runs.folder import IncompleteRun
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def evaluate(evaluation: Evaluation) -> EvaluationResult:
     for name, experiment in evaluation.experiments.items():
         try:
             comparisons[name] = compare([experiment.folder], REFERENCE_ARM)
+        except IncompleteRun:
+            failures.setdefault(name, "no run of the reference is finished")
         except ValueError as error:
             failures.setdefault(name, str(error))
     arms = tuple(arm for arm in evaluation.depth.arms if arm != REFERENCE_ARM)

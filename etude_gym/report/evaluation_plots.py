@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from etude_gym.difficulty.bands import band_name
@@ -11,20 +12,19 @@ from etude_gym.report.evaluation_tables import OVER_ALL, band_finals
 from etude_gym.report.figures import COLORS, GRAY, INK, PANEL, arm_colors, new_figure
 
 OVER_ALL_COLOR = INK
-LEAST_RANGE = 0.1
-"""Of an axis of Practice Efficiency, in each direction."""
-ROOM = 3.0
-"""How far an axis of Practice Efficiency reaches beyond its values, in multiples of their range."""
+ROOM, LEAST_ROOM, MARGIN = 3.0, 1.0, 0.06
+"""How far an axis of Practice Efficiency reaches beyond its values for their intervals: multiples of their
+range, or at least so much; and beyond all of it."""
 
 
 def domain_colors(result: EvaluationResult) -> dict[str, str]:
-    """A color for each domain.
+    """A color for each domain, of those that arms seldom have.
 
     Args:
         result: of an evaluation.
     """
     names = list(result.evaluation.experiments)
-    return {name: COLORS[1 + place % (len(COLORS) - 1)] for place, name in enumerate(names)}
+    return dict(zip(names, cycle(reversed(COLORS)), strict=False))
 
 
 def efficiency_figure(result: EvaluationResult) -> Any:
@@ -67,11 +67,11 @@ def efficiency_figure(result: EvaluationResult) -> Any:
 def _limits(effects: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float]:
     """All values and 1, and intervals as far as they do not dwarf them."""
     values = [1.0, *(value for value, _, _ in effects)]
-    room = ROOM * max(max(values) - min(values), LEAST_RANGE)
+    room = max(ROOM * (max(values) - min(values)), LEAST_ROOM)
     lows = [max(low, min(values) - room) for _, low, _ in effects if low is not None]
     highs = [min(high, max(values) + room) for _, _, high in effects if high is not None]
     left, right = min([*values, *lows]), max([*values, *highs])
-    margin = max(0.06 * (right - left), LEAST_RANGE)
+    margin = MARGIN * max(1.0, right - left)
     return left - margin, right + margin
 
 

@@ -262,6 +262,7 @@ def _command(record: Mapping[str, Any]) -> str:
     command += ["--envs", *env_ids] if tuple(env_ids) != PRIMARY_DOMAINS else []
     if horizons := record["horizons"]:
         command += ["--horizon", *(f"{env_id}={horizon!r}" for env_id, horizon in horizons.items())]
+    command += ["--recipes", record["recipes"]] if record.get("recipes") else []
     for name, value in record["options"].items():
         shown = value if isinstance(value, str) else json.dumps(value)
         command += ["--option", f"{name}={shown}"]

@@ -104,14 +104,13 @@ def arm_grid(result: EvaluationResult) -> Grid:
         result: of an evaluation.
     """
     rows = []
-    for arm in result.arms:
-        cells = []
-        for name in result.evaluation.experiments:
-            found = result.result(name, arm)
-            cells.append(UNKNOWN if found is None else value_text(found.efficiency))
-        rows.append((arm, *cells, *_overall_cells(result.overall[arm])))
-    columns = ("arm", *result.evaluation.experiments, OVER_ALL, "95% interval")
-    return Grid("PE of every way to choose tasks", columns, tuple(rows))
+    for name in result.evaluation.experiments:
+        found = [result.result(name, arm) for arm in result.arms]
+        rows.append((name, *(UNKNOWN if each is None else value_text(each.efficiency) for each in found)))
+    cells = [_overall_cells(result.overall[arm]) for arm in result.arms]
+    rows.append((OVER_ALL, *(value for value, _ in cells)))
+    rows.append(("95% interval", *(interval for _, interval in cells)))
+    return Grid("PE of every way to choose tasks", ("domain", *result.arms), tuple(rows))
 
 
 def horizon_grid(result: EvaluationResult) -> Grid:

@@ -88,6 +88,7 @@ class Evaluation:
                 "env_ids": {part.name: part.config.env_id for part in plan.parts},
                 "horizons": dict(plan.config.horizons),
                 "options": dict(plan.config.options),
+                "recipes": None if plan.config.recipes is None else str(plan.config.recipes),
                 "costs": {name: asdict(cost) for name, cost in estimate.runs.items()},
                 "failures": {},
                 **provenance(),

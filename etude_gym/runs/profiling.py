@@ -129,7 +129,6 @@ def profile_runs(paths: Sequence[Path], checkpoint: int | None = None, resamples
         checkpoint,
         compute,
         found,
-        place_by_answers(space, runs),
         _skills(domain, [[answers[place] for place in sorted(reached)] for answers in kept]),
         shipped_prerequisites(domain),
         place_by_answers(space, runs),
