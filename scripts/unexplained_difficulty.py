@@ -1,9 +1,9 @@
 """What else makes tasks hard: ``python scripts/unexplained_difficulty.py ENV PANEL``.
 
 How hard each common task of a panel was, as log odds of its mean score over lineages and their later
-checkpoints, is explained by least squares: by calibrated difficulty, by all that is quadratic in the axes, and
-by what the reference solver did (its number of actions and the results of its grade). What explains more than
-the axes do is what the domain would have to turn into an axis or a family, or to keep more alike.
+checkpoints, is explained by least squares: by calibrated difficulty, by all that is quadratic in the axes,
+and by what the reference solver did (its number of actions and the results of its grade). What explains more
+than the axes do is what the domain would have to turn into an axis or a family, or to keep more alike.
 """
 
 from __future__ import annotations

@@ -102,16 +102,19 @@ class Export:
     def _write_tasks(self, sources: Sequence[str], out: Path) -> None:
         if len(sources) > 1:
             raise ValueError(f"Name one run or environment: etude export EtudePlan-v0 {out}")
-        task = {
-            "seed": self.seed or 0,
-            "difficulty": parse_difficulty(self.difficulty),
-            "family": self.family,
-        }
+        seed, difficulty = self.seed or 0, parse_difficulty(self.difficulty)
         if out.suffix.lower() == PDDL:
-            export_pddl(sources[0], out, **task)
+            export_pddl(sources[0], out, seed=seed, difficulty=difficulty, family=self.family)
         else:
-            name = self.paths[-1].removeprefix(MINARI)
-            export_dataset(sources[0], name, self.checkpoint, self.episodes, **task)
+            export_dataset(
+                sources[0],
+                self.paths[-1].removeprefix(MINARI),
+                self.checkpoint,
+                self.episodes,
+                seed=seed,
+                difficulty=difficulty,
+                family=self.family,
+            )
 
     def _write_table(self, runs: Sequence[Path], out: Path) -> None:
         from etude_gym.report.records import answer_records, curve_records, write_records
