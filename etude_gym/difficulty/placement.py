@@ -42,7 +42,7 @@ class Placement:
         self.asked = 0
         axes = len(curve.coefficients)
         easiest, hardest = curve.logits(np.array([[0.0] * axes, [1.0] * axes])).tolist()
-        self._easiest, self._hardest = easiest, hardest
+        self._easiest, self._hardest = float(easiest), float(hardest)
         self._grid = np.arange(easiest - BEYOND, hardest + BEYOND, GRID_STEP)
         self._log_density = -0.5 * (self._grid / (VAGUE * curve.ability_deviation)) ** 2
         self._density = _normalized(self._log_density)
