@@ -35,6 +35,7 @@ types: install
 	rm -rf build/types && mkdir -p build/types
 	cp -r etude_gym build/types/etude_gym
 	for part in envs wrappers agents; do cp -r $$part build/types/etude_gym/$$part; done
+	rm -r build/types/etude_gym/cli/template
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p etude_gym
 	$(BIN)/mypy --config-file tests/mypy.ini tests scripts
 
