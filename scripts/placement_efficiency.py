@@ -165,8 +165,11 @@ def find(
         true: ability, where it is known.
     """
     random, axes = np.random.default_rng(given.seed), len(curve.coefficients)
-    points = (even_points(axes)[: given.pool], random.random((given.pool, axes)))
-    points += (level_candidates(given.pool, axes, random),)
+    points = (
+        even_points(axes)[: given.pool],
+        random.random((given.pool, axes)),
+        level_candidates(given.pool, axes, random),
+    )
     sample, uniform, mixed = (Pool(each, play(number, each)) for number, each in enumerate(points))
     reference = Placement(curve)
     reference.update(sample.difficulty, sample.scores)
