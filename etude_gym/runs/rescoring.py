@@ -27,7 +27,7 @@ CLOSED = "http://127.0.0.1:9/v1"
 def rescore(folder: Path) -> LearningCurve:
     """The learning curve of a finished run, from scores of its networks on the same anchor tasks.
 
-    With the versions of ``config.json`` on the same kind of machine, it is exactly the curve that
+    With the versions and the calibration of ``config.json``, on the same kind of machine, it is exactly what
     ``curve.jsonl`` holds. Networks are read as plain arrays, and a language model's replies from the run's
     record of calls, so that no endpoint is asked; the environment and the agent are imported by the names in
     ``config.json``, so look at these two first if the folder comes from a stranger.
