@@ -178,7 +178,7 @@ def test_the_picture_is_an_svg(capsys, experiment, tmp_path):
         ("RUNS out.tex --answers", "--answers is for .csv and .parquet"),
         ("RUNS out.csv --reference easy", "--reference is for .tex and .svg"),
         ("RUNS out.csv --by agent", "--by is for .tex and .svg"),
-        ("RUNS out.csv --checkpoint 3", "--checkpoint is for the folder of a model"),
+        ("RUNS out.csv --checkpoint 3", "--checkpoint is for minari: and the folder of a model"),
         ("RUNS out.svg --reference eazy", "Did you mean 'easy'?"),
         ("RUNS out", "holds 4 runs: name one of them"),
         ("RUNS/easy/seed_0 out.png", "name a file that ends in .csv, .parquet, .tex, .svg; got 'out.png'"),
