@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
-from etude_gym.cli.progress import ProgressDisplay
+from etude_gym.cli.progress import ProgressDisplay, make_bars
 from etude_gym.cli.terminal import duration
 from etude_gym.runs.evaluation import Evaluation
 from etude_gym.runs.experiment import Experiment, Progress
@@ -68,16 +66,7 @@ def practice_all(evaluation: Evaluation, workers: int, console: Console) -> bool
     Returns:
         False if it was interrupted.
     """
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bars = make_bars(console)
     remaining = Remaining(evaluation)
     number = len(evaluation.experiments)
     with bars:

@@ -119,6 +119,24 @@ def _shown(*shares: float) -> int:
     return round(sum(shares, 0.0) * SHARE)
 
 
+def make_bars(console: Console) -> Bars:
+    """Bars of practice, with the time that has passed and the time that is left.
+
+    Args:
+        console: where to show them; where there is no terminal, they are not drawn.
+    """
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 def practice_with_progress(experiment: Experiment, workers: int | None, console: Console) -> bool:
     """Carry out an experiment and show how far it is.
 
@@ -130,15 +148,6 @@ def practice_with_progress(experiment: Experiment, workers: int | None, console:
     Returns:
         Whether all runs are finished.
     """
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bars = make_bars(console)
     with bars:
         return experiment.practice(workers, ProgressDisplay(experiment, bars))
