@@ -116,6 +116,14 @@ def drop_long_values(app: Any, doctree: Any) -> None:
             node.parent.remove(node)
 
 
+def open_to_all(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """What scrolls sideways can be reached by keyboard, and captions of the navigation have a level."""
+    body = context.get("body", "").replace("<pre>", '<pre tabindex="0">')
+    context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def empty_reference(app: Any) -> None:
     """Leave the reference empty if that was asked for; autodoc has made its directives by now."""
     if "pages" in app.tags:
@@ -123,9 +131,10 @@ def empty_reference(app: Any) -> None:
 
 
 def setup(app: Any) -> None:
-    """Called by Sphinx; napoleon listens with priority 500."""
+    """Called by Sphinx; napoleon and the theme listen with priority 500."""
     app.connect("autodoc-process-docstring", keep_docstring, priority=400)
     app.connect("autodoc-process-docstring", arrange_docstring, priority=600)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", drop_long_values)
+    app.connect("html-page-context", open_to_all, priority=600)
     app.connect("builder-inited", empty_reference)
