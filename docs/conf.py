@@ -30,7 +30,6 @@ myst_heading_anchors = 4
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 # Libraries of adapters, of which no two need be installed together.
 autodoc_mock_imports = ["datasets", "gem", "trl", "verifiers"]
-autodoc_preserve_defaults = True
 autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 napoleon_use_rtype = False
 
@@ -104,8 +103,10 @@ _ARRAY = re.compile(
 
 
 def _as_imported(text: str) -> str:
-    """What NDArray stands for is named so again, and factories of defaults are left out."""
-    return _ARRAY.sub(r"NDArray[\1]", text).replace("NDArray[numpy.", "NDArray[").replace("<factory>", "...")
+    """What NDArray stands for is named so again; functions as defaults by their names, the nameless by dots."""
+    text = _ARRAY.sub(r"NDArray[\1]", text).replace("NDArray[numpy.", "NDArray[")
+    text = re.sub(r"<function ([\w.]+)>", r"\1", text)
+    return re.sub(r"<factory>|<function [\w.]*<lambda>>", "...", text)
 
 
 def drop_long_values(app: Any, doctree: Any) -> None:
