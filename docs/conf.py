@@ -32,6 +32,7 @@ autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_mock_imports = ["datasets", "gem", "trl", "verifiers"]
 autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 napoleon_use_rtype = False
+default_role = "literal"
 
 # Signatures: the name alone, as its module stands above; one argument on each line where they are many.
 add_module_names = False
