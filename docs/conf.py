@@ -104,7 +104,7 @@ _ARRAY = re.compile(
 
 
 def _as_imported(text: str) -> str:
-    """What NDArray stands for is named so again; functions as defaults by their names, the nameless by dots."""
+    """What NDArray stands for is named so again; functions as defaults by their names, if they have one."""
     text = _ARRAY.sub(r"NDArray[\1]", text).replace("NDArray[numpy.", "NDArray[")
     text = re.sub(r"<function ([\w.]+)>", r"\1", text)
     return re.sub(r"<factory>|<function [\w.]*<lambda>>", "...", text)
