@@ -106,13 +106,13 @@ _ARRAY = re.compile(
 
 
 def _as_imported(text: str) -> str:
-    """What NDArray stands for is named so again; functions as defaults by their names, if they have one."""
+    """What NDArray stands for is named so again; defaults stand by their names, if they have one."""
     text = _ARRAY.sub(r"NDArray[\1]", text).replace("NDArray[numpy.", "NDArray[")
-    text = re.sub(r"<function ([\w.]+)>", r"\1", text)
+    text = re.sub(r"<(?:function ([\w.]+)|class '([\w.]+)')>", r"\1\2", text)
     return re.sub(r"<factory>|<function [\w.]*<lambda>>", "...", text)
 
 
-def tidy_annotations(app: Any, doctree: Any) -> None:
+def tidy_annotations(app: Any, doctree: Any, page: str) -> None:
     """Tables of functions or numbers are for the source, not for a line of the reference; arrays as above."""
     for node in list(doctree.findall(addnodes.desc_annotation)):
         text = node.astext()
@@ -141,6 +141,6 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", keep_docstring, priority=400)
     app.connect("autodoc-process-docstring", arrange_docstring, priority=600)
     app.connect("autodoc-process-signature", shorten_signature)
-    app.connect("doctree-read", tidy_annotations)
+    app.connect("doctree-resolved", tidy_annotations)
     app.connect("html-page-context", open_to_all, priority=600)
     app.connect("builder-inited", empty_reference)
