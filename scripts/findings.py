@@ -4,11 +4,12 @@
     python scripts/findings.py milestones RUNS         # docs/findings/milestones.md
     python scripts/findings.py difficulty RUNS         # docs/findings/difficulty.md
     python scripts/findings.py confidence RUNS         # docs/findings/confidence.md
+    python scripts/findings.py self_critique RUNS CRITIQUE
     python scripts/findings.py run_sizes SIZES         # smaller networks
     python scripts/findings.py model_size RUNS SIZES   # docs/findings/model_size.md
 
-RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters. Interrupted,
-``run`` and ``run_sizes`` go on where they stopped.
+RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters; CRITIQUE is
+that of docs/findings/self_critique.md. Interrupted, ``run`` and ``run_sizes`` go on where they stopped.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.intervals import half_width
-from etude_gym.measure.overall import Measured, combined, contrasts, mean_over_seeds
+from etude_gym.measure.overall import Measured, combined, contrasts, log_ratio, mean_over_seeds
 from etude_gym.report.comparison import Comparison, compare
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.finished import LoadedRun
@@ -166,6 +167,32 @@ def confidence(runs: Path) -> None:
         )
 
 
+def self_critique(runs: Path, critique: Path) -> None:
+    """Areas and skill of the learner that grades itself against the recipe's, seed by seed."""
+    plain, grading = comparisons(runs)["EtudeLogic-v0"], compare([critique])
+    ours, theirs = (
+        next(arm for arm in each.arms if arm.arm == "adaptive").areas for each in (grading, plain)
+    )
+    ratio = log_ratio(ours, theirs, paired=True)
+    half = ratio.half_width() or 0.0
+    _row("PE", _interval(*(float(np.exp(ratio.value + sign * half)) for sign in (0, -1, 1))))
+    skills = [_skills(each.runs["adaptive"])[:, -1] for each in (grading, plain)]
+    _row("skill at H", *map(_values, (*skills, skills[0] - skills[1])))
+    for each in (grading, plain):
+        pooled = Reliability.pooled([run.reliability for run in each.runs["adaptive"] if run.reliability])
+        _row(
+            "Brier, confidence, correct, final",
+            *(
+                f"{value or 0:.3f}"
+                for value in (pooled.brier, pooled.mean_confidence, pooled.share_correct, *_final_score(each))
+            ),
+        )
+
+
+def _final_score(comparison: Comparison) -> list[float]:
+    return [arm.final for arm in comparison.arms if arm.arm == "adaptive"]
+
+
 def _by_checkpoint(runs: Sequence[LoadedRun]) -> Iterator[tuple[Reliability, ...]]:
     return zip(*map(_reliabilities, runs), strict=True)
 
@@ -231,6 +258,7 @@ def _row(*cells: str) -> None:
 
 if __name__ == "__main__":
     tables = {
-        each.__name__: each for each in (run, run_sizes, milestones, difficulty, confidence, model_size)
+        each.__name__: each
+        for each in (run, run_sizes, milestones, difficulty, confidence, self_critique, model_size)
     }
     tables[sys.argv[1]](*map(Path, sys.argv[2:]))
