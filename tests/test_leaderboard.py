@@ -182,7 +182,7 @@ def test_an_entry_that_cannot_be_compared_says_why():
     found = boards([entry("base", 2.0, reference=True), replace(tokens, domains=domains)])
     assert [(board.unit, board.standings[0].reason) for board in found] == [
         ("flops", ""),
-        ("tokens", "no reference ships for this unit of compute"),
+        ("tokens", "no reference ships for this interface and unit of compute"),
     ]
     other = entry("other", 3.0)
     domains = {name: replace(each, horizon=HORIZON / 2) for name, each in other.domains.items()}

@@ -38,6 +38,7 @@ class DomainEntry:
         options: what the runs have that the recipe does not.
         ledger: mean amounts over the runs, by line of the ledger and unit.
         calibration: hash of the domain's calibration, which bands followed; empty where there was none.
+        interface: how tasks were shown and answered, "actions" or "text"; each has its own cells.
     """
 
     agent: str
@@ -49,6 +50,7 @@ class DomainEntry:
     options: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calibration: str = ""
+    interface: str = "actions"
 
     @functools.cached_property
     def learning_curves(self) -> list[LearningCurve]:
@@ -221,16 +223,17 @@ def shipped_entries() -> tuple[Entry, ...]:
     return tuple(Entry.from_json(json.loads(path.read_text())) for path in paths)
 
 
-def shipped_reference(env_id: str, unit: str) -> DomainEntry | None:
+def shipped_reference(env_id: str, unit: str, interface: str = "actions") -> DomainEntry | None:
     """What Practice Efficiency on leaderboards is relative to; None where nothing ships.
 
     Args:
         env_id: id of the environment.
         unit: of compute.
+        interface: how tasks are shown and answered.
     """
     for entry in shipped_entries():
         domain = entry.domains.get(env_id)
-        if entry.reference and domain is not None and domain.unit == unit:
+        if domain is not None and entry.reference and (domain.unit, domain.interface) == (unit, interface):
             return domain
     return None
 

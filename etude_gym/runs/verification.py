@@ -260,4 +260,5 @@ class Verification:
                 for line, amounts in ledgers[0].items()
             },
             calibration=first.calibration,
+            interface=first.interface,
         )
