@@ -5,10 +5,11 @@
     python scripts/reference_runs.py enter SUBMISSIONS VALUE
     python scripts/reference_runs.py table
 
-``run`` practices in all environments on the assigned seeds; RUNS holds KIND/ENVIRONMENT/ARM/seed_N. ``commit``
-packs what is there and puts the commitments into docs/leaderboard.md. ``enter`` scores on anchor tasks that
-follow from the commitments and VALUE, which is published after them, and writes the entries; ``table`` writes
-README's table of them, as ``enter`` does in the end. What was interrupted goes on with the same command.
+``run`` practices in all environments on the assigned seeds; RUNS holds KIND/ENVIRONMENT/ARM/seed_N.
+``commit`` packs what is there and puts the commitments into docs/leaderboard.md. ``enter`` scores on anchor
+tasks that follow from the commitments and VALUE, which is published after them, and writes the entries;
+``table`` writes README's table of them, as ``enter`` does in the end. What was interrupted goes on with the
+same command.
 
 A language model is asked through its endpoint:
 
@@ -24,16 +25,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from etude_gym.cli.practicing import NO_LANGUAGE_MODEL, agent_options
 from etude_gym.cli.progress import practice_with_progress
 from etude_gym.report.standings import boards
-from etude_gym.runs.agents import load_agent_class
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import read_entries
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
 from etude_gym.runs.experiment import Experiment
 from etude_gym.runs.folder import CONFIG, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
-from etude_gym.runs.options import parse_options
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
 from etude_gym.runs.submission import RUNS, SCORED_ITEMS, SEEDS, Submission, pack
@@ -71,7 +71,7 @@ def experiments(kind: str, options: Sequence[str] = ()) -> dict[str, ExperimentC
         kind: of agent, one of ``METHODS``.
         options: arguments of the agent beside its recipe's, each NAME=VALUE.
     """
-    given = parse_options(options, kind, load_agent_class(kind))
+    given = agent_options(kind, options, NO_LANGUAGE_MODEL)
     return {
         env_id: ExperimentConfig(
             env_id,

@@ -15,7 +15,7 @@ from reference_runs import BEGIN, COMMITMENTS, END, ENTRIES, HEAD, METHODS, READ
 from etude_gym.environment.registration import make_domain
 from etude_gym.report.standings import boards
 from etude_gym.runs import rules, scored_curves
-from etude_gym.runs.agents import load_recipe
+from etude_gym.runs.agents import load_recipe, shipped_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import Entry, read_entries, shipped_reference
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
@@ -59,7 +59,7 @@ def test_an_entry_is_what_its_file_says_under_the_rules_of_today(path):
         assert path.stem == f"{domain.agent}_{domain.arm}"
         assert domain.seeds == SEEDS
         assert domain.calibration == make_domain(env_id).space.calibration_hash
-        assert domain.horizon == load_recipe(domain.agent, env_id).horizon
+        assert domain.horizon == shipped_recipe(domain.agent, env_id).horizon
         assert not domain.options
 
 
@@ -73,14 +73,17 @@ def test_everything_that_acts_can_be_compared_with_the_reference():
 
 @pytest.mark.parametrize("kind", METHODS)
 def test_every_kind_practices_in_all_environments_on_the_assigned_seeds(kind):
-    given = {"llm": ["model=small", "base_url=http://127.0.0.1:9/v1"], "llm_finetune": ["model=folder"]}
-    planned = experiments(kind, given.get(kind, ()))
+    planned = experiments(kind)
     assert set(planned) == set(PRIMARY_DOMAINS)
     for env_id, config in planned.items():
         assert (config.env_id, config.agent, config.arms) == (env_id, kind, tuple(METHODS[kind]))
         assert tuple(range(config.first_seed, config.first_seed + config.seeds)) == SEEDS
-        assert load_recipe(kind, env_id).horizon, "runs without a horizon that ships are refused"
-        assert [f"{name}={value}" for name, value in config.options.items()] == given.get(kind, [])
+        assert kind == "llm" or shipped_recipe(kind, env_id).horizon, "runs without one are refused"
+
+
+def test_the_model_and_its_endpoint_are_passed_on():
+    for config in experiments("llm", ["model=small", "base_url=http://127.0.0.1:9/v1"]).values():
+        assert config.options == {"model": "small", "base_url": "http://127.0.0.1:9/v1"}
 
 
 def test_the_horizon_of_a_language_model_is_not_that_of_a_small_network_in_the_same_unit():

@@ -28,6 +28,7 @@ from etude_gym.runs.entries import (
     DomainEntry,
     Entry,
     Linked,
+    cells_of_entry,
     mean_scores,
     read_links,
     shipped_entries,
@@ -61,9 +62,8 @@ def curve(seed, speed):
 def entry(name, speed, *, reference=False, env_id="Sums-v0", options=None, **changes):
     curves = [curve(seed, speed) for seed in SEEDS]
     records = tuple(mean_scores(each) for each in curves)
-    domain = DomainEntry(
-        "sb3", "static" if reference else "adaptive", "flops", HORIZON, SEEDS, records, options or {}
-    )
+    arm, cells = "static" if reference else "adaptive", cells_of_entry(curves[0])
+    domain = DomainEntry("sb3", arm, "flops", HORIZON, SEEDS, cells, records, options or {})
     commitment = f"{abs(hash(name)):064x}"[:64]
     made = Entry(name, "re-scored", 1, {env_id: domain}, commitment, VALUE, scored_salt(commitment, VALUE))
     return replace(made, reference=reference, **changes)

@@ -247,6 +247,7 @@ def to_json(found: Sequence[Board]) -> dict[str, Any]:
     every = [each for board in found for each in board.standings]
     for row, each in zip(table, every, strict=True):
         row["families"] = {name: asdict(efficiency) for name, efficiency in each.families.items()}
+        row["cells"] = each.domain.cells
         row["curves"] = each.domain.curves
         row["ledger"] = each.domain.ledger
     return {"standings": table}
