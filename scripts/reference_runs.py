@@ -36,7 +36,7 @@ from etude_gym.runs.folder import CONFIG, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
-from etude_gym.runs.submission import RUNS, SCORED_ITEMS, SEEDS, Submission, pack
+from etude_gym.runs.submission import RUNS, SEEDS, Submission, pack
 from etude_gym.runs.verification import Verification
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +60,8 @@ METHODS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By kind of agent and arm: what the entry is called."""
+ITEMS = {"sb3": 100, "rllib": 100, "llm": 8, "llm_finetune": 8}
+"""Anchor tasks per cell and checkpoint in the runs themselves; scored curves have 100 in any case."""
 REFERENCE = ("sb3", "static")
 """What Practice Efficiency is relative to."""
 
@@ -79,7 +81,7 @@ def experiments(kind: str, options: Sequence[str] = ()) -> dict[str, ExperimentC
             tuple(METHODS[kind]),
             seeds=len(SEEDS),
             first_seed=SEEDS[0],
-            items=SCORED_ITEMS,
+            items=ITEMS[kind],
             options=given,
         )
         for env_id in PRIMARY_DOMAINS

@@ -101,8 +101,8 @@ def small(monkeypatch, tmp_path):
     """The script with one seed and few tasks, which writes below a folder of the test."""
     for module in (reference_runs, rules):
         monkeypatch.setattr(module, "SEEDS", SEEDS[:1])
-    for module in (reference_runs, scored_curves):
-        monkeypatch.setattr(module, "SCORED_ITEMS", 1)
+    monkeypatch.setattr(scored_curves, "SCORED_ITEMS", 1)
+    monkeypatch.setattr(reference_runs, "ITEMS", {"llm": 1})
     monkeypatch.setattr(reference_runs, "METHODS", {"llm": {"adaptive": "{model}, adaptive practice"}})
     for name in ("README.md", "docs/leaderboard.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
