@@ -32,7 +32,7 @@ from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import read_entries
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
 from etude_gym.runs.experiment import Experiment
-from etude_gym.runs.folder import CONFIG, write_atomically
+from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
@@ -111,16 +111,29 @@ def practice(
 
 
 def methods(runs: Path) -> Iterator[tuple[str, str, list[Path]]]:
-    """The methods that there are runs of: kind, arm, and their folders on the assigned seeds.
+    """The methods that there are runs of: kind, arm, and their folders, one for each environment.
 
     Args:
-        runs: as ``practice`` makes them.
+        runs: as ``practice`` makes them; environments that are not finished are named and left out.
     """
     for kind, arms in METHODS.items():
         for arm in arms:
             found = sorted((runs / kind).glob(f"*/{arm}"))
-            if found:
-                yield kind, arm, [folder / f"seed_{seed}" for folder in found for seed in SEEDS]
+            finished = [folder for folder in found if all(Run(run).finished for run in assigned(folder))]
+            for folder in found:
+                if folder not in finished:
+                    print(f"Left out, as it is not finished: {folder}", flush=True)
+            if finished:
+                yield kind, arm, finished
+
+
+def assigned(folder: Path) -> list[Path]:
+    """The runs on the assigned seeds.
+
+    Args:
+        folder: of an arm.
+    """
+    return [folder / f"seed_{seed}" for seed in SEEDS]
 
 
 def commit(runs: Path, submissions: Path) -> None:
@@ -129,32 +142,36 @@ def commit(runs: Path, submissions: Path) -> None:
     Args:
         runs: as ``practice`` makes them.
         submissions: where they are packed; what is packed already stays as it is.
+
+    Raises:
+        IncompleteRun: if the reference lacks an environment.
     """
-    lines = []
     for kind, arm, folders in methods(runs):
+        missing = set(PRIMARY_DOMAINS) - {folder.parent.name for folder in folders}
+        if missing and (kind, arm) == REFERENCE:
+            raise IncompleteRun(f"What others are compared with needs every environment: {sorted(missing)}")
         target = submissions / f"{kind}_{arm}"
-        if target.exists():
-            print(f"{target} is packed already.", flush=True)
-            continue
-        name = METHODS[kind][arm].format(**RunConfig.read(folders[0]).options)
-        submission = pack(folders, target, name)
-        environments = sorted({run.partition("/")[0] for run in submission.runs})
-        lines.append(f"| {name} | {', '.join(environments)} | `{submission.commitment}` |\n")
-        print(lines[-1], end="", flush=True)
-    publish(lines)
+        if not target.exists():
+            runs_of = [run for folder in folders for run in assigned(folder)]
+            pack(runs_of, target, METHODS[kind][arm].format(**RunConfig.read(runs_of[0]).options))
+        publish(Submission.read(target))
 
 
 HEAD = "| method | environments | commitment |\n| --- | --- | --- |\n"
 
 
-def publish(lines: Sequence[str]) -> None:
-    """Put lines on top of the table of published commitments.
+def publish(submission: Submission) -> None:
+    """Put a commitment on top of the table of those that are published, unless it is there.
 
     Args:
-        lines: each a method, its environments and the commitment.
+        submission: that is packed.
     """
+    environments = sorted({run.partition("/")[0] for run in submission.runs})
+    line = f"| {submission.name} | {', '.join(environments)} | `{submission.commitment}` |\n"
+    print(line, end="", flush=True)
     before, head, after = COMMITMENTS.read_text(encoding="utf-8").partition(HEAD)
-    write_atomically(COMMITMENTS, f"{before}{head}{''.join(lines)}{after}".encode())
+    if line not in after:
+        write_atomically(COMMITMENTS, f"{before}{head}{line}{after}".encode())
 
 
 def enter(submissions: Path, public_value: str) -> None:

@@ -19,6 +19,7 @@ from etude_gym.runs.agents import load_recipe, shipped_recipe
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import Entry, read_entries, shipped_reference
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
+from etude_gym.runs.folder import RECORD, IncompleteRun, write_json
 from etude_gym.runs.rules import scored_horizon
 from etude_gym.runs.submission import SEEDS
 
@@ -29,10 +30,10 @@ SHIPPED = sorted(ENTRIES.glob("*.json"))
 
 
 def published(path):
-    """The lines of the table of commitments: method and environments by commitment."""
+    """The newest line of each method in the table of commitments: its environments and the commitment."""
     lines = path.read_text(encoding="utf-8").partition(HEAD)[2].partition("\n\n")[0].splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {commitment.strip("`"): (name, inside.split(", ")) for name, inside, commitment in cells}
+    return {name: (inside.split(", "), commitment.strip("`")) for name, inside, commitment in reversed(cells)}
 
 
 # --- What ships ------------------------------------------------------------------------------------------
@@ -43,14 +44,15 @@ def test_the_table_in_readme_is_that_of_the_entries():
     assert shown.strip() == table().strip(), "run python scripts/reference_runs.py table"
 
 
+def test_the_entries_are_those_of_the_newest_commitments_and_cover_what_these_cover():
+    shipped = {each.name: (sorted(each.domains), each.commitment) for each in read_entries([ENTRIES])}
+    assert shipped == published(COMMITMENTS), "run python scripts/reference_runs.py enter SUBMISSIONS VALUE"
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_an_entry_is_small_and_was_scored_on_tasks_that_nobody_could_choose(path):
-    entry = Entry.read(path)
     assert path.stat().st_size < LARGEST
-    assert entry.tier == "re-scored"
-    name, environments = published(COMMITMENTS)[entry.commitment]
-    assert name == entry.name
-    assert environments == sorted(entry.domains)
+    assert Entry.read(path).tier == "re-scored"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -114,6 +116,23 @@ def small(monkeypatch, tmp_path):
     return tmp_path
 
 
+def test_a_reference_that_lacks_an_environment_and_runs_that_are_not_finished_are_not_packed(
+    small, monkeypatch, capsys
+):
+    monkeypatch.setattr(reference_runs, "METHODS", METHODS)
+    for kind, finished in (("rllib", False), ("sb3", True)):
+        run = small / kind / "EtudePlan-v0" / "adaptive" / f"seed_{SEEDS[0]}"
+        run.mkdir(parents=True)
+        if finished:
+            run.parent.rename(run.parent.with_name("static"))
+            write_json(run.parent.with_name("static") / run.name / RECORD, {})
+    with pytest.raises(IncompleteRun, match=r"needs every environment: \['EtudeCode-v0'"):
+        reference_runs.commit(small, small / "submissions")
+    assert not (small / "submissions").exists()
+    assert [kind for kind, *_ in reference_runs.methods(small)] == ["sb3"]
+    assert "not finished: " + str(small / "rllib" / "EtudePlan-v0") in capsys.readouterr().out
+
+
 def test_a_language_model_comes_from_practice_to_an_entry_and_the_table(small, monkeypatch):
     pytest.importorskip("openai")
     from faulty_server import faulty_server
@@ -127,9 +146,12 @@ def test_a_language_model_comes_from_practice_to_an_entry_and_the_table(small, m
         options = ["model=small", f"base_url={server.base_url}", "max_tokens=64"]
         reference_runs.practice("llm", runs, [PLAN], options, 1)
         reference_runs.commit(runs, submissions)
+        reference_runs.commit(runs, submissions)  # what is published is not published again
         reference_runs.enter(submissions, VALUE)
     entry = Entry.read(small / "entries" / "llm_adaptive.json")
-    assert published(small / "docs" / "leaderboard.md")[entry.commitment] == (entry.name, [PLAN])
+    docs = small / "docs" / "leaderboard.md"
+    assert published(docs)[entry.name] == ([PLAN], entry.commitment)
+    assert docs.read_text(encoding="utf-8").count(entry.commitment) == 1
     assert (entry.name, entry.tier, entry.reference) == ("small, adaptive practice", "re-scored", False)
     [domain] = entry.domains.values()
     assert (domain.unit, domain.interface, domain.horizon) == ("tokens", "text", 20_000.0)
