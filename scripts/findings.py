@@ -244,7 +244,7 @@ def _finals(comparison: Comparison, arm: str) -> dict[int, float]:
 def picture(runs: Path, path: Path) -> None:
     """Compute saved up to milestones, and Practice Efficiency by band, of all domains."""
     with drawing():
-        figure = new_figure(10, 3.8)
+        figure = new_figure(10, 4.1)
         left, right = figure.subplots(1, 2)
         for place, (env_id, comparison) in enumerate(comparisons(runs).items()):
             style = {
@@ -265,7 +265,9 @@ def picture(runs: Path, path: Path) -> None:
         right.set_xticks(range(4), ["0, easiest", "1", "2", "3, hardest"])
         right.axhline(1, color=GRAY, linewidth=1, linestyle=":")
         set_title(right, "Practice Efficiency by band", "adaptive against static; 95% intervals over 8 seeds")
-        right.legend(frameon=False, fontsize=8)
+        figure.legend(
+            *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9
+        )
         save_figure(figure, path, f"python scripts/findings.py picture RUNS {path.name}")
 
 
