@@ -29,14 +29,14 @@ from etude_gym.cli.practicing import NO_LANGUAGE_MODEL, agent_options
 from etude_gym.cli.progress import practice_with_progress
 from etude_gym.report.standings import boards
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.entries import read_entries
+from etude_gym.runs.entries import Entry, read_entries
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
 from etude_gym.runs.experiment import Experiment
 from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
-from etude_gym.runs.submission import RUNS, SEEDS, Submission, pack
+from etude_gym.runs.submission import RUNS, SEEDS, Submission, pack, scored_salt
 from etude_gym.runs.verification import Verification
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,7 +153,8 @@ def commit(runs: Path, submissions: Path) -> None:
         target = submissions / f"{kind}_{arm}"
         if not target.exists():
             runs_of = [run for folder in folders for run in assigned(folder)]
-            pack(runs_of, target, METHODS[kind][arm].format(**RunConfig.read(runs_of[0]).options))
+            model = Path(RunConfig.read(runs_of[0]).options.get("model", "")).name
+            pack(runs_of, target, METHODS[kind][arm].format(model=model))
         publish(Submission.read(target))
 
 
@@ -185,7 +186,11 @@ def enter(submissions: Path, public_value: str) -> None:
         Refused: if one does not hold.
     """
     for folder in sorted(path for path in submissions.iterdir() if path.is_dir()):
-        configs = [RunConfig.read(folder / RUNS / name) for name in Submission.read(folder).runs]
+        submission, path = Submission.read(folder), ENTRIES / f"{folder.name}.json"
+        if path.exists() and Entry.read(path).salt == scored_salt(submission.commitment, public_value):
+            print(f"{submission.name} is entered already.", flush=True)
+            continue
+        configs = [RunConfig.read(folder / RUNS / name) for name in submission.runs]
         if keeps_calls(configs[0]) and not is_scored(folder):
             score(folder, public_value, print)
         verification = Verification(folder, public_value=public_value, on_check=print)
@@ -197,7 +202,7 @@ def enter(submissions: Path, public_value: str) -> None:
             reference=(kind, arm) == REFERENCE,
             source=f"python scripts/reference_runs.py run {kind} RUNS",
         )
-        entry.write(ENTRIES / f"{folder.name}.json")
+        entry.write(path)
         print(entry.name, entry.tier, flush=True)
     write_table()
 

@@ -148,6 +148,7 @@ def test_a_language_model_comes_from_practice_to_an_entry_and_the_table(small, m
         reference_runs.commit(runs, submissions)
         reference_runs.commit(runs, submissions)  # what is published is not published again
         reference_runs.enter(submissions, VALUE)
+    reference_runs.enter(submissions, VALUE)  # what is entered is not asked again
     entry = Entry.read(small / "entries" / "llm_adaptive.json")
     docs = small / "docs" / "leaderboard.md"
     assert published(docs)[entry.name] == ([PLAN], entry.commitment)
