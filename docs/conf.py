@@ -8,6 +8,7 @@ stand, and the links between them are those that a reader of the repository foll
 import re
 from typing import Any
 
+from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from sphinx import addnodes
 from sphinx.util import inspect
@@ -81,7 +82,8 @@ def arrange_docstring(app: Any, what: str, name: str, obj: Any, options: Any, li
         if line.startswith(".. attribute:: "):
             head = at
         elif line.startswith("   :type: "):
-            lines.insert(head + 1, _as_imported(lines.pop(at)))
+            kind = re.sub(r"(?<![\w.~])etude_gym\.[\w.]+", r"~\g<0>", _as_imported(lines.pop(at)))
+            lines.insert(head + 1, re.sub(r"(?<![\w.~])(?:[a-z_]\w*\.)+(?=[A-Z])", "", kind))
 
 
 def shorten_signature(
@@ -110,12 +112,14 @@ def _as_imported(text: str) -> str:
     return re.sub(r"<factory>|<function [\w.]*<lambda>>", "...", text)
 
 
-def drop_long_values(app: Any, doctree: Any) -> None:
-    """Tables of functions or numbers are for the source, not for a line of the reference."""
+def tidy_annotations(app: Any, doctree: Any) -> None:
+    """Tables of functions or numbers are for the source, not for a line of the reference; arrays as above."""
     for node in list(doctree.findall(addnodes.desc_annotation)):
-        value = node.astext().strip()
-        if value.startswith("=") and (len(value) > 150 or "<" in value):
+        text = node.astext()
+        if text.strip().startswith("=") and (len(text) > 150 or "<" in text):
             node.parent.remove(node)
+        elif _ARRAY.search(text):
+            node[:] = [nodes.Text(_as_imported(text))]
 
 
 def open_to_all(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -137,6 +141,6 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", keep_docstring, priority=400)
     app.connect("autodoc-process-docstring", arrange_docstring, priority=600)
     app.connect("autodoc-process-signature", shorten_signature)
-    app.connect("doctree-read", drop_long_values)
+    app.connect("doctree-read", tidy_annotations)
     app.connect("html-page-context", open_to_all, priority=600)
     app.connect("builder-inited", empty_reference)
