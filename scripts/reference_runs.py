@@ -36,7 +36,7 @@ from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
-from etude_gym.runs.submission import RUNS, SEEDS, Submission, pack, scored_salt
+from etude_gym.runs.submission import RUNS, SEEDS, Submission, pack
 from etude_gym.runs.verification import Verification
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,8 +187,8 @@ def enter(submissions: Path, public_value: str) -> None:
     """
     for folder in sorted(path for path in submissions.iterdir() if path.is_dir()):
         submission, path = Submission.read(folder), ENTRIES / f"{folder.name}.json"
-        if path.exists() and Entry.read(path).salt == scored_salt(submission.commitment, public_value):
-            print(f"{submission.name} is entered already.", flush=True)
+        if path.exists() and Entry.read(path).commitment == submission.commitment:
+            print(f"{submission.name} is entered already: a commitment has one public value.", flush=True)
             continue
         configs = [RunConfig.read(folder / RUNS / name) for name in submission.runs]
         if keeps_calls(configs[0]) and not is_scored(folder):

@@ -148,12 +148,13 @@ def test_a_language_model_comes_from_practice_to_an_entry_and_the_table(small, m
         reference_runs.commit(runs, submissions)
         reference_runs.commit(runs, submissions)  # what is published is not published again
         reference_runs.enter(submissions, VALUE)
-    reference_runs.enter(submissions, VALUE)  # what is entered is not asked again
+    reference_runs.enter(submissions, VALUE[::-1])  # nobody asks until a value fits
     entry = Entry.read(small / "entries" / "llm_adaptive.json")
     docs = small / "docs" / "leaderboard.md"
     assert published(docs)[entry.name] == ([PLAN], entry.commitment)
     assert docs.read_text(encoding="utf-8").count(entry.commitment) == 1
     assert (entry.name, entry.tier, entry.reference) == ("small, adaptive practice", "re-scored", False)
+    assert entry.public_value == VALUE
     [domain] = entry.domains.values()
     assert (domain.unit, domain.interface, domain.horizon) == ("tokens", "text", 20_000.0)
     assert re.search(
