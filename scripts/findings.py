@@ -4,11 +4,13 @@
     python scripts/findings.py milestones RUNS         # docs/findings/milestones.md
     python scripts/findings.py difficulty RUNS         # docs/findings/difficulty.md
     python scripts/findings.py confidence RUNS         # docs/findings/confidence.md
+    python scripts/findings.py picture RUNS PICTURE.png
+    python scripts/findings.py self_critique RUNS CRITIQUE
     python scripts/findings.py run_sizes SIZES         # smaller networks
     python scripts/findings.py model_size RUNS SIZES   # docs/findings/model_size.md
 
-RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters. Interrupted,
-``run`` and ``run_sizes`` go on where they stopped.
+RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters; CRITIQUE is
+that of docs/findings/self_critique.md. Interrupted, ``run`` and ``run_sizes`` go on where they stopped.
 """
 
 from __future__ import annotations
@@ -21,11 +23,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
+from etude_gym.cli.progress import practice_with_progress
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.intervals import half_width
-from etude_gym.measure.overall import Measured, combined, contrasts, mean_over_seeds
-from etude_gym.report.comparison import Comparison, compare
+from etude_gym.measure.overall import Measured, combined, contrasts, log_ratio, mean_over_seeds
+from etude_gym.report.comparison import ArmResult, Comparison, compare
+from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, save_figure, set_title
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.finished import LoadedRun
 from etude_gym.runs.folder import CONFIG, CURVE, Run
@@ -58,7 +63,8 @@ def practice(folder: Path, env_id: str, seeds: int, options: Mapping[str, Any]) 
         )
         Experiment.create(folder, config)
     print(folder, flush=True)
-    Experiment(folder).practice()
+    if not practice_with_progress(Experiment(folder), None, Console()):
+        raise SystemExit("Stopped; every run is saved. The same command goes on.")
 
 
 def run(runs: Path) -> None:
@@ -87,17 +93,9 @@ def milestones(runs: Path) -> None:
     """Compute saved up to shares of the reference's gain."""
     halves = {}
     for env_id, comparison in comparisons(runs).items():
-        adaptive = next(arm for arm in comparison.arms if arm.arm == "adaptive")
-        cells = []
-        for each in adaptive.milestones:
-            mine, its = (_until(taken, comparison.horizon) for taken in (each.agent, each.reference))
-            ratios = np.log(mine / its)
-            cells.append(
-                f"{_saving(mean_over_seeds(ratios))} ({each.agent_censored}, {each.reference_censored})"
-            )
-            if each.fraction == 0.5:
-                halves[env_id] = mean_over_seeds(ratios)
-        _row(f"`{env_id}`", *cells)
+        ratios, censored = _milestone_ratios(comparison)
+        _row(f"`{env_id}`", *(f"{_saving(ratios[share])} ({censored[share]})" for share in ratios))
+        halves[env_id] = ratios[0.5]
     overall = combined(list(halves.values()), [1 / len(halves)] * len(halves))
     _row("all, half of the gain", _saving(overall))
     saved = {env_id: Measured(-half.value, half.variance, half.freedom) for env_id, half in halves.items()}
@@ -105,23 +103,41 @@ def milestones(runs: Path) -> None:
         _row(f"{pair.first} over {pair.second}", _interval(pair.value, pair.low, pair.high))
 
 
+def _milestone_ratios(comparison: Comparison) -> tuple[dict[float, Measured], dict[float, str]]:
+    """Log ratio of compute up to each share of the gain, and how many runs of either arm were censored."""
+    ratios, censored = {}, {}
+    for each in _arm(comparison, "adaptive").milestones:
+        mine, its = (_until(taken, comparison.horizon) for taken in (each.agent, each.reference))
+        ratios[each.fraction] = mean_over_seeds(np.log(mine / its))
+        censored[each.fraction] = f"{each.agent_censored}, {each.reference_censored}"
+    return ratios, censored
+
+
+def _arm(comparison: Comparison, name: str) -> ArmResult:
+    return next(arm for arm in comparison.arms if arm.arm == name)
+
+
 def _until(taken: Sequence[float | None], horizon: float) -> Numbers:
     """Compute up to a milestone, the horizon where it was not reached."""
     return np.array([horizon if each is None else each for each in taken])
 
 
-def _saving(log_ratio: Measured) -> str:
-    half = log_ratio.half_width() or 0.0
-    saved = (1 - np.exp(log_ratio.value + sign * half) for sign in (0, 1, -1))
-    return _interval(*saved)
+def _saved(ratio: Measured) -> tuple[float, float, float]:
+    """Share of the compute that is saved, with its interval."""
+    half = ratio.half_width() or 0.0
+    value, low, high = (float(1 - np.exp(ratio.value + sign * half)) for sign in (0, 1, -1))
+    return value, low, high
+
+
+def _saving(ratio: Measured) -> str:
+    return _interval(*_saved(ratio))
 
 
 def difficulty(runs: Path) -> None:
     """Practice Efficiency by band, and its slope."""
     slopes = {}
     for env_id, comparison in comparisons(runs).items():
-        adaptive = next(arm for arm in comparison.arms if arm.arm == "adaptive")
-        bands = adaptive.bands.values()
+        bands = _arm(comparison, "adaptive").bands.values()
         logs = np.log(_band_areas(comparison, "adaptive") / _band_areas(comparison, "static"))
         slopes[env_id] = mean_over_seeds(np.polyfit(np.arange(logs.shape[1]), logs.T, 1)[0])
         ratios = [_interval(each.value, each.low, each.high) for each in bands]
@@ -166,6 +182,31 @@ def confidence(runs: Path) -> None:
         )
 
 
+def self_critique(runs: Path, critique: Path) -> None:
+    """Areas and skill of the learner that grades itself against the recipe's, seed by seed."""
+    plain, grading = comparisons(runs)["EtudeLogic-v0"], compare([critique])
+    ours, theirs = (_arm(each, "adaptive").areas for each in (grading, plain))
+    ratio = log_ratio(ours, theirs, paired=True)
+    half = ratio.half_width() or 0.0
+    _row("PE", _interval(*(float(np.exp(ratio.value + sign * half)) for sign in (0, -1, 1))))
+    skills = [_skills(each.runs["adaptive"])[:, -1] for each in (grading, plain)]
+    _row("skill at H", *map(_values, (*skills, skills[0] - skills[1])))
+    for each in (grading, plain):
+        pooled = Reliability.pooled([run.reliability for run in each.runs["adaptive"] if run.reliability])
+        _row(
+            "Brier, confidence, correct, final",
+            *(
+                f"{value or 0:.3f}"
+                for value in (
+                    pooled.brier,
+                    pooled.mean_confidence,
+                    pooled.share_correct,
+                    _arm(each, "adaptive").final,
+                )
+            ),
+        )
+
+
 def _by_checkpoint(runs: Sequence[LoadedRun]) -> Iterator[tuple[Reliability, ...]]:
     return zip(*map(_reliabilities, runs), strict=True)
 
@@ -203,6 +244,43 @@ def _finals(comparison: Comparison, arm: str) -> dict[int, float]:
     return {run.config.seed: float(run.curve.mean[-1]) for run in comparison.runs[arm]}
 
 
+def picture(runs: Path, path: Path) -> None:
+    """Compute saved up to milestones, and Practice Efficiency by band, of all domains."""
+    with drawing():
+        figure = new_figure(10, 4.1)
+        left, right = figure.subplots(1, 2)
+        for place, (env_id, comparison) in enumerate(comparisons(runs).items()):
+            style = {
+                "color": COLORS[place + 1],
+                "label": env_id,
+                "marker": "o",
+                "capsize": 3,
+                "linewidth": 1.8,
+            }
+            ratios, _ = _milestone_ratios(comparison)
+            _errors(left, np.arange(3) + 0.06 * place, [_saved(ratio) for ratio in ratios.values()], style)
+            bands = _arm(comparison, "adaptive").bands.values()
+            shown = [(each.value, each.low, each.high) for each in bands]
+            _errors(right, np.arange(4) + 0.06 * place, shown, style)
+        left.set_xticks(range(3), ["25%", "50%", "75%"])
+        left.axhline(0, color=GRAY, linewidth=1, linestyle=":")
+        set_title(left, "Compute saved", "adaptive against static, up to a share of static's gain")
+        right.set_xticks(range(4), ["0, easiest", "1", "2", "3, hardest"])
+        right.axhline(1, color=GRAY, linewidth=1, linestyle=":")
+        set_title(right, "Practice Efficiency by band", "adaptive against static; 95% intervals over 8 seeds")
+        figure.legend(
+            *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9
+        )
+        save_figure(figure, path, f"python scripts/findings.py picture RUNS {path.name}")
+
+
+def _errors(axes: Any, places: Numbers, estimates: Sequence[Any], style: Mapping[str, Any]) -> None:
+    """Estimates with their intervals, those that there are."""
+    numbers = np.array([[np.nan if part is None else part for part in each] for each in estimates])
+    value, low, high = numbers.T
+    axes.errorbar(places, value, [value - low, high - value], **style)
+
+
 def _values(values: Numbers) -> str:
     """Mean and interval over the seeds that have a value, and how many have none."""
     held = values[~np.isnan(values)]
@@ -231,6 +309,7 @@ def _row(*cells: str) -> None:
 
 if __name__ == "__main__":
     tables = {
-        each.__name__: each for each in (run, run_sizes, milestones, difficulty, confidence, model_size)
+        each.__name__: each
+        for each in (run, run_sizes, milestones, difficulty, confidence, self_critique, model_size, picture)
     }
     tables[sys.argv[1]](*map(Path, sys.argv[2:]))
