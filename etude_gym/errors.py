@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from typing import Any
 
 import gymnasium
@@ -13,15 +15,27 @@ import gymnasium
 class MissingExtra(ImportError):
     """A feature needs an optional dependency that is not installed.
 
+    Where the extra brings torch, and there is none yet, the message says to install that first.
+
     Args:
         feature: the feature, as the subject of the message ("MaskablePPO").
         extra: the extra of etude-gym that installs it ("sb3").
     """
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f'{feature} needs an optional dependency. Install it: pip install "etude-gym[{extra}]"'
-        )
+        message = f'{feature} needs an optional dependency. Install it: pip install "etude-gym[{extra}]"'
+        if find_spec("torch") is None and _brings_torch(extra):
+            message += " (torch first, as README.md says: otherwise it may bring gigabytes of CUDA libraries)"
+        super().__init__(message)
+
+
+def _brings_torch(extra: str) -> bool:
+    """Whether torch is among what an extra installs."""
+    try:
+        needed = requires("etude-gym") or []
+    except PackageNotFoundError:  # a checkout that is imported as it lies
+        return False
+    return any(each.startswith("torch") and f'extra == "{extra}"' in each for each in needed)
 
 
 class ResetNeeded(gymnasium.error.ResetNeeded, RuntimeError):

@@ -214,6 +214,18 @@ def test_square_brackets_in_a_message_are_kept(capsys, monkeypatch):
     assert 'pip install "etude-gym[report]"' in run(capsys, "list")[2]
 
 
+@pytest.mark.parametrize(
+    ("extra", "there", "said"), [("sb3", False, True), ("sb3", True, False), ("report", False, False)]
+)
+def test_a_missing_extra_says_that_torch_comes_first_where_it_would_be_brought(
+    extra, there, said, monkeypatch
+):
+    monkeypatch.setattr("etude_gym.errors.find_spec", lambda name: object() if there else None)
+    needs = ['torch>=2.5; extra == "sb3"', 'jinja2>=3.1; extra == "report"']
+    monkeypatch.setattr("etude_gym.errors.requires", lambda name: needs)
+    assert ("torch first" in str(MissingExtra("This", extra))) is said
+
+
 # --- Whatever it is written to -----------------------------------------------------------------------------
 
 

@@ -306,7 +306,7 @@ def test_a_missing_interval_is_explained(tmp_path):
     assert ["easy", "1.000", "–", "0.000", "1.000", "+0.000", "0.500", "0.500"] in [
         line.split() for line in text.splitlines()
     ]
-    assert "no interval: it takes at least 2 seeds." in text
+    assert "no interval, as it takes at least 2 seeds." in text
 
 
 def test_no_milestones_where_the_reference_gains_nothing(tmp_path):

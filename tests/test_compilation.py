@@ -99,6 +99,12 @@ def test_a_kernel_is_compiled_once_and_says_so(rules: Path) -> None:
     assert second.stderr == ""
 
 
+def test_the_folder_of_kernels_is_named_once(rules: Path) -> None:
+    (rules / "rules" / "other.py").write_text(FILES["rules/outer.py"].replace("outer", "other"))
+    said = run(f"{CALL}; from rules.other import other; other(1)", rules).stderr
+    assert [said.count(text) for text in ("compiling outer", "compiling other", "kept in")] == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "answer"),
     [

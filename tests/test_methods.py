@@ -132,7 +132,7 @@ def test_a_series_of_one_model_is_compared_with_practiced_runs(tmp_path):
     comparison = compare([tmp_path / "llm", Source(tmp_path / "tuned", "tuned")])
     assert set(arms_of(comparison)) == {"static", "uniform", "tuned"}
     tuned = next(arm for arm in comparison.arms if arm.arm == "tuned")
-    assert tuned.efficiency.reason == "no interval: it takes at least 2 seeds"
+    assert tuned.efficiency.reason == "no interval, as it takes at least 2 seeds"
     assert tuned.items.low == pytest.approx(tuned.efficiency.value)  # all items of a cell scored alike
 
 

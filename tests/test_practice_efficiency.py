@@ -274,14 +274,14 @@ def test_the_interval_is_missing_where_it_cannot_be_had():
     single = practice_efficiency([constant_curve([0.3])], [constant_curve([0.2])], 128.0)
     assert single.value == pytest.approx(1.5, rel=1e-12)
     assert (single.low, single.high, single.difference_low) == (None, None, None)
-    assert single.reason == "no interval: it takes at least 2 seeds"
+    assert single.reason == "no interval, as it takes at least 2 seeds"
     idle = practice_efficiency(
         [constant_curve([0.3]), constant_curve([0.0])], [constant_curve([0.2])] * 2, 128.0
     )
     assert idle.value == pytest.approx(0.75, rel=1e-12)
     assert (idle.low, idle.high) == (None, None)
     assert idle.difference_low is not None
-    assert idle.reason == "no interval: the area of some seed is not positive"
+    assert idle.reason == "no interval, as the area of some seed is not positive"
 
 
 def test_it_prints_with_its_horizon_and_ceiling():

@@ -242,7 +242,7 @@ def test_all_samplers_on_one_page(tmp_path):
         (
             {"static": 0.2, "easy": 0.4},
             1,
-            "says little without an interval: no interval: it takes at least 2",
+            "says little: there is no interval, as it takes at least 2",
         ),
         (
             {"static": 0.01, "easy": 0.4},

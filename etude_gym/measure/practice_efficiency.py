@@ -235,9 +235,9 @@ def _missing(ours: Areas, theirs: Areas) -> str | None:
     if theirs.mean() < MINIMUM_REFERENCE_AREA:
         return f"undefined: the reference's area {theirs.mean():.3f} is below {MINIMUM_REFERENCE_AREA}"
     if min(len(ours), len(theirs)) < 2:
-        return "no interval: it takes at least 2 seeds"
+        return "no interval, as it takes at least 2 seeds"
     if np.any(ours <= 0) or np.any(theirs <= 0):
-        return "no interval: the area of some seed is not positive"
+        return "no interval, as the area of some seed is not positive"
     return None
 
 

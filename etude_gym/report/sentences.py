@@ -22,7 +22,7 @@ def headline(comparison: Comparison) -> str:
     if pe.low is None or pe.high is None:
         return (
             f"{best.arm} came out first, with a Practice Efficiency of {value_text(pe)} against "
-            f"{comparison.reference}, which says little without an interval: {pe.reason}."
+            f"{comparison.reference}, which says little: there is {pe.reason}."
         )
     within = f"95% interval {interval_text(pe.low, pe.high)}, {_seeds(comparison)}"
     if pe.low <= 1.0:

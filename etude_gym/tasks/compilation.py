@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import numba
 from numba.core import event
@@ -34,6 +34,8 @@ except ImportError:  # Windows: every process compiles for itself
 
 LONGEST_WAIT = 600.0
 """Seconds to wait for another process that compiles the same kernel; afterwards it is compiled twice."""
+NOTICED = 2.0
+"""Seconds of compiling from which on it is said how long it took."""
 
 
 # --- What a kernel depends on ------------------------------------------------------------------------
@@ -279,7 +281,10 @@ class _Progress(event.Listener):  # type: ignore[misc]
     """Says on standard error what is compiled, with the garbage collector off meanwhile.
 
     Hardly anything is garbage while numba compiles, and looking for it takes a tenth of the time.
+    A folder is named once, and how long it took where one could notice it.
     """
+
+    _named: ClassVar[set[str]] = set()
 
     def __init__(self, function: Callable[..., Any], locator: KernelLocator | None) -> None:
         self._kernel = f"{function.__qualname__} of {function.__module__}"
@@ -300,11 +305,13 @@ class _Progress(event.Listener):  # type: ignore[misc]
 
     def on_start(self, event: Any) -> None:
         if self._count == 0:
-            self.say(f"compiling {self._kernel}, once (kept {self._kept})")
+            kept = "" if self._kept in self._named else f" (kept {self._kept})"
+            self._named.add(self._kept)
+            self.say(f"compiling {self._kernel}, once{kept}")
             self._collecting = gc.isenabled()
             gc.disable()
         self._count += 1
-        if getattr(sys.stderr, "isatty", bool)():
+        if self._is_terminal():
             name = event.data["dispatcher"].py_func.__qualname__
             self.say(f"{self._count} functions, {name}"[:68].ljust(68), end="\r")
 
@@ -315,6 +322,11 @@ class _Progress(event.Listener):  # type: ignore[misc]
         self._listening.__exit__(*failure)
         if self._collecting:
             gc.enable()
-        if self._count:
-            seconds = time.monotonic() - self._start
-            self.say(f"compiled {self._count} functions in {seconds:.0f} s".ljust(68))
+        seconds = time.monotonic() - self._start
+        if self._count and (seconds >= NOTICED or self._is_terminal()):
+            functions = "1 function" if self._count == 1 else f"{self._count} functions"
+            self.say(f"compiled {functions} in {seconds:.0f} s".ljust(68))
+
+    @staticmethod
+    def _is_terminal() -> bool:
+        return bool(getattr(sys.stderr, "isatty", bool)())
