@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
+from etude_gym.cli.progress import practice_with_progress
 from etude_gym.measure.confidence import Reliability
 from etude_gym.measure.intervals import half_width
 from etude_gym.measure.overall import Measured, combined, contrasts, log_ratio, mean_over_seeds
@@ -61,7 +63,8 @@ def practice(folder: Path, env_id: str, seeds: int, options: Mapping[str, Any]) 
         )
         Experiment.create(folder, config)
     print(folder, flush=True)
-    Experiment(folder).practice()
+    if not practice_with_progress(Experiment(folder), None, Console()):
+        raise SystemExit("Stopped; every run is saved. The same command goes on.")
 
 
 def run(runs: Path) -> None:
