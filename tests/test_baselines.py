@@ -65,6 +65,11 @@ def test_an_entry_is_what_its_file_says_under_the_rules_of_today(path):
         assert not domain.options
 
 
+def test_the_reference_and_adaptive_practice_cover_every_primary_domain():
+    for arm in METHODS["sb3"]:
+        assert set(Entry.read(ENTRIES / f"sb3_{arm}.json").domains) == set(PRIMARY_DOMAINS)
+
+
 def test_everything_that_acts_can_be_compared_with_the_reference():
     for board in boards(read_entries([ENTRIES])):
         assert board.interface == "text" or all(each.value is not None for each in board.standings)

@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib")
 from etude_gym.measure.checkpoints import checkpoint_grid
 from etude_gym.measure.curves import LearningCurve
 from etude_gym.measure.practice_efficiency import practice_efficiency
-from etude_gym.report.leaderboard import write_site
+from etude_gym.report.leaderboard import sentence, write_site
 from etude_gym.report.standings import boards, score_so_far, to_csv
 from etude_gym.report.tracking import families_of, tracks
 from etude_gym.runs import entries as entries_module
@@ -174,6 +174,13 @@ def test_the_reference_stands_first_and_the_others_by_area():
     [board] = boards([entry("slow", 1.0), entry("fast", 4.0), entry("base", 2.0, reference=True)])
     assert [each.entry.name for each in board.standings] == ["base", "fast", "slow"]
     assert board.families == ["sums", "products"]
+
+
+def test_the_sentence_over_a_board_does_not_praise_what_is_behind_the_reference():
+    base = entry("base", 2.0, reference=True)
+    told = {speed: sentence(boards([base, entry("mine", speed)])[0]) for speed in (1.0, 4.0)}
+    assert told[1.0].startswith("No method has a PE above the reference's 1; mine has 0.")
+    assert told[4.0].startswith("mine has the highest PE, 1.")
 
 
 def test_an_entry_that_cannot_be_compared_says_why():

@@ -111,11 +111,11 @@ def sentence(board: Board) -> str:
         best = max(board.standings, key=lambda each: each.final)
         return f"{best.entry.name} ends with the highest score, {best.final:.3f}."
     best = max(ranked, key=lambda each: each.value or 0.0)
-    interval = best.interval and f" ({best.interval})"
-    return (
-        f"{best.entry.name} has the highest PE, {best.value:.3f}{interval}, and ends with a score of "
-        f"{best.final:.3f}; the reference ends with {board.standings[0].final:.3f}."
-    )
+    value = f"{best.value:.3f}" + (best.interval and f" ({best.interval})")
+    ends = f"ends with a score of {best.final:.3f}; the reference ends with {board.standings[0].final:.3f}."
+    if (best.value or 0.0) < 1.0:
+        return f"No method has a PE above the reference's 1; {best.entry.name} has {value}, and {ends}"
+    return f"{best.entry.name} has the highest PE, {value}, and {ends}"
 
 
 def _notes(board: Board) -> list[str]:
