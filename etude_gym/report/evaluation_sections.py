@@ -174,10 +174,10 @@ def _asymmetries(result: EvaluationResult) -> list[str]:
         if beyond:
             said.append(f"Beyond chance: {'; '.join(beyond)}.")
         elif found:
-            reason = (
-                "No two domains differ beyond chance" if known else "One seed gives no intervals to judge"
-            )
-            said.append(f"{reason} in {'PE' if what.endswith('(PE)') else 'final scores'}.")
+            place = "PE" if what.endswith("(PE)") else "final scores"
+            judged = "No two domains differ beyond chance in {}."
+            unknown = "Whether domains differ in {} cannot be told: it takes at least 2 seeds in each."
+            said.append((judged if known else unknown).format(place))
     return said
 
 
