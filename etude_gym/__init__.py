@@ -20,7 +20,7 @@ from etude_gym.tasks.episodes import Episode, EpisodeDomain  # noqa: E402
 if TYPE_CHECKING:
     from etude_gym.runs.loading import TrainedAgent, load_agent
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Agent",

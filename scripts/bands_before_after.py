@@ -146,7 +146,7 @@ def moved_tasks(experiment: Experiment) -> list[str]:
         f"Of {len(tasks):,} anchor tasks {np.mean(before != after):.0%} are in another band ({by_family}), "
         f"{np.mean(abs(before - after) > 1):.1%} by more than one.",
         "",
-        *_table(["", *(f"is {band_name(band)}" for band in BANDS)], rows),
+        *_table(["tasks", *(f"is {band_name(band)}" for band in BANDS)], rows),
     ]
 
 

@@ -121,12 +121,16 @@ def calibration_parts(calibration: Calibration, picture: str, guide: str) -> lis
     kinds = ", ".join(f"{count} {kind}" for kind, count in panel["kinds"].items())
     missed = sum(not each["passed"] for each in report["checks"])
     verdict = report["verdict"].partition(".")[0]
+    command, *settings = report["made_by"].split(", ", 1)
+    made_by = " ".join([f"`{command}`", *(f"({each})" for each in settings)])
     return [
         _prose(
             f"How hard tasks are, fitted to {panel['answers']:,} answers of a panel of {panel['lineages']} "
-            f"lineages ({kinds}). Verdict: {verdict} ({missed} of {len(report['checks'])} checks are missed; "
-            f"[what is asked]({guide})). What an axis costs is in logits, with 95% intervals, which stand "
-            "beside the ends of the curves as well; the mean ability of the panel is 0."
+            f"lineages ({kinds}). Verdict: {verdict} ({missed} of {len(report['checks'])} checks are "
+            f"missed). [Calibrated difficulty]({guide}) explains panel, model and checks. Difficulties are "
+            "in logits, on a scale where the mean ability of the panel is 0: that of the easiest task, and "
+            "what each axis adds from its easy end to its hard one, with 95% intervals. Bands end at three "
+            "difficulties; scores run from the floor to the ceiling."
         ),
         f"![What each axis costs, and the scores to expect]({picture})",
         _table(
@@ -138,7 +142,7 @@ def calibration_parts(calibration: Calibration, picture: str, guide: str) -> lis
         ),
         *_interactions(calibration),
         _checks(calibration),
-        _prose(f"`{FILE}` ({calibration.hash}) was made by `{report['made_by']}`."),
+        _prose(f"`{FILE}` ({calibration.hash}) was made by {made_by}."),
     ]
 
 
@@ -208,7 +212,7 @@ def _interactions(calibration: Calibration) -> list[str]:
         for family, curve in zip(calibration.families, calibration.curves, strict=True)
         for each in curve.interactions
     ]
-    return [_prose(f"Pairs of axes that cost something together: {'; '.join(said)}.")] if said else []
+    return [_prose(f"Pairs of axes that add something together: {'; '.join(said)}.")] if said else []
 
 
 def _interval(value: float, interval: Sequence[float | None]) -> str:

@@ -33,7 +33,7 @@ class LinearReinforce:
             self.flops["update"] += 4 * len(actions) * self.weights.size
 
     def state_dict(self):
-        """Plain parts: of the random generator, its state."""
+        """Plain parts; the random generator is kept as its state."""
         return copy.deepcopy({**vars(self), "random": self.random.bit_generator.state})
 
     def load_state_dict(self, state):

@@ -19,6 +19,7 @@ from commands import run
 from pages import PAGES, ROOT, etude_commands, fences
 from small_runs import small_run
 
+import etude_gym
 from etude_gym.cli.main import COMMANDS
 
 TUTORIALS = [page for page in PAGES if "/tutorials/" in page]
@@ -229,5 +230,19 @@ def test_links_between_pages_lead_somewhere_and_an_opened_page_asks_for_nothing(
 @with_sphinx
 def test_the_reference_holds_what_docstrings_say(tmp_path):
     build_site(tmp_path)
-    page = (tmp_path / "docs/reference/measure.html").read_text(encoding="utf-8")
-    assert 'id="etude_gym.measure.practice_efficiency.practice_efficiency"' in page
+    pages = {
+        path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "docs/reference").glob("*.html")
+    }
+    assert 'id="etude_gym.measure.practice_efficiency.practice_efficiency"' in pages["measure"]
+    for name in etude_gym.__all__:
+        assert f'#{getattr(etude_gym, name).__module__}.{name}"' in pages["environments"], name
+    for name, page in pages.items():
+        for raw in (
+            "dtype[float64]",
+            "dtype[bool]",
+            "_SupportsArray",
+            "&lt;function",
+            "&lt;factory",
+            "(*args, **kwargs)",
+        ):
+            assert raw not in re.sub("<[^>]*>", "", page), f"{raw} in {name}"

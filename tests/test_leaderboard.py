@@ -28,6 +28,7 @@ from etude_gym.runs.entries import (
     DomainEntry,
     Entry,
     Linked,
+    cells_of_entry,
     mean_scores,
     read_links,
     shipped_entries,
@@ -61,9 +62,8 @@ def curve(seed, speed):
 def entry(name, speed, *, reference=False, env_id="Sums-v0", options=None, **changes):
     curves = [curve(seed, speed) for seed in SEEDS]
     records = tuple(mean_scores(each) for each in curves)
-    domain = DomainEntry(
-        "sb3", "static" if reference else "adaptive", "flops", HORIZON, SEEDS, records, options or {}
-    )
+    arm, cells = "static" if reference else "adaptive", cells_of_entry(curves[0])
+    domain = DomainEntry("sb3", arm, "flops", HORIZON, SEEDS, cells, records, options or {})
     commitment = f"{abs(hash(name)):064x}"[:64]
     made = Entry(name, "re-scored", 1, {env_id: domain}, commitment, VALUE, scored_salt(commitment, VALUE))
     return replace(made, reference=reference, **changes)
@@ -182,7 +182,7 @@ def test_an_entry_that_cannot_be_compared_says_why():
     found = boards([entry("base", 2.0, reference=True), replace(tokens, domains=domains)])
     assert [(board.unit, board.standings[0].reason) for board in found] == [
         ("flops", ""),
-        ("tokens", "no reference ships for this unit of compute"),
+        ("tokens", "no reference ships for this interface and unit of compute"),
     ]
     other = entry("other", 3.0)
     domains = {name: replace(each, horizon=HORIZON / 2) for name, each in other.domains.items()}

@@ -24,11 +24,11 @@ from etude_gym.runs.answers import read_answers
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.experiment import Experiment, ExperimentConfig
 from etude_gym.runs.finished import load_run
-from etude_gym.runs.folder import CHECKPOINTS, START, IncompleteRun, Run
+from etude_gym.runs.folder import CHECKPOINTS, CONFIG, START, IncompleteRun, Run
 from etude_gym.runs.practice_run import practice_run
 from etude_gym.runs.profiling import profile_runs
 from etude_gym.runs.rescoring import rescore, restored_agent
-from etude_gym.runs.starting import first_stream
+from etude_gym.runs.starting import find_starts, first_stream
 
 SPACE = DifficultySpace(tuple(Axis(name, "") for name in ("a", "b", "c")), ("first", "second"))
 KEYS = mix(1, np.arange(20_000))
@@ -183,6 +183,15 @@ def test_starts_that_cannot_be_are_refused_before_anything_is_written(tmp_path, 
     other = practiced(tmp_path / "other", options={"learning_rate": 0.5}, seeds=1, first_seed=7)
     other.run_folders()[0].rename(finished / "seed_7")
     refused(ValueError, "made with different options", seeds=3)
+
+
+def test_only_what_reads_text_goes_on_in_another_environment(tmp_path, finished):
+    finished = shutil.copytree(finished, tmp_path / "first")
+    with pytest.raises(ValueError, match="Only agents that read text may go on in another environment"):
+        find_starts(finished, "Other-v0", AGENT, [5])
+    for config in finished.rglob(CONFIG):
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"interface": "text"}))
+    assert find_starts(finished, "Other-v0", AGENT, [5])[5].config.env_id == ENV_ID
 
 
 def test_a_run_that_started_from_another_meets_tasks_of_its_own(tmp_path, finished):

@@ -182,8 +182,8 @@ class ClauseNetwork(nn.Module):
         answers = self.layout.answers[1]
         given = observation[:, self.layout.num_globals - answers : self.layout.num_globals]
         probability = (scores[:, -answers:].detach().softmax(dim=1) * given).sum(dim=1, keepdim=True)
-        return -(((self.levels - probability) / _SHARPNESS) ** 2)
+        return -(((self.levels - probability) / SHARPNESS) ** 2)
 
 
-_SHARPNESS = 0.05
+SHARPNESS = 0.05
 """How far from the probability of the answer a level of confidence may lie, roughly."""

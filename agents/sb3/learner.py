@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -64,6 +64,8 @@ class MaskablePPOLearner:
         imitation_batch_size: steps of worked solutions in a minibatch.
     """
 
+    policies: ClassVar[Mapping[str, tuple[Any, Any]]] = POLICIES
+
     def __init__(
         self,
         domain: Domain,
@@ -90,7 +92,7 @@ class MaskablePPOLearner:
         self._domain = domain
         self._imitation = Imitation(imitation_epochs, imitation_batch_size)
         self._finished = _FinishedTasks()
-        policy_class, policy_arguments = policy_for(domain, policy, network)
+        policy_class, policy_arguments = policy_for(domain, policy, network, self.policies)
         self.model = LeanMaskablePPO(
             policy_class,
             env=None,  # type: ignore[arg-type]
@@ -173,7 +175,7 @@ class MaskablePPOLearner:
                     self.model.learn(
                         self.model.n_steps * self.model.n_envs, self._finished, reset_num_timesteps=False
                     )
-                    self._imitate()
+                    self._after_update()
             finally:
                 self._policy_flops.end_measurement()
 
@@ -189,7 +191,7 @@ class MaskablePPOLearner:
         model.env = BatchedVecEnv(env)
         model.n_envs = model.rollout_buffer.n_envs = env.num_envs
 
-    def _imitate(self) -> None:
+    def _after_update(self) -> None:
         """Make what the reference solver did on the tasks just attempted more probable."""
         tasks = self._finished.take()
         if not self.learns_from_failures or not tasks:
@@ -296,23 +298,29 @@ class _FinishedTasks(BaseCallback):
         return tasks
 
 
-def policy_for(domain: Domain, name: str, network: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
+def policy_for(
+    domain: Domain,
+    name: str,
+    network: tuple[int, ...],
+    policies: Mapping[str, tuple[Any, Any]] = POLICIES,
+) -> tuple[Any, dict[str, Any]]:
     """The policy class for Stable-Baselines3, and its arguments.
 
     Args:
         domain: gives the layout of its observation, if it has one.
         name: "mlp", "clauses", "derivation" or "concepts".
         network: widths of the hidden layers; one for all policies but "mlp".
+        policies: those beside "mlp", by name: class of the layout and class of the policy.
 
     Raises:
         ValueError: if the policy does not exist or does not fit the domain.
     """
-    check_name("policy", name, ("mlp", *POLICIES))
+    check_name("policy", name, ("mlp", *policies))
     if name == "mlp":
         dictionary = isinstance(domain.observation_space, gymnasium.spaces.Dict)
         return "MultiInputPolicy" if dictionary else "MlpPolicy", {"net_arch": list(network)}
     layout = getattr(domain, "layout", None)
-    layout_class, policy_class = POLICIES[name]
+    layout_class, policy_class = policies[name]
     if not isinstance(layout, layout_class) or len(network) != 1:
         raise ValueError(
             f"policy={name!r} needs a domain with a {layout_class.__name__} and one width, got {domain.name} "

@@ -431,7 +431,7 @@ GLOBAL_FEATURES = (
 )
 ITEM_FEATURES = (
     "units carried / 4",
-    "units still to be gathered or crafted, recipes netted against stock / 4",
+    "units still to be gathered or crafted, beyond what is carried already / 4",
     "units still wanted at the depot / 4",
     "distance to the nearest source (raw) or to the station (crafted) / 10",
     "1 if it can be gathered here (raw), or if its ingredients are carried (crafted)",

@@ -86,8 +86,8 @@ def _shown(board: Board, place: int) -> dict[str, Any]:
     """A board with its pictures and what is said about it."""
     colors = [color for _, color in zip(board.standings, cycle(COLORS), strict=False)]
     told = printable(sentence(board))
-    title = printable(f"{board.env_id}: mean score so far against compute")
-    beside = printable(f"{board.env_id}: Practice Efficiency beside the score at the end")
+    title = printable(f"{board.title}: mean score so far against compute")
+    beside = printable(f"{board.title}: Practice Efficiency beside the score at the end")
     return {
         "board": board,
         "colors": colors,

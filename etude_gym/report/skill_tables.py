@@ -19,8 +19,8 @@ NOTES = (
 CROSSED_NOTES = "Crossed: the agent has mastered the skill that the other one needs."
 NO_MAP = "Which skills need which others is not known: this domain ships no map of prerequisites."
 ORDERS_ALONE = (
-    "No skill is known to need another one: what the panel shows are difficulty orders, which any ability "
-    "would make."
+    "No skill is known to need another one: the panel shows difficulty orders alone, which one common "
+    "ability would explain."
 )
 NO_ORDER = "No skill is known to need another one: the panel shows no order of skills."
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from etude_gym.measure.compute import unit_name
 from etude_gym.measure.curves import LearningCurve, area
 from etude_gym.measure.practice_efficiency import PracticeEfficiency, breakdown, practice_efficiency
 from etude_gym.runs.entries import DomainEntry, Entry
@@ -73,10 +74,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Board:
-    """The standings in one environment, with one unit of compute and one version of the tasks.
+    """The standings in one environment, with one interface, unit of compute and version of the tasks.
 
     Attributes:
         env_id: id of the environment.
+        interface: how tasks were shown and answered, "actions" or "text".
         unit: of compute.
         suite_version: of the tasks.
         reference: what Practice Efficiency is relative to; None where there is none.
@@ -84,10 +86,17 @@ class Board:
     """
 
     env_id: str
+    interface: str
     unit: str
     suite_version: int
     reference: DomainEntry | None
     standings: tuple[Standing, ...]
+
+    @property
+    def title(self) -> str:
+        """The environment, and what is not as usual."""
+        shown = "" if self.interface == "actions" else f" as {self.interface}"
+        return self.env_id + shown + ("" if self.unit == "flops" else f", in {unit_name(self.unit)}")
 
     @property
     def families(self) -> list[str]:
@@ -103,23 +112,26 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
         entries: in any order.
 
     Returns:
-        One board for each environment, unit of compute and suite version, by name.
+        One board for each environment, interface, unit of compute and suite version, by name.
     """
-    groups: dict[tuple[str, int, str], list[tuple[Entry, DomainEntry]]] = {}
+    groups: dict[tuple[str, int, str, str], list[tuple[Entry, DomainEntry]]] = {}
     for entry in entries:
         for env_id, domain in entry.domains.items():
-            groups.setdefault((env_id, -entry.suite_version, domain.unit), []).append((entry, domain))
+            key = (env_id, -entry.suite_version, domain.interface, domain.unit)
+            groups.setdefault(key, []).append((entry, domain))
     return [
-        _board(env_id, unit, -version, groups[env_id, version, unit])
-        for env_id, version, unit in sorted(groups)
+        _board(env_id, interface, unit, -version, groups[env_id, version, interface, unit])
+        for env_id, version, interface, unit in sorted(groups)
     ]
 
 
-def _board(env_id: str, unit: str, version: int, parts: list[tuple[Entry, DomainEntry]]) -> Board:
+def _board(
+    env_id: str, interface: str, unit: str, version: int, parts: list[tuple[Entry, DomainEntry]]
+) -> Board:
     reference = next((domain for entry, domain in parts if entry.reference), None)
     standings = [_standing(entry, domain, reference) for entry, domain in parts]
     standings.sort(key=lambda each: (each.domain is not reference, -each.area, each.entry.name))
-    return Board(env_id, unit, version, reference, tuple(standings))
+    return Board(env_id, interface, unit, version, reference, tuple(standings))
 
 
 def _standing(entry: Entry, domain: DomainEntry, reference: DomainEntry | None) -> Standing:
@@ -127,7 +139,8 @@ def _standing(entry: Entry, domain: DomainEntry, reference: DomainEntry | None) 
     area_ = float(np.mean([area(curve.compute, curve.mean, domain.horizon) for curve in curves]))
     final = float(np.mean([curve.mean[-1] for curve in curves]))
     if reference is None:
-        return Standing(entry, domain, None, {}, area_, final, "no reference ships for this unit of compute")
+        reason = "no reference ships for this interface and unit of compute"
+        return Standing(entry, domain, None, {}, area_, final, reason)
     if domain.horizon != reference.horizon:
         return Standing(entry, domain, None, {}, area_, final, "another horizon than the reference")
     if domain.calibration != reference.calibration:
@@ -160,7 +173,7 @@ def _up_to(curve: LearningCurve, end: float) -> float:
 
 
 COLUMNS = (
-    *("environment", "unit", "suite_version", "name", "tier", "reference", "agent", "practice"),
+    *("environment", "interface", "unit", "suite_version", "name", "tier", "reference", "agent", "practice"),
     *("pe", "pe_low", "pe_high", "ceiling", "area", "final_score", "horizon", "seeds", "family", "version"),
     *("parent", "pretraining_flops", "options", "practice_outside_ledger", "commitment", "public_value"),
 )
@@ -178,6 +191,7 @@ def rows(found: Sequence[Board]) -> Iterator[dict[str, Any]]:
             entry, lineage, efficiency = each.entry, each.entry.lineage, each.efficiency
             yield {
                 "environment": board.env_id,
+                "interface": board.interface,
                 "unit": board.unit,
                 "suite_version": board.suite_version,
                 "name": entry.name,
@@ -233,6 +247,7 @@ def to_json(found: Sequence[Board]) -> dict[str, Any]:
     every = [each for board in found for each in board.standings]
     for row, each in zip(table, every, strict=True):
         row["families"] = {name: asdict(efficiency) for name, efficiency in each.families.items()}
+        row["cells"] = each.domain.cells
         row["curves"] = each.domain.curves
         row["ledger"] = each.domain.ledger
     return {"standings": table}

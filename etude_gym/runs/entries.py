@@ -10,8 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from etude_gym.errors import check_name
-from etude_gym.measure.curves import LearningCurve, from_records
+from etude_gym.measure.curves import SCORE_DIGITS, CurvePoint, LearningCurve
 from etude_gym.measure.linking import LARGEST_STANDARD_ERROR
 from etude_gym.runs.folder import IncompleteRun, read_json, write_atomically
 from etude_gym.runs.submission import Lineage, scored_salt
@@ -34,10 +36,12 @@ class DomainEntry:
         unit: of compute, "flops" or "tokens".
         horizon: compute at which areas end.
         seeds: of the runs, in order.
-        curves: records of each run's curve, as in ``curve.jsonl``, with one mean score for each cell.
+        cells: family, band and chance level of each cell.
+        curves: of each run, for each checkpoint: "index", "compute", "env_steps" and mean "scores" by cell.
         options: what the runs have that the recipe does not.
         ledger: mean amounts over the runs, by line of the ledger and unit.
         calibration: hash of the domain's calibration, which bands followed; empty where there was none.
+        interface: how tasks were shown and answered, "actions" or "text"; each has its own cells.
     """
 
     agent: str
@@ -45,15 +49,28 @@ class DomainEntry:
     unit: str
     horizon: float
     seeds: tuple[int, ...]
+    cells: tuple[tuple[str, int, float], ...]
     curves: tuple[tuple[dict[str, Any], ...], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calibration: str = ""
+    interface: str = "actions"
 
     @functools.cached_property
     def learning_curves(self) -> list[LearningCurve]:
         """The curves, one for each seed."""
-        return [from_records(records) for records in self.curves]
+        labels, chance = (
+            [(family, band) for family, band, _ in self.cells],
+            [level for *_, level in self.cells],
+        )
+        return [
+            LearningCurve.from_points(
+                [CurvePoint(**{**each, "scores": np.array(each["scores"])[:, None]}) for each in points],
+                labels,
+                chance,
+            )
+            for points in self.curves
+        ]
 
 
 @dataclass(frozen=True)
@@ -118,7 +135,12 @@ class Entry:
         """
         domains = {
             env_id: DomainEntry(
-                **{**each, "seeds": tuple(each["seeds"]), "curves": tuple(map(tuple, each["curves"]))}
+                **{
+                    **each,
+                    "seeds": tuple(each["seeds"]),
+                    "cells": tuple(map(tuple, each["cells"])),
+                    "curves": tuple(map(tuple, each["curves"])),
+                }
             )
             for env_id, each in stored["domains"].items()
         }
@@ -221,41 +243,47 @@ def shipped_entries() -> tuple[Entry, ...]:
     return tuple(Entry.from_json(json.loads(path.read_text())) for path in paths)
 
 
-def shipped_reference(env_id: str, unit: str) -> DomainEntry | None:
+def shipped_reference(env_id: str, unit: str, interface: str = "actions") -> DomainEntry | None:
     """What Practice Efficiency on leaderboards is relative to; None where nothing ships.
 
     Args:
         env_id: id of the environment.
         unit: of compute.
+        interface: how tasks are shown and answered.
     """
     for entry in shipped_entries():
         domain = entry.domains.get(env_id)
-        if entry.reference and domain is not None and domain.unit == unit:
+        if domain is not None and entry.reference and (domain.unit, domain.interface) == (unit, interface):
             return domain
     return None
 
 
-def mean_scores(curve: LearningCurve) -> tuple[dict[str, Any], ...]:
-    """The records of a curve with the mean score of each cell in place of its tasks' scores.
+MEAN_DIGITS = SCORE_DIGITS + 2
+"""Decimals of mean scores: all that a mean of 100 scores has."""
+
+
+def cells_of_entry(curve: LearningCurve) -> tuple[tuple[str, int, float], ...]:
+    """Family, band and chance level of each cell of a curve.
 
     Args:
         curve: of one run.
     """
-    means = curve.scores.mean(axis=-1)
+    return tuple((*cell, float(level)) for cell, level in zip(curve.cells, curve.chance, strict=True))
+
+
+def mean_scores(curve: LearningCurve) -> tuple[dict[str, Any], ...]:
+    """The checkpoints of a curve, with the mean score of each cell in place of its tasks' scores.
+
+    Args:
+        curve: of one run.
+    """
+    means = curve.scores.mean(axis=-1).round(MEAN_DIGITS)
     return tuple(
         {
             "index": int(curve.index[point]),
             "compute": float(curve.compute[point]),
             "env_steps": int(curve.env_steps[point]),
-            "cells": [
-                {
-                    "family": family,
-                    "band": band,
-                    "chance": float(curve.chance[cell]),
-                    "scores": [float(means[point, cell])],
-                }
-                for cell, (family, band) in enumerate(curve.cells)
-            ],
+            "scores": means[point].tolist(),
         }
         for point in range(len(curve))
     )

@@ -132,7 +132,7 @@ def scored_horizon(config: RunConfig) -> float | None:
     Returns:
         Compute in the unit of the run; None where nothing ships.
     """
-    if (reference := shipped_reference(config.env_id, config.unit)) is not None:
+    if (reference := shipped_reference(config.env_id, config.unit, config.interface)) is not None:
         return reference.horizon
     agent_class = load_agent_class(config.agent)
     return horizon_of(agent_class, load_recipe(config.agent, config.env_id), config.options)

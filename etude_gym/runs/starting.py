@@ -86,7 +86,8 @@ def find_starts(path: Path, env_id: str, agent: str, seeds: Sequence[int]) -> di
     Raises:
         IncompleteRun: if there is no such run, or it is not finished.
         ValueError: if the folder does not hold exactly one run, or one of each seed, or they are of another
-            environment or agent, or of agents that were made differently.
+            agent, of another environment (agents that read text may come from one), or of agents that were
+            made differently.
     """
     found = find_runs([path])
     if len(found) == 1:
@@ -105,10 +106,12 @@ def find_starts(path: Path, env_id: str, agent: str, seeds: Sequence[int]) -> di
     first = starts[seeds[0]].config
     for start in starts.values():
         config = start.config
-        if (config.env_id, config.agent) != (env_id, agent):
+        elsewhere = config.env_id != env_id and config.interface != "text"
+        if config.agent != agent or elsewhere:
             raise ValueError(
                 f"{start.folder} is of the agent {config.agent!r} on {config.env_id}: what starts from it "
-                f"has to be the same; this is {agent!r} on {env_id}."
+                f"has to be the same; this is {agent!r} on {env_id}. Only agents that read text may go on in "
+                "another environment."
             )
         if config.options != first.options:
             raise ValueError(

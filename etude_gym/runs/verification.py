@@ -12,7 +12,7 @@ from etude_gym.measure.compute import ComputeMeter
 from etude_gym.measure.curves import LearningCurve
 from etude_gym.runs import evidence
 from etude_gym.runs.config import RunConfig
-from etude_gym.runs.entries import DomainEntry, Entry, mean_scores
+from etude_gym.runs.entries import DomainEntry, Entry, cells_of_entry, mean_scores
 from etude_gym.runs.finished import load_run
 from etude_gym.runs.folder import COMPUTE, IncompleteRun, read_json, versions
 from etude_gym.runs.repetition import exceeds, practiced_again
@@ -249,6 +249,7 @@ class Verification:
             unit=first.unit,
             horizon=first.horizon,
             seeds=tuple(config.seed for config in configs),
+            cells=cells_of_entry(self.curves[names[0]]),
             curves=tuple(mean_scores(self.curves[name]) for name in names),
             options=self.submission.options.get(first.env_id, {}),
             ledger={
@@ -260,4 +261,5 @@ class Verification:
                 for line, amounts in ledgers[0].items()
             },
             calibration=first.calibration,
+            interface=first.interface,
         )
