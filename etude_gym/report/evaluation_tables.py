@@ -33,7 +33,11 @@ def evaluation_headline(result: EvaluationResult) -> str:
     """
     overall, count = result.overall[result.headline], len(result.evaluation.experiments)
     if overall.value is None:
-        return f"Practice Efficiency is defined in none of {_domains(count)}: see the reasons."
+        reasons = [
+            f"{name} ({reason.removeprefix('undefined: ')})" for name, reason in result.undefined.items()
+        ]
+        told = f": {', '.join(reasons)}" if reasons else ""
+        return f"Practice Efficiency is undefined in every domain{told}."
     counted = (
         _domains(count) if len(overall.domains) == count else f"{len(overall.domains)} of {_domains(count)}"
     )
