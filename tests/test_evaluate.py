@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from commands import run
@@ -20,6 +21,7 @@ from etude_gym import register_domain
 from etude_gym.cli.results import RESULTS
 from etude_gym.measure.overall import Measured
 from etude_gym.report.evaluation import evaluate, log_efficiencies
+from etude_gym.report.evaluation_tables import evaluation_headline
 from etude_gym.report.page import REPORT
 from etude_gym.runs import depths
 from etude_gym.runs import estimate as estimating
@@ -231,6 +233,19 @@ def test_a_language_model_is_tested_in_domains_that_it_did_not_practice(tmp_path
     assert [(each.practiced, each.tested) for each in visits] == pairs
     rows = Page(folder / REPORT).tables["Practiced in (rows), tested in (columns)"]
     assert rows[1][2] == f"{visits[0].after - visits[0].before:+.3f}"
+
+
+def test_a_headline_says_why_there_is_no_practice_efficiency():
+    result = SimpleNamespace(
+        headline="adaptive",
+        overall={"adaptive": SimpleNamespace(value=None)},
+        evaluation=SimpleNamespace(experiments={"Throwing-v0": None}),
+        undefined={"Throwing-v0": "undefined: the reference's area 0.000 is below 0.05"},
+    )
+    assert evaluation_headline(result) == (
+        "Practice Efficiency is undefined in every domain: "
+        "Throwing-v0 (the reference's area 0.000 is below 0.05)."
+    )
 
 
 @pytest.mark.slow

@@ -314,3 +314,20 @@ def test_without_jinja2_the_command_to_install_it_is_named(practiced, tmp_path, 
     with pytest.raises(MissingExtra, match=r'pip install "etude-gym\[report\]"'):
         write_report(practiced[0], tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "lines", "words"),
+    [(0.22, 0.26, 0, ["0.22 to 0.26\neverywhere"]), (0.3, 0.7, 2, []), (0.45, 0.55, 1, [])],
+)
+def test_a_picture_of_two_axes_says_it_where_scores_are_so_even_that_it_has_no_lines(
+    lowest, highest, lines, words
+):
+    from etude_gym.measure.score_surface import LEVELS, Contour
+    from etude_gym.report.axis_plots import frontier_figure
+
+    scores = tuple(tuple(lowest + (highest - lowest) * level for _ in LEVELS) for level in LEVELS)
+    contour = Contour(axes=("length", "noise"), family=None, scores=scores, frontier=())
+    [axes] = frontier_figure({"static": contour}, "static", {"static": "#123456"}).axes
+    assert len(axes.collections) == lines
+    assert [text.get_text() for text in axes.texts if "\n" in text.get_text()] == words

@@ -38,6 +38,8 @@ def axis_figure(profiles: Mapping[str, AxisProfile], colors: Mapping[str, str]) 
 def frontier_figure(contours: Mapping[str, Contour], leader: str, colors: Mapping[str, str]) -> Any:
     """Where the scores of several agents fall to one half, over two axes; all scores of one of them.
 
+    Where they are so even that there is no line to draw, words say it.
+
     Args:
         contours: over these axes, by arm.
         leader: the arm whose other scores are drawn too, as thin lines.
@@ -45,15 +47,21 @@ def frontier_figure(contours: Mapping[str, Contour], leader: str, colors: Mappin
     """
     figure = new_figure(0.63 * PANEL, 2.5)
     axes = figure.subplots()
-    scores = np.array(contours[leader].scores).T
-    if scores.min() < scores.max():
-        lines = axes.contour(LEVELS, LEVELS, scores, levels=THIN, colors=[colors[leader]], linewidths=0.7,
+    surfaces = {arm: np.array(contour.scores).T for arm, contour in contours.items()}
+    scores = surfaces[leader]
+    lowest, highest = scores.min(), scores.max()
+    thin = [level for level in THIN if lowest < level < highest]
+    crossing = [arm for arm, surface in surfaces.items() if surface.min() < HALF < surface.max()]
+    if thin:
+        lines = axes.contour(LEVELS, LEVELS, scores, levels=thin, colors=[colors[leader]], linewidths=0.7,
                              alpha=0.7)  # fmt: skip
-        axes.clabel(lines, fontsize=7.5, colors=[INK], fmt="%.1f")
-    for arm, contour in contours.items():
-        surface = np.array(contour.scores).T
-        if surface.min() < HALF < surface.max():
-            axes.contour(LEVELS, LEVELS, surface, levels=[HALF], colors=[colors[arm]], linewidths=2.4)
+        for label in axes.clabel(lines, fontsize=7.5, colors=[INK], fmt="%.1f"):
+            label.set_clip_on(False)  # one at the edge would lose a digit
+    elif not crossing:
+        words = f"{lowest:.2f} to {highest:.2f}\neverywhere"
+        axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=9, color=GRAY)
+    for arm in crossing:
+        axes.contour(LEVELS, LEVELS, surfaces[arm], levels=[HALF], colors=[colors[arm]], linewidths=2.4)
     first, second = contours[leader].axes
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)

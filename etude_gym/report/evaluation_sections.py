@@ -56,10 +56,12 @@ def failure_section(result: EvaluationResult) -> Section | None:
 
 def overall_section(result: EvaluationResult) -> Section:
     """Practice Efficiency by domain and over all."""
-    chart = Chart(
-        efficiency_figure(result),
-        f"Practice Efficiency of {result.headline} against static",
-        "Dots are domains, the diamond is all of them; bars are 95% intervals.",
+    charts = (
+        Chart(
+            efficiency_figure(result),
+            f"Practice Efficiency of {result.headline} against static",
+            "Dots are domains, the diamond is all of them; bars are 95% intervals.",
+        ),
     )
     tables = (
         Grid.of(f"{result.headline} practice by domain", domain_table(result)),
@@ -68,7 +70,7 @@ def overall_section(result: EvaluationResult) -> Section:
     )
     left = [name for name in PRIMARY_DOMAINS if name not in result.evaluation.experiments]
     notes = [COMBINED]
-    notes += [f"{name} is not part of it: {reason}." for name, reason in result.undefined.items()]
+    notes += [f"{name} is not part of it, {reason}." for name, reason in result.undefined.items()]
     notes += [f"Not evaluated, of the domains of the suite: {', '.join(left)}."] if left else []
     if result.evaluation.depth.share != 1:
         notes.append(
@@ -83,9 +85,14 @@ def overall_section(result: EvaluationResult) -> Section:
             "horizon, divided by the area of static practice, which repeats a fixed set of tasks. Above 1 "
             "the learner learns more per unit of compute. An arm is a way to choose practice tasks.",
         ),
-        (Block("", (chart,), tables),),
+        (Block("", charts if _has_efficiency(result) else (), tables),),
         tuple(notes),
     )
+
+
+def _has_efficiency(result: EvaluationResult) -> bool:
+    """Whether PE is defined in some domain, so that there is something to draw."""
+    return result.overall[result.headline].value is not None
 
 
 def curves_section(result: EvaluationResult) -> Section:
@@ -112,10 +119,12 @@ def curves_section(result: EvaluationResult) -> Section:
 
 def difficulty_section(result: EvaluationResult) -> Section:
     """How scores and Practice Efficiency fall with difficulty."""
-    chart = Chart(
-        band_efficiency_figure(result),
-        "PE by band of difficulty",
-        "Thin lines are domains, the thick one all of them with its 95% interval.",
+    charts = (
+        Chart(
+            band_efficiency_figure(result),
+            "PE by band of difficulty",
+            "Thin lines are domains, the thick one all of them with its 95% interval.",
+        ),
     )
     colors = {**domain_colors(result), OVER_ALL: OVER_ALL_COLOR}
     scores = tuple(
@@ -131,7 +140,9 @@ def difficulty_section(result: EvaluationResult) -> Section:
             "with the band says that practice helps most where tasks are hard.",
         ),
         (
-            Block("", (chart,), (band_grid(result),), tuple(colors.items())),
+            Block("", charts, (band_grid(result),), tuple(colors.items()))
+            if _has_efficiency(result)
+            else Block("", (), (band_grid(result),)),
             Block("Final scores by band", scores, (), tuple(arms.items()), small=True),
         ),
     )
@@ -174,10 +185,10 @@ def _asymmetries(result: EvaluationResult) -> list[str]:
         if beyond:
             said.append(f"Beyond chance: {'; '.join(beyond)}.")
         elif found:
-            reason = (
-                "No two domains differ beyond chance" if known else "One seed gives no intervals to judge"
-            )
-            said.append(f"{reason} in {'PE' if what.endswith('(PE)') else 'final scores'}.")
+            place = "PE" if what.endswith("(PE)") else "final scores"
+            judged = "No two domains differ beyond chance in {}."
+            unknown = "Whether domains differ in {} cannot be told: it takes at least 2 seeds in each."
+            said.append((judged if known else unknown).format(place))
     return said
 
 

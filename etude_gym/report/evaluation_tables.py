@@ -33,7 +33,11 @@ def evaluation_headline(result: EvaluationResult) -> str:
     """
     overall, count = result.overall[result.headline], len(result.evaluation.experiments)
     if overall.value is None:
-        return f"Practice Efficiency is defined in none of {_domains(count)}: see the reasons."
+        reasons = [
+            f"{name} ({reason.removeprefix('undefined: ')})" for name, reason in result.undefined.items()
+        ]
+        told = f": {', '.join(reasons)}" if reasons else ""
+        return f"Practice Efficiency is undefined in every domain{told}."
     counted = (
         _domains(count) if len(overall.domains) == count else f"{len(overall.domains)} of {_domains(count)}"
     )
@@ -42,8 +46,8 @@ def evaluation_headline(result: EvaluationResult) -> str:
     over = f"over {counted}"
     if overall.low is None:
         return (
-            f"{result.headline} has a Practice Efficiency of {overall.value:.2f} {over}, which says little "
-            f"without an interval: it takes at least 2 seeds."
+            f"{result.headline} has a Practice Efficiency of {overall.value:.2f} {over}, which says little: "
+            "there is no interval, as it takes at least 2 seeds in each."
         )
     within = f"95% interval {interval_text(overall.low, overall.high)}, {seeds} seeds{look}"
     if overall.low > 1:
@@ -208,7 +212,7 @@ def contrast_grid(title: str, found: Sequence[Contrast], ratio: bool) -> Grid:
             f"{each.first} against {each.second}",
             shown(each.value),
             UNKNOWN if each.low is None else f"{shown(each.low)} to {shown(each.high)}",
-            "yes" if each.apart else "no",
+            UNKNOWN if each.low is None else "yes" if each.apart else "no",
         )
         for each in found
     )

@@ -35,7 +35,7 @@ class Depth:
         horizon = "the horizon" if self.share == 1 else f"{self.share:g} of the horizon"
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         tasks = "1 anchor task" if self.items == 1 else f"{self.items} anchor tasks"
-        return f"{' '.join(self.arms)}; {seeds}; {horizon}; {points} of {tasks} per cell"
+        return f"arms {', '.join(self.arms)}; {seeds}; {horizon}; {points} of {tasks} per cell"
 
 
 DEPTHS: Mapping[str, Mapping[str, Depth]] = {
