@@ -59,7 +59,7 @@ def _is_of_a_run(config: Any) -> bool:
     return isinstance(config, dict) and "arm" in config
 
 
-def load_run(folder: Path) -> LoadedRun:
+def load_run(folder: str | Path) -> LoadedRun:
     """Read a finished run.
 
     Args:
@@ -68,6 +68,7 @@ def load_run(folder: Path) -> LoadedRun:
     Raises:
         IncompleteRun: if it is not finished, or damaged.
     """
+    folder = Path(folder)
     run = Run(folder)
     if not run.finished:
         raise IncompleteRun(f"{folder} is not finished. Continue it: etude practice --resume.")
