@@ -73,7 +73,7 @@ def domain_table(result: EvaluationResult) -> Table:
     Args:
         result: of an evaluation.
     """
-    table = _table("domain", "PE", "95% interval", "ceiling", "area", "final", "final of static")
+    table = _table("domain", "PE", "95% interval", "ceiling", "area", "final", "of static")
     for name in result.evaluation.experiments:
         ours, theirs = result.result(name), result.result(name, "static")
         if ours is None or theirs is None:
@@ -221,7 +221,7 @@ def contrast_grid(title: str, found: Sequence[Contrast], ratio: bool) -> Grid:
 
 def _table(first: str, *columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(first, overflow="fold", min_width=8)
+    table.add_column(first, overflow="fold", min_width=16)  # "EtudeCreative-v0" stays whole in 80 columns
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
