@@ -56,7 +56,6 @@ SHORTER = {
     },
     "docs/tutorials/own_learner.md": {
         "--seeds 5 --horizon 1e9": "--seeds 2 --items 2 --horizon 2e7",
-        "--budget 4e9": "--budget 4e9 --seeds 2",
         "--recipes recipes.json": "--recipes recipes.json --arms static --seeds 1 --items 2",
     },
     "docs/tutorials/own_domain.md": {
