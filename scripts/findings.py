@@ -6,11 +6,13 @@
     python scripts/findings.py confidence RUNS         # docs/findings/confidence.md
     python scripts/findings.py picture RUNS PICTURE.png
     python scripts/findings.py self_critique RUNS CRITIQUE
+    python scripts/findings.py domain_transfer TRANSFER
     python scripts/findings.py run_sizes SIZES         # smaller networks
     python scripts/findings.py model_size RUNS SIZES   # docs/findings/model_size.md
 
-RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters; CRITIQUE is
-that of docs/findings/self_critique.md. Interrupted, ``run`` and ``run_sizes`` go on where they stopped.
+RUNS holds one experiment for each domain, SIZES one for each domain and share of the parameters; CRITIQUE and
+TRANSFER are those of docs/findings/self_critique.md and domain_transfer.md. Interrupted, ``run`` and
+``run_sizes`` go on where they stopped.
 """
 
 from __future__ import annotations
@@ -22,16 +24,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from carrying_out import carry_out
 from numpy.typing import NDArray
-from rich.console import Console
 
-from etude_gym.cli.progress import practice_with_progress
 from etude_gym.measure.confidence import Reliability
+from etude_gym.measure.curves import area
 from etude_gym.measure.intervals import half_width
 from etude_gym.measure.overall import Measured, combined, contrasts, log_ratio, mean_over_seeds
+from etude_gym.measure.practice_efficiency import practice_efficiency
 from etude_gym.report.comparison import ArmResult, Comparison, compare
 from etude_gym.report.figures import COLORS, GRAY, drawing, new_figure, save_figure, set_title
-from etude_gym.runs.experiment import Experiment, ExperimentConfig
+from etude_gym.runs.experiment import ExperimentConfig
 from etude_gym.runs.finished import LoadedRun
 from etude_gym.runs.folder import CONFIG, CURVE, Run
 
@@ -50,21 +53,17 @@ Numbers = NDArray[np.float64]
 
 
 def practice(folder: Path, env_id: str, seeds: int, options: Mapping[str, Any]) -> None:
-    """Run one experiment, or go on with it."""
-    if not (folder / CONFIG).exists():
-        config = ExperimentConfig(
-            env_id=env_id,
-            agent="sb3",
-            arms=ARMS,
-            seeds=seeds,
-            first_seed=FIRST_SEEDS[env_id],
-            items=100,
-            options=dict(options),
-        )
-        Experiment.create(folder, config)
-    print(folder, flush=True)
-    if not practice_with_progress(Experiment(folder), None, Console()):
-        raise SystemExit("Stopped; every run is saved. The same command goes on.")
+    """Carry out one experiment, or the rest of it."""
+    config = ExperimentConfig(
+        env_id=env_id,
+        agent="sb3",
+        arms=ARMS,
+        seeds=seeds,
+        first_seed=FIRST_SEEDS[env_id],
+        items=100,
+        options=dict(options),
+    )
+    carry_out(folder, config)
 
 
 def run(runs: Path) -> None:
@@ -151,10 +150,9 @@ def _band_areas(comparison: Comparison, arm: str) -> Numbers:
     """Mean area of each run in each band, (seeds, bands)."""
     areas = []
     for each in comparison.runs[arm]:
+        by_cell = area(each.curve.compute, each.curve.corrected, comparison.horizon)
         bands = np.array([band for _, band in each.curve.cells])
-        heights = np.stack([each.curve.corrected[:, bands == band].mean(axis=1) for band in np.unique(bands)])
-        steps = np.diff(each.curve.compute)
-        areas.append(((heights[:, 1:] + heights[:, :-1]) / 2 * steps).sum(axis=1) / steps.sum())
+        areas.append([by_cell[bands == band].mean() for band in np.unique(bands)])
     return np.array(areas)
 
 
@@ -240,6 +238,18 @@ def model_size(runs: Path, sizes: Path) -> None:
             _row(env_id, arm, share, f"{np.mean(list(finals.values())):.3f}", _values(less), verdict)
 
 
+def domain_transfer(runs: Path) -> None:
+    """What practice in one domain is worth in another: at once, and while that is practiced."""
+    for alone, after in (("code", "code_after_plan"), ("plan", "plan_after_code")):
+        untrained, practiced = (list(compare([runs / name]).runs["uniform"]) for name in (alone, after))
+        curves, base = ([run.curve for run in arm] for arm in (practiced, untrained))
+        at_once = np.array([mine.mean[0] - its.mean[0] for mine, its in zip(curves, base, strict=True)])
+        pe = practice_efficiency(curves, base, untrained[0].config.horizon, paired=False)
+        finals = (f"{np.mean([curve.mean[-1] for curve in arm]):.3f}" for arm in (curves, base))
+        areas = (f"{value:.3f}" for value in (pe.area_agent, pe.area_reference))
+        _row(after, _values(at_once), _interval(pe.value, pe.low, pe.high), *areas, *finals)
+
+
 def _finals(comparison: Comparison, arm: str) -> dict[int, float]:
     return {run.config.seed: float(run.curve.mean[-1]) for run in comparison.runs[arm]}
 
@@ -310,6 +320,16 @@ def _row(*cells: str) -> None:
 if __name__ == "__main__":
     tables = {
         each.__name__: each
-        for each in (run, run_sizes, milestones, difficulty, confidence, self_critique, model_size, picture)
+        for each in (
+            run,
+            run_sizes,
+            milestones,
+            difficulty,
+            confidence,
+            self_critique,
+            model_size,
+            domain_transfer,
+            picture,
+        )
     }
     tables[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -23,16 +23,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+from carrying_out import carry_out
 
 from etude_gym.cli.practicing import NO_LANGUAGE_MODEL, agent_options
-from etude_gym.cli.progress import practice_with_progress
 from etude_gym.report.standings import boards
 from etude_gym.runs.config import RunConfig
 from etude_gym.runs.entries import Entry, read_entries
 from etude_gym.runs.evaluation_plan import PRIMARY_DOMAINS
-from etude_gym.runs.experiment import Experiment
-from etude_gym.runs.folder import CONFIG, IncompleteRun, Run, write_atomically
+from etude_gym.runs.folder import IncompleteRun, Run, write_atomically
 from etude_gym.runs.layout import ExperimentConfig
 from etude_gym.runs.rules import Refused
 from etude_gym.runs.scored_curves import is_scored, keeps_calls, score
@@ -102,12 +100,7 @@ def practice(
     """
     planned = experiments(kind, options)
     for env_id in environments:
-        folder = runs / kind / env_id
-        laid_out = (folder / CONFIG).exists()
-        experiment = Experiment(folder) if laid_out else Experiment.create(folder, planned[env_id])
-        print(folder, flush=True)
-        if not practice_with_progress(experiment, workers, Console()):
-            raise SystemExit("Stopped; every run is saved. The same command goes on.")
+        carry_out(runs / kind / env_id, planned[env_id], workers)
 
 
 def methods(runs: Path) -> Iterator[tuple[str, str, list[Path]]]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from carrying_out import carry_out
 
 from etude_gym.runs.agents import Recipe, load_recipe
-from etude_gym.runs.experiment import Experiment, ExperimentConfig
-from etude_gym.runs.folder import CONFIG
+from etude_gym.runs.experiment import ExperimentConfig
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,7 @@ def main(robustness: Robustness) -> None:
             items=robustness.items,
             options=options,
         )
-        begun = (folder / CONFIG).exists()
-        experiment = Experiment(folder) if begun else Experiment.create(folder, config)
-        print(f"{name}: {folder}", flush=True)
-        experiment.practice()
+        carry_out(folder, config)
 
 
 if __name__ == "__main__":

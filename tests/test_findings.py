@@ -14,9 +14,11 @@ pytest.importorskip("sb3_contrib")
 
 import findings
 from self_critique import GradesItself
+from test_leaderboard import curve
 
 from etude_gym.environment.registration import make_domain
 from etude_gym.measure.overall import mean_over_seeds
+from etude_gym.measure.practice_efficiency import breakdown
 
 SMALL = {"policy": "clauses", "network": (8,), "n_steps": 16, "batch_size": 64}
 
@@ -90,3 +92,17 @@ def test_a_saving_is_one_less_the_ratio_of_compute():
 
 def test_runs_without_a_milestone_count_as_the_horizon():
     assert findings._until([None, 2.0], 8.0).tolist() == [8.0, 2.0]
+
+
+def test_areas_by_band_are_those_of_practice_efficiency():
+    arms = {
+        "adaptive": [curve(seed, 4.0) for seed in (1, 2)],
+        "static": [curve(seed, 2.0) for seed in (1, 2)],
+    }
+    horizon = 0.9 * arms["static"][0].compute[-1]
+    runs = {arm: [SimpleNamespace(curve=each) for each in curves] for arm, curves in arms.items()}
+    comparison = SimpleNamespace(runs=runs, horizon=horizon)
+    bands = breakdown(arms["adaptive"], arms["static"], horizon).values()
+    for arm, name in (("adaptive", "area_agent"), ("static", "area_reference")):
+        means = findings._band_areas(comparison, arm).mean(axis=0)
+        assert means == pytest.approx([getattr(each, name) for each in bands], rel=1e-12)
