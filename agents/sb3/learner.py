@@ -62,6 +62,9 @@ class MaskablePPOLearner:
         imitation_epochs: passes over the worked solutions of the tasks whose episodes have ended, after each
             update; 0 learns from rewards alone.
         imitation_batch_size: steps of worked solutions in a minibatch.
+
+    Attributes:
+        policies: those beside "mlp", by name: class of the layout and class of the policy.
     """
 
     policies: ClassVar[Mapping[str, tuple[Any, Any]]] = POLICIES
@@ -192,6 +195,10 @@ class MaskablePPOLearner:
         model.n_envs = model.rollout_buffer.n_envs = env.num_envs
 
     def _after_update(self) -> None:
+        """What follows each update of the policy."""
+        self._imitate()
+
+    def _imitate(self) -> None:
         """Make what the reference solver did on the tasks just attempted more probable."""
         tasks = self._finished.take()
         if not self.learns_from_failures or not tasks:

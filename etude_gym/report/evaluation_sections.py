@@ -56,12 +56,10 @@ def failure_section(result: EvaluationResult) -> Section | None:
 
 def overall_section(result: EvaluationResult) -> Section:
     """Practice Efficiency by domain and over all."""
-    charts = (
-        Chart(
-            efficiency_figure(result),
-            f"Practice Efficiency of {result.headline} against static",
-            "Dots are domains, the diamond is all of them; bars are 95% intervals.",
-        ),
+    chart = Chart(
+        efficiency_figure(result),
+        f"Practice Efficiency of {result.headline} against static",
+        "Dots are domains, the diamond is all of them; bars are 95% intervals.",
     )
     tables = (
         Grid.of(f"{result.headline} practice by domain", domain_table(result)),
@@ -85,7 +83,7 @@ def overall_section(result: EvaluationResult) -> Section:
             "horizon, divided by the area of static practice, which repeats a fixed set of tasks. Above 1 "
             "the learner learns more per unit of compute. An arm is a way to choose practice tasks.",
         ),
-        (Block("", charts if _has_efficiency(result) else (), tables),),
+        (Block("", (chart,) if _has_efficiency(result) else (), tables),),
         tuple(notes),
     )
 
@@ -119,13 +117,12 @@ def curves_section(result: EvaluationResult) -> Section:
 
 def difficulty_section(result: EvaluationResult) -> Section:
     """How scores and Practice Efficiency fall with difficulty."""
-    charts = (
-        Chart(
-            band_efficiency_figure(result),
-            "PE by band of difficulty",
-            "Thin lines are domains, the thick one all of them with its 95% interval.",
-        ),
+    chart = Chart(
+        band_efficiency_figure(result),
+        "PE by band of difficulty",
+        "Thin lines are domains, the thick one all of them with its 95% interval.",
     )
+    drawn = _has_efficiency(result)
     colors = {**domain_colors(result), OVER_ALL: OVER_ALL_COLOR}
     scores = tuple(
         Chart(band_score_figure(result, name), name, "Final score of every arm by band of difficulty.")
@@ -140,9 +137,7 @@ def difficulty_section(result: EvaluationResult) -> Section:
             "with the band says that practice helps most where tasks are hard.",
         ),
         (
-            Block("", charts, (band_grid(result),), tuple(colors.items()))
-            if _has_efficiency(result)
-            else Block("", (), (band_grid(result),)),
+            Block("", (chart,) * drawn, (band_grid(result),), tuple(colors.items()) * drawn),
             Block("Final scores by band", scores, (), tuple(arms.items()), small=True),
         ),
     )

@@ -59,10 +59,8 @@ class DomainEntry:
     @functools.cached_property
     def learning_curves(self) -> list[LearningCurve]:
         """The curves, one for each seed."""
-        labels, chance = (
-            [(family, band) for family, band, _ in self.cells],
-            [level for *_, level in self.cells],
-        )
+        labels = [(family, band) for family, band, _ in self.cells]
+        chance = [level for *_, level in self.cells]
         return [
             LearningCurve.from_points(
                 [CurvePoint(**{**each, "scores": np.array(each["scores"])[:, None]}) for each in points],
