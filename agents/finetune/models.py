@@ -117,12 +117,7 @@ def _from_scratch(domain: Domain, layers: int, width: int, rules: bool) -> Langu
 
 
 def _from_files(name: str, rules: bool) -> LanguageModel:
-    path = smollm2_file() if name == SMOLLM2 else Path(name).expanduser()
-    if not path.exists():
-        raise ValueError(
-            f"There is no model at {str(path)!r}. Name a folder that transformers reads, a GGUF file, "
-            f"{SMOLLM2!r} or {SCRATCH!r}."
-        )
+    path = pretrained_path(name)
     folder = path if path.is_dir() else path.parent
     options: dict[str, Any] = {"local_files_only": True}
     if path != folder:
@@ -131,6 +126,24 @@ def _from_files(name: str, rules: bool) -> LanguageModel:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
     return LanguageModel(network, ChatCodec(tokenizer, rules))
+
+
+def pretrained_path(name: str) -> Path:
+    """The folder or file of a pretrained model.
+
+    Args:
+        name: "smollm2", a folder that transformers reads, or a GGUF file.
+
+    Raises:
+        ValueError: if it is not there.
+    """
+    path = smollm2_file() if name == SMOLLM2 else Path(name).expanduser()
+    if not path.exists():
+        raise ValueError(
+            f"There is no model at {str(path)!r}. Name a folder that transformers reads, a GGUF file, "
+            f"{SMOLLM2!r} or {SCRATCH!r}."
+        )
+    return path
 
 
 def export_model(model: LanguageModel, folder: Path) -> None:

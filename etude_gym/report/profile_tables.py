@@ -85,6 +85,9 @@ def sentences(found: RunProfile) -> Iterator[str]:
     """
     profile, space = found.profile, found.space
     yield f"The mean anchor score is {_interval(profile.score)}, over {profile.tasks} tasks."
+    if all(cell.score.value <= 0.0 for cell in profile.cells):
+        yield "It does no better than guessing in any band: nothing tells yet along which axis it is weakest."
+        return
     described = {axis.name: axis for axis in space.axes}
     for family in space.families:
         weakest, *others = profile.weakest_axes(family)
