@@ -88,6 +88,7 @@ def lay_out(
     RunConfig(
         PLAN, arm, "llm", 3, horizon, 8, items=items, chance=(0.0,) * len(cells), options=options,
         sampler_options={"set_size": 8} if arm == "static" else {}, unit=unit, bands=bands,
+        interface="text",
     ).write(folder)  # fmt: skip
     return folder
 

@@ -108,7 +108,7 @@ def small(monkeypatch, tmp_path):
     """The script with one seed and few tasks, which writes below a folder of the test."""
     for module in (reference_runs, rules):
         monkeypatch.setattr(module, "SEEDS", SEEDS[:1])
-    monkeypatch.setattr(scored_curves, "SCORED_ITEMS", 1)
+    monkeypatch.setattr(scored_curves, "SCORED_ITEMS", {"text": 1})
     monkeypatch.setattr(reference_runs, "ITEMS", {"llm": 1})
     monkeypatch.setattr(reference_runs, "METHODS", {"llm": {"adaptive": "{model}, adaptive practice"}})
     for name in ("README.md", "docs/leaderboard.md"):

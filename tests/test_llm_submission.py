@@ -32,7 +32,7 @@ def no_key():
     with pytest.MonkeyPatch.context() as patch:
         for name in ("ETUDE_API_KEY", "OPENAI_API_KEY"):
             patch.delenv(name, raising=False)
-        patch.setattr(scored_curves, "SCORED_ITEMS", 2)
+        patch.setattr(scored_curves, "SCORED_ITEMS", {"text": 2})
         yield
 
 

@@ -309,6 +309,11 @@ def test_easy_bands_alone_are_refused(submission):
     refused(submission, "anchors", "has the bands (0, 1)")
 
 
+def test_actions_that_are_called_text_are_refused(submission):
+    configure(submission, interface="text")
+    refused(submission, "anchors", "says that it met tasks as text, its agent meets actions")
+
+
 def test_runs_of_two_methods_are_refused(submission):
     folder = submission / FIRST
     replace(RunConfig.read(folder), arm="easy").write(folder)

@@ -87,7 +87,8 @@ def practiced_again(
         on_run(f"{config.env_id} again, seed {seed}")
         with TemporaryDirectory() as elsewhere:
             folder = Path(elsewhere)
-            replace(offline(config), seed=seed, items=SCORED_ITEMS).write(folder)
+            items = SCORED_ITEMS[config.interface]
+            replace(offline(config), seed=seed, items=items).write(folder)
             _copy_what_it_begins_with(source, folder)
             practice_run(folder, salt_of_run(salt, seed))
             curves.append(load_run(folder).curve)

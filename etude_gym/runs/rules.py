@@ -154,7 +154,7 @@ def check_horizon(configs: Configs) -> str:
 
 
 def check_anchors(configs: Configs) -> str:
-    """Refuse other bands than all, of another calibration, and other chance levels than those measured here.
+    """Refuse another interface than the agent's, bands other than all of this calibration, other chances.
 
     Args:
         configs: of the runs.
@@ -162,6 +162,10 @@ def check_anchors(configs: Configs) -> str:
     measured: dict[str, tuple[float, ...]] = {}
     for name, config in configs.items():
         text = reads_text(load_agent_class(config.agent))
+        if config.interface != (interface := "text" if text else "actions"):
+            raise Refused(
+                "anchors", f"{name} says that it met tasks as {config.interface}, its agent meets {interface}"
+            )
         bands = (ENTRY_BAND, *BANDS) if text else BANDS
         if config.bands != bands:
             raise Refused("anchors", f"{name} has the bands {config.bands}, scored are {bands}")

@@ -68,7 +68,7 @@ def _score_run(source: Path, target: Path, salt: int) -> None:
     again = score_again(
         source,
         salt=salt_of_run(salt, config.seed),
-        items=SCORED_ITEMS,
+        items=SCORED_ITEMS[config.interface],
         calls=target / CALLS if keeps_calls(config) else None,
         ask=keeps_calls(config),
     )
@@ -127,8 +127,9 @@ def scored_curve(folder: Path, name: str, salt: int) -> LearningCurve:
         salt: of the submission.
     """
     source, calls = folder / RUNS / name, folder / SCORED / name / CALLS
-    seed = RunConfig.read(source).seed
-    again = score_again(source, salt=salt_of_run(salt, seed), items=SCORED_ITEMS, calls=calls)
+    config = RunConfig.read(source)
+    items = SCORED_ITEMS[config.interface]
+    again = score_again(source, salt=salt_of_run(salt, config.seed), items=items, calls=calls)
     return curve_of(source, [point for point, _ in again])
 
 

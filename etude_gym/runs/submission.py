@@ -45,8 +45,8 @@ FORMAT = 1
 
 SEEDS = tuple(range(100, 105))
 """The seeds of scored runs, assigned to everybody alike."""
-SCORED_ITEMS = 100
-"""Anchor tasks per cell and checkpoint in scored curves."""
+SCORED_ITEMS = {"actions": 100, "text": 8}
+"""Anchor tasks per cell and checkpoint in scored curves, by interface: replies in text are paid for."""
 LEAST_PUBLIC = 32
 """Hexadecimal digits of a public value, at least: nobody can try out so many."""
 
