@@ -10,7 +10,15 @@ import torch
 from tensordict.nn import TensorDictModule
 from torch import nn
 from torchrl.collectors import Collector
-from torchrl.envs import ActionMask, Compose, DTypeCastTransform, RewardSum, SerialEnv, TransformedEnv
+from torchrl.envs import (
+    ActionMask,
+    Compose,
+    DTypeCastTransform,
+    InitTracker,
+    RewardSum,
+    SerialEnv,
+    TransformedEnv,
+)
 from torchrl.envs.libs.gym import GymWrapper
 from torchrl.modules import MaskedCategorical, ProbabilisticActor, ValueOperator
 from torchrl.objectives import ClipPPOLoss
@@ -40,7 +48,7 @@ if __name__ == "__main__":
     torch.manual_seed(args.seed)
     envs = SerialEnv(args.num_envs, lambda: make_env(args.env_id))
     envs.set_seed(args.seed)
-    env = TransformedEnv(envs, RewardSum())
+    env = TransformedEnv(envs, Compose(InitTracker(), RewardSum()))
     inputs, actions = env.observation_spec["observation"].shape[-1], int(env.full_action_spec["action"].n)
 
     policy = ProbabilisticActor(
