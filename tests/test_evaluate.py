@@ -235,17 +235,25 @@ def test_a_language_model_is_tested_in_domains_that_it_did_not_practice(tmp_path
     assert rows[1][2] == f"{visits[0].after - visits[0].before:+.3f}"
 
 
-def test_a_headline_says_why_there_is_no_practice_efficiency():
+@pytest.mark.parametrize(
+    ("domains", "told"),
+    [
+        ((), ", as no domain was finished."),
+        (("Throwing-v0",), " in Throwing-v0: the reference's area 0.000 is below 0.05."),
+        (
+            ("Throwing-v0", "Counting-v0"),
+            " in every domain, such as Throwing-v0: the reference's area 0.000 is below 0.05.",
+        ),
+    ],
+)
+def test_a_headline_says_why_there_is_no_practice_efficiency(domains, told):
     result = SimpleNamespace(
         headline="adaptive",
         overall={"adaptive": SimpleNamespace(value=None)},
-        evaluation=SimpleNamespace(experiments={"Throwing-v0": None}),
-        undefined={"Throwing-v0": "undefined: the reference's area 0.000 is below 0.05"},
+        evaluation=SimpleNamespace(experiments=dict.fromkeys(domains)),
+        undefined=dict.fromkeys(domains, "undefined: the reference's area 0.000 is below 0.05"),
     )
-    assert evaluation_headline(result) == (
-        "Practice Efficiency is undefined in every domain: "
-        "Throwing-v0 (the reference's area 0.000 is below 0.05)."
-    )
+    assert evaluation_headline(result) == f"Practice Efficiency is undefined{told}"
 
 
 @pytest.mark.slow

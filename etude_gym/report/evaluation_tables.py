@@ -33,11 +33,11 @@ def evaluation_headline(result: EvaluationResult) -> str:
     """
     overall, count = result.overall[result.headline], len(result.evaluation.experiments)
     if overall.value is None:
-        reasons = [
-            f"{name} ({reason.removeprefix('undefined: ')})" for name, reason in result.undefined.items()
-        ]
-        told = f": {', '.join(reasons)}" if reasons else ""
-        return f"Practice Efficiency is undefined in every domain{told}."
+        if not result.undefined:
+            return "Practice Efficiency is undefined, as no domain was finished."
+        name, reason = next(iter(result.undefined.items()))
+        where = name if count == 1 else f"every domain, such as {name}"
+        return f"Practice Efficiency is undefined in {where}: {reason.removeprefix('undefined: ')}."
     counted = (
         _domains(count) if len(overall.domains) == count else f"{len(overall.domains)} of {_domains(count)}"
     )
