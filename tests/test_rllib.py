@@ -220,15 +220,16 @@ def test_environment_steps_are_expenses_once(made):
     assert learner.take_expenses()["rollout"]["env_steps"] == 0
 
 
-def test_the_learning_rate_ends_with_the_horizon(made, monkeypatch):
-    learner = made(learning_rate=1e-2, final_learning_rate=1e-3, horizon=1.0)
-    update, rates = CountingPPOLearner._update, []
+@pytest.mark.parametrize("method", ["_update", "_imitate"])
+def test_the_learning_rate_ends_with_the_horizon(made, monkeypatch, method):
+    learner = made(n_steps=32, imitation_epochs=1, learning_rate=1e-2, final_learning_rate=1e-3, horizon=1.0)
+    step, rates = getattr(CountingPPOLearner, method), []
 
-    def recording(self, batch, **arguments):
+    def recording(self, *given, **arguments):
         rates.append(next(iter(self._named_optimizers.values())).param_groups[0]["lr"])
-        return update(self, batch, **arguments)
+        return step(self, *given, **arguments)
 
-    monkeypatch.setattr(CountingPPOLearner, "_update", recording)
+    monkeypatch.setattr(CountingPPOLearner, method, recording)
     env = make_vector()
     for _ in range(2):
         learn_on(learner, env)

@@ -334,6 +334,10 @@ class CountingPPOLearner(PPOTorchLearner):  # type: ignore[misc]
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Set the learning rate that the driver asked for."""
         super().before_gradient_based_update(timesteps=timesteps)
+        self._set_learning_rate()
+
+    def _set_learning_rate(self) -> None:
+        """What the driver asked for; after each update RLlib goes back to the rate of its own schedule."""
         if self.learning_rate is not None:
             for _, optimizer in self.get_optimizers_for_module(DEFAULT_MODULE_ID):
                 self._set_optimizer_lr(optimizer, self.learning_rate)
@@ -349,6 +353,7 @@ class CountingPPOLearner(PPOTorchLearner):  # type: ignore[misc]
             shown: what the solver saw and did.
             minibatches: rows of it, the same for all learners.
         """
+        self._set_learning_rate()
         learners = max(1, self.config.num_learners)
         rank = torch.distributed.get_rank() if learners > 1 else 0
         for rows in minibatches:
