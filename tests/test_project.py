@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 import etude_gym
 from etude_gym.runs.agents import AGENTS, EXTRAS, TOOLS
@@ -25,6 +27,19 @@ def read_yaml(path):
 def pins():
     """Pinned versions by name, as constraints.txt has them."""
     return dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+
+
+def test_what_is_pinned_can_be_installed_on_the_oldest_python():
+    """As far as it is installed here."""
+    pinned = {name.lower(): version for name, version in pins().items()}
+    needed = {
+        found.name: found.metadata["Requires-Python"] or ""
+        for found in distributions()
+        if pinned.get(found.name.lower()) == found.version
+    }
+    assert len(needed) > 20
+    oldest = f"{PYTHONS[0]}.0"
+    assert [name for name, python in needed.items() if oldest not in SpecifierSet(python)] == []
 
 
 def test_the_version_stands_in_one_place():
