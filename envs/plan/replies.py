@@ -38,7 +38,7 @@ _BETWEEN = re.compile(
     rf"[;,]|->|→|=>|(?:\band )?\bthen\b|\band (?=(?:{'|'.join(_MEANING)})\b)", re.IGNORECASE
 )
 _MARKUP = re.compile(  # around words, not within
-    r"(?<![\w*`\"“”])(?:\*\*|[`\"“”])++|(?:\*\*|[`\"“”])++(?![\w*])"
+    r"(?<![\w*`\"“”])(?>(?:\*\*|[`\"“”])+)|(?>(?:\*\*|[`\"“”])+)(?![\w*])"
 )
 _MARKS = "*_'‘’[].! "
 _ARTICLE = re.compile(r"^(?:the|an?) ")

@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass, replace
 
 _FENCE = re.compile(
-    r"^((?:[ \t]*+(?:>|(?:[-*+•]|[0-9]{1,9}[.)])(?=[ \t])))*+[ \t]*+)(`{3,}+|~{3,}+)([^\n]*+)$", re.MULTILINE
+    r"^((?>(?:[ \t]*+(?:>|(?:[-*+•]|[0-9]{1,9}[.)])(?=[ \t])))*)[ \t]*+)(`{3,}+|~{3,}+)([^\n]*+)$",
+    re.MULTILINE,
 )
 """A line that may open or close a block: markers of quotes and lists, the fence, the info string."""
 _QUOTE_ENDS = re.compile(r"^(?![ \t]*>)", re.MULTILINE)

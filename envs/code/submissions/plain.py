@@ -32,8 +32,10 @@ _TOKEN = rf"""
     | \.(?= [a-z] )
     | (?: "{_TEXT}" | "{{3}}{_TEXT}"{{3}} | '{_TEXT}' ) (?! ["'] )
 """
-_LINE = rf"(?: (?: (?= def[ ] ) | [ ]++ (?! \( ) ) (?: (?: {_TOKEN} ) [ ]*+ )*+ )?+ (?: \#[ -~]*+ )? \n"
-_LINES = re.compile(rf"(?: {_LINE} )*+", re.VERBOSE | re.ASCII)
+# Atomic groups around what repeats: possessive quantifiers of groups match too much before Python 3.11.5.
+_TOKENS = rf"(?> (?: (?: {_TOKEN} ) [ ]*+ )* )"
+_LINE = rf"(?> (?: (?: (?= def[ ] ) | [ ]++ (?! \( ) ) {_TOKENS} )? ) (?: \#[ -~]*+ )? \n"
+_LINES = re.compile(rf"(?> (?: {_LINE} )* )", re.VERBOSE | re.ASCII)
 _DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
 _KEYWORDS = frozenset(
     {
