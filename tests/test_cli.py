@@ -259,8 +259,10 @@ def test_commands_write_to_terminals_without_unicode_and_to_narrow_ones(argument
     assert "COLUMNS" in environment or out.isascii()
 
 
-def test_a_reader_that_has_gone_is_no_error():
-    writer = command("practice", "--help")
+@pytest.mark.parametrize("arguments", ["practice --help", "--help", "--version", "list"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone_is_no_error(arguments, unbuffered):
+    writer = command(*arguments.split(), PYTHONUNBUFFERED=unbuffered)
     writer.stdout.close()
     assert writer.stderr.read() == b""
     assert writer.wait(PATIENCE) in (1, 141)

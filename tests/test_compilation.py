@@ -41,7 +41,12 @@ def run(code: str, folder: Path, **variables: str | None) -> subprocess.Complete
 
 
 def environment(folder: Path, **variables: str | None) -> dict[str, str]:
-    changed = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "NUMBA_CACHE_DIR": None, **variables}
+    changed = {
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "PYTHONDONTWRITEBYTECODE": "1",  # Python takes a file of the same size and time for unchanged
+        "NUMBA_CACHE_DIR": None,
+        **variables,
+    }
     kept = {name: value for name, value in os.environ.items() if name not in changed}
     return kept | {name: value for name, value in changed.items() if value is not None}
 

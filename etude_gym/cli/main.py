@@ -206,22 +206,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for `module:Id-v0` and `module:Class` of one's own
     try:
-        if arguments == ["--version"]:
-            return say(version_block())
-        if arguments in (["--help"], ["-h"]):
-            return console.print(overview(COMMANDS))
-        if arguments and not arguments[0].startswith("-"):
-            check_name("command", arguments[0], COMMANDS)
-        command = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="etude",
-            description=PURPOSE,
-            args=arguments,
-            config=(tyro.conf.DisallowNone,),
-        )
-        command.run()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        try:
+            _carry_out(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # after help as well, which exits
     except BrokenPipeError:
         leave_broken_pipe()
     except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
@@ -230,6 +219,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error, 1)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _carry_out(arguments: list[str]) -> None:
+    if arguments == ["--version"]:
+        return say(version_block())
+    if arguments in (["--help"], ["-h"]):
+        return console.print(overview(COMMANDS))
+    if arguments and not arguments[0].startswith("-"):
+        check_name("command", arguments[0], COMMANDS)
+    command = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="etude",
+        description=PURPOSE,
+        args=arguments,
+        config=(tyro.conf.DisallowNone,),
+    )
+    command.run()
 
 
 def _fail(error: Exception, code: int) -> None:
