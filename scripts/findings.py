@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -332,4 +333,7 @@ if __name__ == "__main__":
             picture,
         )
     }
-    tables[sys.argv[1]](*map(Path, sys.argv[2:]))
+    name, *folders = sys.argv[1:] or ["--help"]
+    if name not in tables or len(folders) != len(signature(tables[name]).parameters):
+        sys.exit(__doc__)
+    tables[name](*map(Path, folders))

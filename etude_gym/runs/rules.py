@@ -154,7 +154,7 @@ def check_horizon(configs: Configs) -> str:
 
 
 def check_anchors(configs: Configs) -> str:
-    """Refuse another interface than the agent's, bands other than all of this calibration, other chances.
+    """Refuse an interface that is not the agent's, other bands, another calibration, other chance levels.
 
     Args:
         configs: of the runs.
